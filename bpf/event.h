@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The wire format: the only header that both sides include.
+ *
+ * The BPF side includes it after vmlinux.h, user space after <linux/types.h>, so it names only __uN
+ * types and no kernel struct.  Every record is
+ *
+ *	struct ev_hdr | kind-specific fields | payload bytes
+ *
+ * and hdr.size covers all three, so a reader skips a kind it does not know.  Kinds are append-only:
+ * a capture recorded today must still decode next year.  Kinds below EV_FACT come from the kernel,
+ * those from EV_FACT on are what user space learnt by itself (a command line, a file it hooked):
+ * they travel in the same stream, so that a replay sees exactly what the live run saw.
+ *
+ * Times are CLOCK_MONOTONIC ns (bpf_ktime_get_ns), sizes are bytes, ports are in host byte order,
+ * IPv4 addresses stand in the first four bytes of their sixteen.
+ */
+#ifndef RINGSPAN_EVENT_H
+#define RINGSPAN_EVENT_H
+
+#define EV_ABI 1                /* goes into the capture file header */
+#define EV_COMM_LEN 16          /* TASK_COMM_LEN */
+#define EV_ARGS_MAX 16384       /* argv bytes in one EXEC */
+#define EV_CHUNK_MAX 16384      /* payload bytes in one DATA: one TLS record, RFC 8446 5.1 */
+#define EV_SIZE_MAX (64 * 1024) /* no record is larger */
+#define EV_FACT 512
+
+/*	NAME		id	struct */
+#define EV_KINDS(X)               \
+	X(FORK, 1, ev_fork)       \
+	X(EXEC, 2, ev_exec)       \
+	X(EXIT, 3, ev_exit)       \
+	X(DATA, 4, ev_data)       \
+	X(SOCK, 5, ev_sock)       \
+	X(CONNECT, 6, ev_connect) \
+	X(CLOSE, 7, ev_close)     \
+	X(MAP, 8, ev_map)         \
+	X(META, 512, ev_meta)     \
+	X(RUN, 513, ev_run)       \
+	X(PROC, 514, ev_exec)     \
+	X(HOOKED, 515, ev_hooked) \
+	X(STATS, 516, ev_stats)   \
+	X(TICK, 517, ev_tick)     \
+	X(END, 518, ev_tick)
+
+enum ev_kind {
+#define X(name, id, type) EV_##name = id,
+	EV_KINDS(X)
+#undef X
+};
+
+enum ev_flag {
+	EVF_TRUNC = 1 << 0, /* payload is shorter than what there was: the rest was cut by a cap */
+	EVF_FAULT = 1 << 1, /* payload could not be read from the process */
+	EVF_NOREF = 1 << 2, /* process start time unknown (only facts, when the process is gone) */
+};
+
+struct ev_hdr {
+	__u32 size;  /* whole record */
+	__u16 kind;  /* enum ev_kind */
+	__u16 flags; /* enum ev_flag */
+	__u64 ts;    /* when it was seen; of a call: when it returned */
+	__u32 tgid, tid;
+	__u64 start; /* start time of the thread group's leader: with tgid a name for ever */
+	__u32 cpu;
+	__u32 lost; /* records this CPU dropped since its last good one */
+};
+
+/* A process (not a thread) was forked; hdr names the parent. */
+struct ev_fork {
+	struct ev_hdr hdr;
+	__u64 child_start;
+	__u32 child; /* tgid */
+	__u32 pad;
+};
+
+/* A program was started (EXEC), or is found running (PROC).  Payload: path, NUL, argv each with NUL. */
+struct ev_exec {
+	struct ev_hdr hdr;
+	__u64 parent_start;
+	__u32 parent; /* tgid of the real parent */
+	__u32 uid;
+	__u32 path_len;   /* bytes of path with its NUL */
+	__u32 args_len;   /* bytes of argv here */
+	__u32 args_total; /* bytes of argv in the process */
+	__u32 pad;
+	char comm[EV_COMM_LEN];
+};
+
+/* The last thread of a process ended.  Totals of the whole thread group. */
+struct ev_exit {
+	struct ev_hdr hdr;
+	__s32 status;             /* as wait(2) gives it: code << 8 | signal */
+	__u32 threads;            /* threads it ever had beside the first; 0 when unknown */
+	__u64 cpu_ns;             /* exact time on CPU (sum_exec_runtime) */
+	__u64 utime_ns, stime_ns; /* by tick: gives the ratio, not the sum */
+	__u64 run_delay_ns;       /* waiting in a run queue */
+	__u64 nvcsw, nivcsw;      /* voluntary and involuntary context switches */
+	__u64 min_flt, maj_flt;
+	__u64 rss_peak_bytes;
+	__u64 rchar, wchar;            /* bytes by read and write calls, any kind of file */
+	__u64 read_bytes, write_bytes; /* bytes that reached the block layer */
+};
+
+enum ev_dir { EV_READ = 0, EV_WRITE = 1 };
+
+enum ev_src { EV_SRC_OPENSSL = 1 }; /* which library a DATA record was taken from */
+
+/* Bytes that a process moved through a connection; a long call is many records. */
+struct ev_data {
+	struct ev_hdr hdr;
+	__u64 conn;     /* names the TLS object and its generation; unique in a capture */
+	__u64 pos;      /* stream offset of payload[0]; each direction counts its own */
+	__u64 enter_ts; /* when the call was entered */
+	__u32 len;      /* payload bytes here */
+	__u32 missing;  /* bytes after the payload that a cap or a fault kept back */
+	__u8 dir;       /* enum ev_dir */
+	__u8 src;       /* enum ev_src */
+	__u8 pad[6];
+};
+
+struct ev_addr {
+	__u16 family; /* AF_INET, AF_INET6; 0 unknown */
+	__u16 lport, rport;
+	__u16 pad;
+	__u8 laddr[16], raddr[16];
+};
+
+enum ev_link { EV_LINK_NESTED = 1, EV_LINK_RECV = 2, EV_LINK_SEND = 3 };
+
+/* A TLS object was seen to sit on a socket. */
+struct ev_sock {
+	struct ev_hdr hdr;
+	__u64 conn;
+	__u64 sock; /* names the socket while it lives */
+	struct ev_addr addr;
+	__u32 how; /* enum ev_link: by a call nested in the TLS call, or by order */
+	__u32 pad;
+};
+
+/* connect(2) came to its end, at once or later. */
+struct ev_connect {
+	struct ev_hdr hdr;
+	__u64 sock;
+	__u64 enter_ts; /* when connect was entered; hdr.ts - enter_ts is its latency */
+	struct ev_addr addr;
+	__s32 err; /* 0, or -errno */
+	__u32 pad;
+};
+
+/* A TLS object was freed: its stream ends here. */
+struct ev_close {
+	struct ev_hdr hdr;
+	__u64 conn;
+};
+
+/* A process mapped a file executable that no traced process had mapped before. */
+struct ev_map {
+	struct ev_hdr hdr;
+	__u64 dev, ino;
+	__u64 addr;
+};
+
+/* First record of a stream.  Payload: "key=value" each with NUL: boot_id, host, kernel, arch, version. */
+struct ev_meta {
+	struct ev_hdr hdr;
+	__s64 wall_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC when recording began */
+	__u32 len;
+	__u32 pad;
+};
+
+enum ev_run_origin { EV_RUN_RECORD = 1, EV_RUN_ATTACH = 2 };
+
+/* hdr names a process whose tree is one run. */
+struct ev_run {
+	struct ev_hdr hdr;
+	__u32 origin; /* enum ev_run_origin */
+	__u32 pad;
+};
+
+/* A file got its probes.  Payload: path. */
+struct ev_hooked {
+	struct ev_hdr hdr;
+	__u64 dev, ino;
+	__u32 src;   /* enum ev_src */
+	__u32 hooks; /* how many functions */
+	__u32 len;
+	__u32 pad;
+};
+
+/* What the kernel side made and what it had to drop, so far. */
+struct ev_stats {
+	struct ev_hdr hdr;
+	__u64 produced;         /* records that were asked for */
+	__u64 lost_ring;        /* records: no room in the ring */
+	__u64 lost_ring_bytes;  /* payload bytes in them */
+	__u64 lost_map;         /* calls: a table in the kernel was full */
+	__u64 lost_fault_bytes; /* payload the kernel could not read */
+	__u64 lost_cap_bytes;   /* payload cut because one call moved more than the cap */
+	__u64 data_bytes;       /* payload delivered */
+};
+
+/* Time passes (TICK), or the stream ends in good order (END). */
+struct ev_tick {
+	struct ev_hdr hdr;
+};
+
+/* Compiled by clang -target bpf and by cc: both must agree on the layout. */
+_Static_assert(sizeof(struct ev_hdr) == 40, "ev_hdr layout");
+_Static_assert(sizeof(struct ev_data) == 80, "ev_data layout");
+_Static_assert(sizeof(struct ev_addr) == 40, "ev_addr layout");
+#define X(name, id, type) _Static_assert(sizeof(struct type) % 8 == 0, #type " needs padding");
+EV_KINDS(X)
+#undef X
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every bound on what traced bytes can make us hold or do, in one place.  What goes over a bound is
+ * counted or marked on the span it belongs to; it is never dropped without a word.
+ */
+#ifndef RINGSPAN_LIMITS_H
+#define RINGSPAN_LIMITS_H
+
+#define LIMIT_JSON_DEPTH 128           /* nesting of a JSON text */
+#define LIMIT_JSON_ARENA (256u << 20)  /* bytes one parsed JSON text may take */
+#define LIMIT_HTTP_HEAD (256u << 10)   /* start line and headers of a message */
+#define LIMIT_HTTP_HEADERS 256         /* header fields of a message */
+#define LIMIT_HTTP_PIPELINE 256        /* requests without an answer on one connection */
+#define LIMIT_CHUNK_LINE (4u << 10)    /* a chunk-size line with its extensions */
+#define LIMIT_CODINGS 4                /* codings stacked on one body */
+#define LIMIT_BODY (64u << 20)         /* decoded body that is kept of one message */
+#define LIMIT_INFLATE_RATIO 2000       /* decoded bytes for one encoded, past the first MiB */
+#define LIMIT_SSE_EVENT (16u << 20)    /* one server-sent event */
+#define LIMIT_SSE_NAME (4u << 10)      /* the name of an event, and its id */
+#define LIMIT_CONNS 65536              /* connections that are followed at once */
+#define LIMIT_REORDER_BYTES (4u << 20) /* bytes held while waiting for a missing piece */
+#define LIMIT_REORDER_RECORDS 512      /* records held likewise */
+#define LIMIT_REORDER_NS 200000000ull  /* and how long, in stream time */
+#define LIMIT_PROCS 65536              /* processes that are remembered */
+#define LIMIT_TOOL_CALLS 1024          /* tool calls without an answer in one run */
+#define LIMIT_RETRY_NS 120000000000ull /* a failed call may be retried for this long */
+#define LIMIT_CHUNK_TIMES 65536        /* arrival times kept of one response */
+
+#endif
