@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Records: what is let through, what is refused, what is masked. */
+#include "../fixture.h"
+#include "base/cleanup.h"
+
+static void good_records_pass(void **state)
+{
+	_cleanup_free_ struct ev_data *d = record_data(1, 7, 1, EV_WRITE, 0, "hello", 5);
+	_cleanup_free_ struct ev_exec *e = record_exec(1, 7, 1, "/bin/ls", "ls\0-l", 6);
+	_cleanup_free_ struct ev_meta *m = record_meta();
+
+	(void)state;
+	assert_int_equal(event_check(d, d->hdr.size), 0);
+	assert_int_equal(event_check(e, e->hdr.size), 0);
+	assert_int_equal(event_check(m, m->hdr.size), 0);
+	ASSERT_SV(event_payload(&d->hdr), "hello");
+	ASSERT_SV(event_exec_path(e), "/bin/ls");
+	assert_int_equal(event_exec_args(e).n, 6);
+	ASSERT_SV(event_meta_get(m, "host"), "box");
+	assert_int_equal(event_meta_get(m, "nothing").n, 0);
+}
+
+static void unknown_kind_passes(void **state)
+{
+	struct ev_hdr h = { .size = sizeof(h), .kind = 999 };
+
+	(void)state;
+	assert_int_equal(event_check(&h, sizeof(h)), 0);
+	assert_string_equal(event_name(999), "?");
+	assert_int_equal(event_payload(&h).n, 0);
+}
+
+static void lies_are_refused(void **state)
+{
+	_cleanup_free_ struct ev_data *d = record_data(1, 7, 1, EV_WRITE, 0, "hello", 5);
+	_cleanup_free_ struct ev_exec *e = record_exec(1, 7, 1, "/bin/ls", "ls\0-l", 6);
+	size_t size = d->hdr.size;
+
+	(void)state;
+	assert_int_not_equal(event_check(d, size - 1), 0); /* more than is there */
+	assert_int_not_equal(event_check(d, 8), 0);
+	d->len = 6;
+	assert_int_not_equal(event_check(d, size), 0);
+	d->len = 5;
+	d->dir = 2;
+	assert_int_not_equal(event_check(d, size), 0);
+	d->dir = 0;
+	d->pos = UINT64_MAX - 2;
+	assert_int_not_equal(event_check(d, size), 0);
+	d->pos = 0;
+	d->hdr.size = sizeof(struct ev_hdr);
+	assert_int_not_equal(event_check(d, size), 0);
+	e->path_len = UINT32_MAX; /* a sum that would wrap */
+	e->args_len = 15;
+	assert_int_not_equal(event_check(e, e->hdr.size), 0);
+}
+
+static void argv_is_masked(void **state)
+{
+	static const char args[] = "curl\0-H\0Authorization: Bearer abcdefgh12345678";
+	_cleanup_free_ struct ev_exec *e = record_exec(1, 7, 1, "/usr/bin/curl", args, sizeof(args));
+	struct event_scrub *s;
+
+	(void)state;
+	assert_int_equal(event_scrub_new(&s), 0);
+	event_scrub(s, &e->hdr);
+	assert_true(sv_has(event_exec_args(e), "Authorization: Bearer ***"));
+	assert_false(sv_has(event_exec_args(e), "abcdefgh"));
+	event_scrub_free(&s);
+}
+
+static void secret_cut_by_records_is_masked(void **state)
+{
+	static const char head[] = "POST / HTTP/1.1\r\nx-api-key: sk-ant-api03-0123456789abcdefXYZ\r\n\r\n";
+	struct event_scrub *s;
+
+	(void)state;
+	for (size_t cut = 1; cut < sizeof(head) - 1; cut++) {
+		struct ev_data *a = record_data(1, 7, 1, EV_WRITE, 0, head, cut);
+		struct ev_data *b = record_data(2, 7, 1, EV_WRITE, cut, head + cut,
+						sizeof(head) - 1 - cut);
+		char all[sizeof(head)];
+
+		assert_int_equal(event_scrub_new(&s), 0);
+		event_scrub(s, &a->hdr);
+		event_scrub(s, &b->hdr);
+		memcpy(all, a + 1, cut);
+		memcpy(all + cut, b + 1, sizeof(head) - 1 - cut);
+		assert_false(sv_has((struct sv){ all, sizeof(head) - 1 }, "cdef"));
+		assert_false(sv_has((struct sv){ all, sizeof(head) - 1 }, "0123"));
+		event_scrub_free(&s);
+		free(a);
+		free(b);
+	}
+}
+
+static void streams_do_not_mix(void **state)
+{
+	struct ev_data *a = record_data(1, 7, 1, EV_WRITE, 0, "x-api-key: ", 11);
+	struct ev_data *b = record_data(2, 7, 2, EV_WRITE, 0, "harmless text here", 18);
+	struct event_scrub *s;
+
+	(void)state;
+	assert_int_equal(event_scrub_new(&s), 0);
+	event_scrub(s, &a->hdr);
+	event_scrub(s, &b->hdr);
+	ASSERT_SV(event_payload(&b->hdr), "harmless text here");
+	event_scrub_free(&s);
+	free(a);
+	free(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_records_pass),
+		cmocka_unit_test(unknown_kind_passes),
+		cmocka_unit_test(lies_are_refused),
+		cmocka_unit_test(argv_is_masked),
+		cmocka_unit_test(secret_cut_by_records_is_masked),
+		cmocka_unit_test(streams_do_not_mix),
+	};
+
+	return cmocka_run_group_tests_name("event", tests, NULL, NULL);
+}

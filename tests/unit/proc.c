@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The process tree: births, programs, ends, reused pids, and that nothing is kept for ever. */
+#include "../fixture.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "proc/proc.h"
+
+struct seen {
+	struct proc_table *table;
+	int born, execs, exits, gone;
+};
+
+static void on_born(void *ctx, struct proc *p)
+{
+	(void)p;
+	((struct seen *)ctx)->born++;
+}
+
+static void on_exec(void *ctx, struct proc *p)
+{
+	(void)p;
+	((struct seen *)ctx)->execs++;
+}
+
+static void on_exit_of(void *ctx, struct proc *p)
+{
+	(void)p;
+	((struct seen *)ctx)->exits++;
+}
+
+static void on_gone(void *ctx, struct proc *p)
+{
+	(void)p;
+	((struct seen *)ctx)->gone++;
+}
+
+static const struct proc_ops ops = { on_born, on_exec, on_exit_of, on_gone };
+
+static int setup(void **state)
+{
+	struct seen *s = calloc(1, sizeof(*s));
+
+	*state = s;
+	return s ? proc_table_new(&s->table, &ops, s) : -1;
+}
+
+static int teardown(void **state)
+{
+	struct seen *s = *state;
+
+	proc_table_free(&s->table);
+	free(s);
+	return 0;
+}
+
+static void feed(struct seen *s, void *rec)
+{
+	proc_feed(s->table, rec);
+	free(rec);
+}
+
+static void a_tree(void **state)
+{
+	struct seen *s = *state;
+	struct proc *p;
+
+	feed(s, record_exec(1, 10, 1, "/usr/bin/python3", "python3\0agent.py", 17));
+	feed(s, record_fork(2, 10, 11));
+	p = proc_find(s->table, 11, 11000);
+	assert_non_null(p);
+	assert_string_equal(p->path, "/usr/bin/python3"); /* until it runs something itself */
+	feed(s, record_exec(3, 11, 10, "/bin/bash", "bash\0-c\0ls", 11));
+	assert_string_equal(p->path, "/bin/bash");
+	ASSERT_SV(proc_exe_name(p), "bash");
+	ASSERT_SV(proc_arg(p, 2), "ls");
+	assert_int_equal(proc_arg(p, 3).n, 0);
+	assert_ptr_equal(p->parent, proc_find(s->table, 10, 10000));
+	feed(s, record_exit(4, 11, 256));
+	assert_null(proc_find(s->table, 11, 11000));
+	feed(s, record_exit(5, 10, 0));
+	assert_int_equal(s->born, 2);
+	assert_int_equal(s->execs, 2);
+	assert_int_equal(s->exits, 2);
+	assert_int_equal(s->gone, 2);
+}
+
+static void parent_outlives_its_end_for_its_children(void **state)
+{
+	struct seen *s = *state;
+	struct proc *child;
+
+	feed(s, record_fork(1, 10, 11));
+	feed(s, record_exit(2, 10, 0));
+	child = proc_find(s->table, 11, 11000);
+	assert_non_null(child->parent);
+	assert_int_equal(child->parent->tgid, 10);
+	feed(s, record_exit(3, 11, 0));
+	assert_int_equal(s->gone, 2);
+}
+
+static void reused_pid_is_another_process(void **state)
+{
+	struct seen *s = *state;
+	struct ev_fork *f = record_fork(1, 10, 11);
+	struct proc *a, *b;
+
+	proc_feed(s->table, &f->hdr);
+	f->child_start = 99;
+	feed(s, f);
+	a = proc_find(s->table, 11, 11000);
+	b = proc_find(s->table, 11, 99);
+	assert_non_null(a);
+	assert_non_null(b);
+	assert_ptr_not_equal(a, b);
+}
+
+static void fork_storm_is_bounded(void **state)
+{
+	struct seen *s = *state;
+
+	for (uint32_t i = 0; i < LIMIT_PROCS + 1000; i++)
+		feed(s, record_fork(i, 10, 100 + i));
+	assert_int_equal(s->born - s->gone, LIMIT_PROCS);
+}
+
+static void second_exit_is_ignored(void **state)
+{
+	struct seen *s = *state;
+
+	feed(s, record_fork(1, 10, 11));
+	feed(s, record_exit(2, 10, 0));
+	feed(s, record_exit(3, 10, 0));
+	assert_int_equal(s->exits, 1);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_tree),
+		TEST(parent_outlives_its_end_for_its_children),
+		TEST(reused_pid_is_another_process),
+		TEST(fork_storm_is_bounded),
+		TEST(second_exit_is_ignored),
+	};
+
+	return cmocka_run_group_tests_name("proc", tests, NULL, NULL);
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Proves a record before anyone casts it.  Everything that is not proven here is not relied on. */
+#include "event/event.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define POS_MAX (UINT64_C(1) << 62) /* no stream is longer; keeps sums of positions from wrapping */
+
+static const struct kind {
+	unsigned int id;
+	const char *name;
+	size_t fixed_sz;
+} kinds[] = {
+#define X(name, id, type) { id, #name, sizeof(struct type) },
+	EV_KINDS(X)
+#undef X
+};
+
+static const struct kind *kind_find(unsigned int id)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (kinds[i].id == id)
+			return &kinds[i];
+	return NULL;
+}
+
+const char *event_name(unsigned int kind)
+{
+	const struct kind *k = kind_find(kind);
+
+	return k ? k->name : "?";
+}
+
+/* Do the lengths inside a record's fixed part cover its payload exactly? */
+static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
+{
+	switch (h->kind) {
+	case EV_EXEC:
+	case EV_PROC: {
+		const struct ev_exec *e = (const void *)h;
+
+		return (uint64_t)e->path_len + e->args_len == payload;
+	}
+	case EV_DATA: {
+		const struct ev_data *d = (const void *)h;
+
+		return d->len == payload && d->dir <= EV_WRITE && d->pos <= POS_MAX;
+	}
+	case EV_META:
+		return ((const struct ev_meta *)(const void *)h)->len == payload;
+	case EV_HOOKED:
+		return ((const struct ev_hooked *)(const void *)h)->len == payload;
+	default:
+		return true; /* more than is known may follow: a later version's fields */
+	}
+}
+
+int event_check(const void *data, size_t size)
+{
+	const struct ev_hdr *h = data;
+	const struct kind *k;
+
+	if (size < sizeof(*h) || h->size < sizeof(*h) || h->size > size || h->size > EV_SIZE_MAX)
+		return -EINVAL;
+	k = kind_find(h->kind);
+	if (!k)
+		return 0;
+	if (h->size < k->fixed_sz || !lengths_fit(h, h->size - k->fixed_sz))
+		return -EINVAL;
+	return 0;
+}
+
+struct sv event_payload(const struct ev_hdr *rec)
+{
+	const struct kind *k = kind_find(rec->kind);
+
+	if (!k)
+		return (struct sv){ NULL, 0 };
+	return (struct sv){ (const char *)rec + k->fixed_sz, rec->size - k->fixed_sz };
+}
+
+struct sv event_exec_path(const struct ev_exec *e)
+{
+	struct sv path = sv_sub(event_payload(&e->hdr), 0, e->path_len);
+
+	return sv_token(&path, '\0');
+}
+
+struct sv event_exec_args(const struct ev_exec *e)
+{
+	return sv_sub(event_payload(&e->hdr), e->path_len, e->args_len);
+}
+
+struct sv event_meta_get(const struct ev_meta *m, const char *key)
+{
+	struct sv rest = event_payload(&m->hdr);
+
+	while (rest.n) {
+		struct sv value = sv_token(&rest, '\0');
+		struct sv name = sv_token(&value, '=');
+
+		if (sv_is(name, key))
+			return value;
+	}
+	return (struct sv){ NULL, 0 };
+}

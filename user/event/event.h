@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records as user space sees them.  Whatever comes out of a ring or a file goes through event_check()
+ * before anyone casts it, and through event_scrub() before anyone writes or reads it.
+ */
+#ifndef RINGSPAN_EVENT_ROOM_H
+#define RINGSPAN_EVENT_ROOM_H
+
+#include <linux/types.h>
+#include "base/str.h"
+#include <event.h> /* bpf/event.h: quotes would find this very file */
+
+/*
+ * 0 when the record is whole and its lengths fit together; a kind that this build does not know is
+ * fine as long as its header is.  -EINVAL otherwise.  size: bytes that are there.
+ */
+int event_check(const void *data, size_t size);
+const char *event_name(unsigned int kind); /* "DATA"; "?" for an unknown kind */
+
+/* Payload behind the kind's fixed part; empty for kinds without.  The record has been checked. */
+struct sv event_payload(const struct ev_hdr *rec);
+struct sv event_exec_path(const struct ev_exec *e); /* without its NUL */
+struct sv event_exec_args(const struct ev_exec *e); /* NUL-separated */
+/* Value of a key in META's payload; empty when it is not there. */
+struct sv event_meta_get(const struct ev_meta *m, const char *key);
+
+/*
+ * Masks secrets in a record, in place: streams per connection and direction, command lines.
+ * State is kept for LIMIT_CONNS streams and dropped when a stream is closed.
+ */
+struct event_scrub;
+int event_scrub_new(struct event_scrub **out);
+void event_scrub_free(struct event_scrub **s);
+void event_scrub(struct event_scrub *s, struct ev_hdr *rec);
+
+#endif

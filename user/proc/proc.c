@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The process tree: see proc.h.  Bounded by LIMIT_PROCS; the oldest ended process goes first. */
+#include "proc/proc.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/limits.h"
+#include "base/map.h"
+
+struct proc_table {
+	struct map procs; /* (tgid, start) -> struct proc */
+	const struct proc_ops *ops;
+	void *ctx;
+};
+
+int proc_table_new(struct proc_table **out, const struct proc_ops *ops, void *ctx)
+{
+	struct proc_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->ops = ops;
+	t->ctx = ctx;
+	*out = t;
+	return 0;
+}
+
+static struct map_key key_of(uint32_t tgid, uint64_t start)
+{
+	return (struct map_key){ tgid, start, 0 };
+}
+
+static void forget(struct proc_table *t, struct proc *p)
+{
+	map_del(&t->procs, key_of(p->tgid, p->start));
+	t->ops->gone(t->ctx, p);
+	free(p->path);
+	free(p->args);
+	free(p);
+}
+
+void proc_table_free(struct proc_table **t)
+{
+	if (!*t)
+		return;
+	map_for_each (&(*t)->procs, e)
+		forget(*t, e->value);
+	map_fini(&(*t)->procs);
+	free(*t);
+	*t = NULL;
+}
+
+/* An ended process without followed children is of no more use, nor may its parent be then. */
+static void reap(struct proc_table *t, struct proc *p)
+{
+	while (p && p->ts_exit && !p->child_cnt) {
+		struct proc *parent = p->parent;
+
+		forget(t, p);
+		if (parent)
+			parent->child_cnt--;
+		p = parent;
+	}
+}
+
+static void unlink_children(struct proc_table *t, const struct proc *p)
+{
+	map_for_each (&t->procs, e) {
+		struct proc *child = e->value;
+
+		if (child && child->parent == p)
+			child->parent = NULL;
+	}
+}
+
+/* Over the bound: the longest known makes room, ended ones first, the new one's parent never. */
+static void make_room(struct proc_table *t, const struct proc *keep)
+{
+	struct proc *victim = NULL;
+
+	map_for_each (&t->procs, e) {
+		struct proc *p = e->value;
+
+		if (p == keep)
+			continue;
+		if (!victim || p->ts_exit)
+			victim = p;
+		if (p->ts_exit)
+			break;
+	}
+	if (!victim)
+		return;
+	unlink_children(t, victim);
+	if (victim->parent)
+		victim->parent->child_cnt--;
+	forget(t, victim);
+}
+
+struct proc *proc_find(const struct proc_table *t, uint32_t tgid, uint64_t start)
+{
+	return map_get(&t->procs, key_of(tgid, start));
+}
+
+static struct proc *add(struct proc_table *t, uint32_t tgid, uint64_t start, uint64_t ts,
+			struct proc *parent)
+{
+	struct proc *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->tgid = tgid;
+	p->start = start;
+	p->ts_first = ts;
+	if (map_put(&t->procs, key_of(tgid, start), p)) {
+		free(p);
+		return NULL;
+	}
+	p->parent = parent;
+	if (parent) {
+		parent->child_cnt++;
+		p->parent_tgid = parent->tgid;
+		p->uid = parent->uid;
+		p->path = parent->path ? strdup(parent->path) : NULL;
+		p->args = parent->args_len ? malloc(parent->args_len) : NULL;
+		if (p->args) {
+			memcpy(p->args, parent->args, parent->args_len);
+			p->args_len = parent->args_len;
+			p->args_missing = parent->args_missing;
+		}
+	}
+	t->ops->born(t->ctx, p);
+	return p;
+}
+
+static struct proc *get(struct proc_table *t, uint32_t tgid, uint64_t start, uint64_t ts,
+			struct proc *parent)
+{
+	struct proc *p = proc_find(t, tgid, start);
+
+	if (p || !tgid)
+		return p;
+	if (t->procs.cnt >= LIMIT_PROCS)
+		make_room(t, parent);
+	return add(t, tgid, start, ts, parent);
+}
+
+static void set_program(struct proc *p, const struct ev_exec *e)
+{
+	struct sv path = event_exec_path(e), args = event_exec_args(e);
+
+	free(p->path);
+	free(p->args);
+	p->path = path.n ? strndup(path.p, path.n) : NULL;
+	p->args = args.n ? malloc(args.n) : NULL;
+	p->args_len = p->args ? args.n : 0;
+	if (p->args)
+		memcpy(p->args, args.p, args.n);
+	p->args_missing = e->args_total > args.n ? e->args_total - args.n : 0;
+	p->uid = e->uid;
+	p->parent_tgid = e->parent;
+}
+
+/* A program was started or found; its parent is known by name even if its fork was not seen. */
+static struct proc *feed_exec(struct proc_table *t, const struct ev_exec *e)
+{
+	struct proc *parent = proc_find(t, e->parent, e->parent_start);
+	struct proc *p = get(t, e->hdr.tgid, e->hdr.start, e->hdr.ts, parent);
+
+	if (!p)
+		return NULL;
+	set_program(p, e);
+	if (e->hdr.kind == EV_PROC) {
+		p->existed = true;
+	} else {
+		p->ts_exec = e->hdr.ts;
+		p->execs++;
+	}
+	t->ops->exec(t->ctx, p);
+	return p;
+}
+
+struct proc *proc_feed(struct proc_table *t, const struct ev_hdr *rec)
+{
+	struct proc *p;
+
+	if (rec->kind == EV_EXEC || rec->kind == EV_PROC)
+		return feed_exec(t, (const void *)rec);
+	p = get(t, rec->tgid, rec->start, rec->ts, NULL);
+	if (!p)
+		return NULL;
+	if (rec->kind == EV_FORK) {
+		const struct ev_fork *f = (const void *)rec;
+
+		get(t, f->child, f->child_start, rec->ts, p);
+	} else if (rec->kind == EV_EXIT && !p->ts_exit) {
+		p->ts_exit = rec->ts;
+		memcpy(&p->exit, rec, sizeof(p->exit));
+		t->ops->exit(t->ctx, p);
+		reap(t, p);
+		return NULL; /* may be gone */
+	}
+	return p;
+}
+
+void proc_each(const struct proc_table *t, proc_fn fn, void *ctx)
+{
+	map_for_each (&t->procs, e)
+		fn(ctx, e->value);
+}
+
+struct sv proc_arg(const struct proc *p, size_t n)
+{
+	struct sv rest = { p->args, p->args_len };
+
+	while (n-- && rest.n)
+		sv_token(&rest, '\0');
+	return sv_token(&rest, '\0');
+}
+
+struct sv proc_exe_name(const struct proc *p)
+{
+	const char *slash = p->path ? strrchr(p->path, '/') : NULL;
+
+	if (!p->path || !*p->path)
+		return SV("?");
+	return sv(slash && slash[1] ? slash + 1 : p->path);
+}
