@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* From the body bytes on the wire, without chunk framing, to the decoded bytes that are given out. */
+#include <errno.h>
+
+#include "proto/http1_int.h"
+
+/* A decode_fn. */
+static int give(void *ctx, struct sv bytes)
+{
+	struct http1_body *b = ctx;
+	struct http_msg *m = b->m;
+	uint64_t room = LIMIT_BODY - m->body_len;
+
+	if (bytes.n > room) {
+		bytes.n = room;
+		m->flags |= HTTP_BODY_CAP;
+	}
+	if (bytes.n) {
+		m->body_len += bytes.n;
+		b->ops->body(b->ctx, m, b->ts, bytes);
+	}
+	return m->flags & HTTP_BODY_CAP ? -EFBIG : 0;
+}
+
+static void mute(struct http1_body *b, unsigned int why)
+{
+	b->m->flags |= why;
+	b->mute = true;
+	decode_free(&b->decode);
+}
+
+int http1_body_open(struct http1_body *b, struct http_msg *m, const struct http1_framing *f)
+{
+	struct coding_list all = f->content;
+	int err;
+
+	b->m = m;
+	b->mute = false;
+	/* the transfer coding is put on last (RFC 9112 6.1) */
+	for (unsigned int i = 0; i < f->coded_transfer.cnt; i++) {
+		if (all.cnt == LIMIT_CODINGS)
+			all.unknown = true;
+		else
+			all.coding[all.cnt++] = f->coded_transfer.coding[i];
+	}
+	all.unknown |= f->coded_transfer.unknown;
+	if (!all.cnt && !all.unknown)
+		return 0;
+	err = decode_new(&b->decode, &all, give, b);
+	if (err != -ENOTSUP)
+		return err;
+	m->flags |= HTTP_UNDECODED;
+	return 0;
+}
+
+int http1_body_feed(struct http1_body *b, uint64_t ts, struct sv bytes)
+{
+	int err;
+
+	if (!b->m->ts_body)
+		b->m->ts_body = ts;
+	b->m->wire_body += bytes.n;
+	if (b->mute)
+		return 0;
+	b->ts = ts;
+	err = b->decode ? decode_feed(b->decode, bytes) : give(b, bytes);
+	if (err == -ENOMEM)
+		return err;
+	if (err)
+		mute(b, err == -EBADMSG ? HTTP_UNDECODED : HTTP_BODY_CAP);
+	return 0;
+}
+
+void http1_body_hole(struct http1_body *b, uint64_t n)
+{
+	b->m->flags |= HTTP_HOLE;
+	b->m->missing += n;
+	b->m->wire_body += n;
+	if (b->decode)
+		mute(b, HTTP_UNDECODED);
+	if (b->ops->hole)
+		b->ops->hole(b->ctx, b->m, n);
+}
+
+void http1_body_close(struct http1_body *b, bool complete)
+{
+	if (b->decode) {
+		int err = decode_end(b->decode);
+
+		if (decode_is_raw(b->decode) || (err == -EBADMSG && complete))
+			b->m->flags |= HTTP_UNDECODED;
+	}
+	decode_free(&b->decode);
+	b->m = NULL;
+}
