@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * corpus [-v] DIR: runs every recorded exchange under DIR (folders with an expect.json) through the
+ * parsers and scores what they find.  Each runs whole and cut at random places with fixed seeds; all
+ * runs must find the same.  Exits with 1 when less than 99 % of the core fields are right, when a cut
+ * changed something, or when an exchange of another kind was claimed.
+ */
+#include <errno.h>
+#include <fts.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "exchange.h"
+#include "score.h"
+#include "sem/sem.h"
+
+#define ROUNDS 4
+#define PASS 99.0
+#define SHOW 20 /* differences that are printed */
+#define SHOW_ALL 100000
+#define READ_BLOCK 65536
+
+struct tally {
+	struct score score;
+	size_t unequal; /* exchanges that a cut changed */
+	size_t others, claimed;
+};
+
+static int read_file(struct buf *b, const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "rb");
+	size_t n;
+
+	if (!f)
+		return log_err(-errno, "cannot read %s: %s", path, strerror(errno));
+	do {
+		if (buf_reserve(b, READ_BLOCK))
+			return -ENOMEM;
+		n = fread(b->p + b->len, 1, READ_BLOCK, f);
+		b->len += n;
+	} while (n);
+	return ferror(f) ? log_err(-EIO, "cannot read %s", path) : 0;
+}
+
+/* The corpus tells dialects of one wire format apart; NULL: not ours. */
+static const char *our_api(struct sv api)
+{
+	static const char *const dialects[][2] = { { "mistral.chat", "openai.chat" },
+						   { "writer.chat", "openai.chat" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dialects); i++)
+		if (sv_is(api, dialects[i][0]))
+			api = sv(dialects[i][1]);
+	for (size_t i = 0; i < sem_api_cnt; i++)
+		if (sv_is(api, sem_apis[i]->api))
+			return sem_apis[i]->api;
+	return NULL;
+}
+
+static bool cuts_agree(struct arena *a, const struct json *whole, struct sv request,
+		       struct sv response, const char *name)
+{
+	struct sv want = json_text(a, whole);
+
+	for (uint64_t seed = 1; seed <= ROUNDS; seed++) {
+		struct json *v = exchange_run(a, request, response, seed * 0x9e3779b97f4a7c15ull);
+
+		if (sv_eq(json_text(a, v), want))
+			continue;
+		printf("%s: cut with seed %d gives another result\n", name, (int)seed);
+		return false;
+	}
+	return true;
+}
+
+static int exchange(struct tally *t, const char *folder, const struct json *expected)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	_cleanup_buf_ struct buf request = BUF_INIT, response = BUF_INIT, path = BUF_INIT;
+	struct sv file = json_sv(json_get(expected, "file")),
+		  api = json_sv(json_get(expected, "api"));
+	bool ours = our_api(api);
+	struct json *found;
+
+	buf_fmt(&path, "%s/" SV_FMT ".request.http", folder, SV_ARG(file));
+	if (read_file(&request, buf_cstr(&path)))
+		return -EIO;
+	buf_clear(&path);
+	buf_fmt(&path, "%s/" SV_FMT ".response.http", folder, SV_ARG(file));
+	if (read_file(&response, buf_cstr(&path)))
+		return -EIO;
+	found = exchange_run(&a, buf_view(&request), buf_view(&response), 0);
+	buf_clear(&path);
+	buf_fmt(&path, "%s/" SV_FMT, folder, SV_ARG(file));
+	if (ours) {
+		score_add(&t->score, buf_cstr(&path), sv(our_api(api)), expected, found);
+		t->unequal += !cuts_agree(&a, found, buf_view(&request), buf_view(&response),
+					  buf_cstr(&path));
+		return 0;
+	}
+	t->others++;
+	if (found) {
+		t->claimed++;
+		printf("%s: is " SV_FMT ", claimed as " SV_FMT "\n", buf_cstr(&path), SV_ARG(api),
+		       SV_ARG(json_sv(json_get(found, "api"))));
+	}
+	return 0;
+}
+
+static int cassette(struct tally *t, const char *expect)
+{
+	_cleanup_arena_ struct arena a = { 0 };
+	_cleanup_buf_ struct buf text = BUF_INIT, folder = BUF_INIT;
+	struct json *list;
+	int err = read_file(&text, expect);
+
+	if (err)
+		return err;
+	list = json_parse(&a, buf_view(&text), NULL);
+	buf_add(&folder, expect, (size_t)(strrchr(expect, '/') - expect));
+	json_for_each (list, expected) {
+		err = exchange(t, buf_cstr(&folder), expected);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static int walk(struct tally *t, char *dir)
+{
+	char *roots[] = { dir, NULL };
+	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+	FTSENT *e;
+	int err = 0;
+
+	if (!fts)
+		return log_err(-errno, "cannot read %s: %s", dir, strerror(errno));
+	while (!err && (e = fts_read(fts)))
+		if (e->fts_info == FTS_F && !strcmp(e->fts_name, "expect.json"))
+			err = cassette(t, e->fts_path);
+	fts_close(fts);
+	return err;
+}
+
+int main(int argc, char **argv)
+{
+	struct tally t = { .score.show = SHOW };
+	int opt;
+
+	while ((opt = getopt(argc, argv, "v")) != -1) {
+		if (opt != 'v')
+			return 2;
+		t.score.show = SHOW_ALL;
+	}
+	if (argc - optind != 1) {
+		fprintf(stderr, "usage: corpus [-v] DIR\n");
+		return 2;
+	}
+	if (walk(&t, argv[optind]))
+		return 1;
+	if (!t.score.row_cnt) {
+		log_err(0, "no exchange of a known API under %s", argv[optind]);
+		return 1;
+	}
+	printf("%zu differences; %zu exchanges that a cut changed (%d rounds each); "
+	       "%zu of %zu other exchanges claimed\n\n",
+	       t.score.differences, t.unequal, ROUNDS, t.claimed, t.others);
+	return score_report(&t.score) >= PASS && !t.unequal && !t.claimed ? 0 : 1;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a model API's messages mean, whatever the transport.  One file a wire format, one line in
+ * sem.def.  Pure: requests, response bodies and stream events in, a struct sem_call out.
+ *
+ * All views point into the call's arena.  A number that the wire does not have is SEM_NONE, a text
+ * that it does not have is {NULL, 0}, a JSON value NULL.
+ *
+ * Sources: facts are the providers' published API references and recorded traffic; usage follows
+ * OpenTelemetry's rule that input tokens include what a cache served.
+ */
+#ifndef RINGSPAN_SEM_H
+#define RINGSPAN_SEM_H
+
+#include "base/json.h"
+#include "proto/msg.h"
+
+#define SEM_NONE INT64_MIN
+
+struct sem_usage {
+	int64_t input;                   /* with cache reads and writes */
+	int64_t output;                  /* with reasoning */
+	int64_t cache_read, cache_write; /* parts of input */
+	int64_t reasoning;               /* part of output */
+};
+
+struct sem_tool_call {
+	struct sv id, name;
+	struct sv args;         /* as on the wire, assembled: JSON text, maybe cut */
+	struct json *args_json; /* parsed; NULL when it is not JSON at all */
+	bool server;            /* run by the provider, not by the client */
+	bool args_cut;          /* the stream ended inside it */
+	uint64_t ts;            /* when its last argument byte was seen; 0 in a unary answer */
+	struct sem_tool_call *next;
+};
+
+struct sem_tool_result {
+	struct sv id, name;
+	bool has_error, is_error; /* has_error: the wire says whether it failed */
+	struct sv text;           /* its text parts joined */
+	struct sem_tool_result *next;
+};
+
+struct sem_error {
+	struct sv type, code, message; /* type: by facts of the API; never the HTTP status */
+};
+
+struct sem_ops;
+
+struct sem_call {
+	const struct sem_ops *ops;
+	struct arena arena;
+	void *state; /* the wire format's, in the arena */
+
+	/* the request */
+	const char *api;       /* "anthropic.messages", "openai.chat", "openai.responses" ... */
+	struct sv provider;    /* gen_ai.provider.name by host; empty when the host tells nothing */
+	const char *operation; /* gen_ai.operation.name; NULL when it is no model operation */
+	bool stream;
+	bool request_seen; /* its body was there and was JSON */
+	bool request_cut;  /* ... but not all of it */
+	struct sv request_model;
+	int64_t max_tokens, choice_count, seed, top_k_i;
+	double temperature, top_p, top_k, frequency_penalty, presence_penalty; /* NAN = absent */
+	struct json *stop_sequences; /* array of strings */
+	struct sv output_type;       /* gen_ai.output.type */
+	struct sv reasoning_effort, service_tier, previous_response_id, conversation_id;
+	int64_t input_message_cnt;
+	struct json *input_messages, *system_instructions,
+		*tool_definitions;       /* OpenTelemetry's shapes */
+	struct json *tool_names;         /* array of strings, in the order of the request */
+	struct sem_tool_result *results; /* in the request, behind the last thing the model made */
+
+	/* the response */
+	struct sv response_id, response_model, response_service_tier, system_fingerprint;
+	struct json *finish_reasons; /* array of strings: the provider's words, one a choice */
+	struct json *output_messages;
+	struct buf text; /* visible answer of the first choice */
+	struct buf reasoning;
+	struct buf refusal;
+	struct sem_tool_call *calls; /* of the first choice, in order */
+	bool has_usage;
+	struct sem_usage usage;
+	struct sv usage_raw; /* the provider's usage object as it was sent */
+	bool has_error;
+	struct sem_error error;
+	bool response_cut; /* its JSON or stream ended early */
+	bool terminated; /* a stream said that it was over (message_stop, [DONE], response.completed) */
+	uint64_t
+		ts_first_token; /* when the first content (text, reasoning, tool argument) was seen */
+	uint64_t content_events; /* stream events that carried content */
+	size_t bad_events;       /* stream events that were not JSON */
+};
+
+/* What of a request line and header tells the API. */
+struct sem_route {
+	struct sv method, host; /* host without port, lower case */
+	struct sv path;         /* without query */
+	struct sv query;
+	const struct http_msg *head; /* header fields; may be NULL */
+};
+
+struct sem_ops {
+	const char *api;
+	const char *operation; /* gen_ai.operation.name; NULL when it is no model operation */
+	size_t state_sz;       /* a struct that starts with struct answer (sem/answer.h) */
+	/* 0..100: how sure it is that the request is its own.  Body shape is not asked. */
+	int (*claim)(const struct sem_route *r);
+	/* Fills the request part.  body may be cut; no JSON given here outlives the call. */
+	void (*request)(struct sem_call *c, const struct json *body);
+	/* The whole of an answer that is one JSON text.  What is an HTTP error never gets here. */
+	void (*response)(struct sem_call *c, const struct json *body);
+	/* One event of a streamed answer, a JSON object ("[DONE]" and what is no JSON is kept off). */
+	void (*event)(struct sem_call *c, struct sv event, const struct json *data, uint64_t ts);
+	/* The answer is over, in whatever way: assemble what is open. */
+	void (*finish)(struct sem_call *c);
+};
+
+extern const struct sem_ops *const sem_apis[];
+extern const size_t sem_api_cnt;
+
+/*
+ * The API that claims a request, or NULL.  *out is untouched then.  0, -ENOENT (no API), -ENOMEM.
+ * Only the API, provider, operation and what the path holds are filled.
+ */
+int sem_call_new(struct sem_call **out, const struct sem_route *r);
+void sem_call_free(struct sem_call **c);
+void sem_request(struct sem_call *c, struct sv body, bool cut); /* the decoded request body */
+/* The decoded body of an answer that is no event stream. */
+void sem_response(struct sem_call *c, int status, struct sv body, bool cut);
+void sem_event(struct sem_call *c, const struct sse_event *ev);
+/*
+ * Whether an answer is for sem_event(): its content type tells, unless its first bytes (8 are enough)
+ * know better, since servers answer errors as JSON under text/event-stream and streams under any type.
+ */
+bool sem_is_stream(struct sv content_type, struct sv first);
+/* After the last event or body.  cut: the transport broke off.  Fills calls, output_messages ... */
+void sem_finish(struct sem_call *c, bool cut);
+
+/* gen_ai.provider.name for a host, or the empty view. */
+struct sv sem_provider(struct sv host);
+
+/*
+ * Facts of the response header that no body has.  All ns; 0 = absent.
+ * server_ns: openai-processing-ms, x-envoy-upstream-service-time, server-timing (RFC draft: dur in ms).
+ */
+struct sem_headers {
+	struct sv request_id; /* x-request-id, request-id, apim-request-id ... */
+	uint64_t server_ns;
+	uint64_t retry_after_ns;
+	int64_t attempt; /* x-stainless-retry-count + 1 of the request; SEM_NONE */
+	struct json *
+		rate_limits; /* object: header name -> value, of x-ratelimit-* and anthropic-ratelimit-* */
+};
+void sem_headers(struct sem_headers *out, struct arena *a, const struct http_msg *request,
+		 const struct http_msg *response); /* either may be NULL */
+
+#endif
