@@ -90,9 +90,9 @@ struct ev_exec {
 /* The last thread of a process ended.  Totals of the whole thread group. */
 struct ev_exit {
 	struct ev_hdr hdr;
-	__s32 status;             /* as wait(2) gives it: code << 8 | signal */
-	__u32 threads;            /* threads it ever had beside the first; 0 when unknown */
-	__u64 cpu_ns;             /* exact time on CPU (sum_exec_runtime) */
+	__s32 status;  /* as wait(2) gives it: code << 8 | signal */
+	__u32 threads; /* threads it ever had beside the first; 0 when unknown */
+	__u64 cpu_ns;  /* on CPU, by sum_exec_runtime: exact up to its last switch or tick */
 	__u64 utime_ns, stime_ns; /* by tick: gives the ratio, not the sum */
 	__u64 run_delay_ns;       /* waiting in a run queue */
 	__u64 nvcsw, nivcsw;      /* voluntary and involuntary context switches */

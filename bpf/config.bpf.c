@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The one definition of the settings that all programs share. */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include "config.bpf.h"
+
+const volatile __u64 cfg_wake_bytes = 0;
+const volatile __u32 cfg_call_cap = 0;
+const volatile __u32 cfg_page_size = 0;
+const volatile __u32 cfg_guard = 0;
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

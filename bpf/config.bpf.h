@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What user space sets before loading; constants to the verifier.  Defined in config.bpf.c. */
+#ifndef RINGSPAN_CONFIG_BPF_H
+#define RINGSPAN_CONFIG_BPF_H
+
+extern const volatile __u64 cfg_wake_bytes; /* waiting in the ring that are worth a wakeup */
+extern const volatile __u32 cfg_call_cap;   /* payload kept of one TLS call */
+extern const volatile __u32 cfg_page_size;
+extern const volatile __u32 cfg_guard; /* the kernel has bpf_preempt_disable() */
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* TLS objects: their names, and which socket each sits on. */
+#ifndef RINGSPAN_CONN_BPF_H
+#define RINGSPAN_CONN_BPF_H
+
+#include "emit.bpf.h"
+#include "thread.bpf.h"
+
+/*
+ * A name for ever, without a shared counter (kernels before 5.12 cannot fetch and add): the time, and
+ * the CPU in its low bits.  Two first calls on one CPU are further apart than the 1024 ns given up.
+ */
+static __always_inline __u64 conn_new_id(__u64 now)
+{
+	return (now & ~0x3ffULL) | (bpf_get_smp_processor_id() & 0x3ff);
+}
+
+static __always_inline bool conn_is_stale(const struct conn_state *c, const struct proc_state *proc)
+{
+	return c->start != proc->start || c->born < proc->exec_ts;
+}
+
+/* NULL when the object is not known. */
+static __always_inline struct conn_state *conn_find(const struct proc_state *proc, __u64 ssl)
+{
+	struct conn_key key = { .ssl = ssl, .tgid = bpf_get_current_pid_tgid() >> 32 };
+	struct conn_state *c = bpf_map_lookup_elem(&conns, &key);
+
+	return c && !conn_is_stale(c, proc) ? c : NULL;
+}
+
+/* NULL when the table is full (counted). */
+static __always_inline struct conn_state *conn_get(const struct proc_state *proc, __u64 ssl)
+{
+	struct conn_key key = { .ssl = ssl, .tgid = bpf_get_current_pid_tgid() >> 32 };
+	struct conn_state init = { .start = proc->start };
+	struct conn_state *c = bpf_map_lookup_elem(&conns, &key);
+
+	if (c && !conn_is_stale(c, proc))
+		return c;
+	init.born = bpf_ktime_get_ns();
+	init.id = conn_new_id(init.born);
+	bpf_map_update_elem(&conns, &key, &init, BPF_ANY);
+	c = bpf_map_lookup_elem(&conns, &key);
+	if (!c)
+		stat_add(lost_map, 1);
+	return c;
+}
+
+/* Evidence that is not weaker than what the binding rests on changes it; a change is told. */
+static __always_inline void conn_bind(struct conn_state *c, const struct sock_ref *ref, __u32 how)
+{
+	struct ev_sock *e;
+
+	if (!ref->sk || (c->how && c->how < how))
+		return;
+	if (c->sk == ref->sk && c->ports == ref->ports) {
+		c->how = how;
+		return;
+	}
+	e = ev_reserve(EV_SOCK, sizeof(*e), 0, c->start);
+	if (!e)
+		return; /* the next evidence tries again */
+	c->sk = ref->sk;
+	c->ports = ref->ports;
+	c->how = how;
+	e->conn = c->id;
+	e->sock = ref->ino;
+	e->addr = ref->addr;
+	e->how = how;
+	e->pad = 0;
+	ev_submit(e);
+}
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How a record is made: reserve it in the ring, fill it, submit it.
+ *
+ * Never through a per-CPU scratch map: a uprobe program can be preempted, another task on that CPU
+ * would reuse the map, and its bytes would leave under this task's name.  What finds no room is
+ * counted per cause, and the next record of this CPU says how many were lost before it.
+ */
+#ifndef RINGSPAN_EMIT_BPF_H
+#define RINGSPAN_EMIT_BPF_H
+
+#include "config.bpf.h"
+#include "maps.bpf.h"
+
+/* Keeps a bound next to its use: kernels before 6.8 forget that of a spilled register. */
+#ifndef barrier_var
+#define barrier_var(v) asm volatile("" : "+r"(v))
+#endif
+
+static __always_inline struct cpu_stats *stats_here(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&stats, &zero);
+}
+
+#define stat_add(field, n)                                     \
+	({                                                     \
+		struct cpu_stats *_s = stats_here();           \
+		if (_s)                                        \
+			__sync_fetch_and_add(&_s->field, (n)); \
+	})
+
+/*
+ * Losses to tell with this record.  Subtracted by an atomic add that returns nothing, because
+ * kernels before 5.12 (5ffa25502b5a) have no exchange.  If a second program gets in between, both
+ * tell the same number; the counter is then negative and the next losses make up for it.
+ */
+static __always_inline __u32 take_lost(struct cpu_stats *s)
+{
+	__s64 n = *(volatile __s64 *)&s->unreported;
+
+	if (n <= 0)
+		return 0;
+	__sync_fetch_and_add(&s->unreported, -n);
+	return n;
+}
+
+/* room is what the payload may take at most; NULL when the ring is full (counted). */
+static __always_inline void *ev_reserve(__u16 kind, __u32 fixed, __u32 room, __u64 start)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct cpu_stats *s = stats_here();
+	struct ev_hdr *h;
+
+	if (!s)
+		return NULL;
+	__sync_fetch_and_add(&s->produced, 1);
+	h = bpf_ringbuf_reserve(&events, fixed + room, 0);
+	if (!h) {
+		__sync_fetch_and_add(&s->lost_ring, 1);
+		__sync_fetch_and_add(&s->unreported, 1);
+		return NULL;
+	}
+	h->size = fixed;
+	h->kind = kind;
+	h->flags = 0;
+	h->ts = bpf_ktime_get_ns();
+	h->tgid = id >> 32;
+	h->tid = (__u32)id;
+	h->start = start;
+	h->cpu = bpf_get_smp_processor_id();
+	h->lost = take_lost(s);
+	return h;
+}
+
+/* A wakeup costs the traced thread more than the record does, so it is for a filling ring only. */
+static __always_inline void ev_submit(void *rec)
+{
+	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+
+	bpf_ringbuf_submit(rec, waiting >= cfg_wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+}
+
+/* For what user space should act on at once: a file that may need probes. */
+static __always_inline void ev_submit_now(void *rec)
+{
+	bpf_ringbuf_submit(rec, BPF_RB_FORCE_WAKEUP);
+}
+
+#endif

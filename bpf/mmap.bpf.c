@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Libraries that come after exec (dlopen): executable mappings of files not mapped so before. */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "emit.bpf.h"
+#include "file.bpf.h"
+#include "thread.bpf.h"
+
+#define PROT_EXEC 4
+#define MAP_ANONYMOUS 0x20
+#define MAX_ERRNO 4095
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("?tp/syscalls/sys_enter_mmap")
+int mmap_enter(struct trace_event_raw_sys_enter *ctx)
+{
+	struct thread_state *t;
+	struct file *file;
+
+	if (!(ctx->args[2] & PROT_EXEC) || (ctx->args[3] & MAP_ANONYMOUS) || !traced_here())
+		return 0;
+	file = file_of_fd(ctx->args[4]);
+	t = file ? thread_get() : NULL;
+	if (t)
+		t->map = file_key(file);
+	return 0;
+}
+
+SEC("?tp/syscalls/sys_exit_mmap")
+int mmap_exit(struct trace_event_raw_sys_exit *ctx)
+{
+	struct proc_state *proc = traced_here();
+	struct thread_state *t = proc ? thread_find() : NULL;
+	struct file_key key;
+	struct ev_map *e;
+
+	if (!t || !t->map.ino)
+		return 0;
+	key = t->map;
+	t->map.ino = 0;
+	if ((unsigned long)ctx->ret >= (unsigned long)-MAX_ERRNO || !key_is_new(&key))
+		return 0;
+	e = ev_reserve(EV_MAP, sizeof(*e), 0, proc->start);
+	if (!e) {
+		bpf_map_delete_elem(&mapped, &key); /* told at the next mapping */
+		return 0;
+	}
+	e->dev = key.dev;
+	e->ino = key.ino;
+	e->addr = ctx->ret;
+	ev_submit_now(e);
+	return 0;
+}

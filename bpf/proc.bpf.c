@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The tree of traced processes, followed where it grows: a child is in the table before it can run,
+ * and leaves it when its last thread ends.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "emit.bpf.h"
+#include "file.bpf.h"
+#include "thread.bpf.h"
+
+#define SIGNAL_GROUP_EXIT 4
+#define PATH_SHORT 256
+#define PATH_LONG 4096
+#define ARGS_SMALL 512
+#define ARGS_MIDDLE 4096
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct proc_state init = { .start = child->start_time, .alive = 1, .counted = 1 };
+	struct proc_state *proc = traced_here();
+	__u32 tgid = child->tgid;
+	struct ev_fork *e;
+
+	if (!proc)
+		return 0;
+	if (child->pid != child->tgid) {
+		__sync_fetch_and_add(&proc->threads, 1);
+		__sync_fetch_and_add(&proc->alive, 1);
+		return 0;
+	}
+	if (bpf_map_update_elem(&traced, &tgid, &init, BPF_ANY))
+		stat_add(lost_map, 1);
+	e = ev_reserve(EV_FORK, sizeof(*e), 0, proc->start);
+	if (!e)
+		return 0;
+	e->child_start = init.start;
+	e->child = tgid;
+	e->pad = 0;
+	ev_submit(e);
+	return 0;
+}
+
+/* Path and arguments behind the fixed part; path_room and args_room are constants. */
+static __always_inline void exec_payload(struct ev_exec *e, struct task_struct *task,
+					 const char *path, __u32 path_room, __u32 args_room)
+{
+	__u64 args = task->mm->arg_start;
+	__u64 total = task->mm->arg_end - args;
+	char *p = (char *)(e + 1);
+	__u32 n = total > args_room ? args_room : total;
+	long len = bpf_probe_read_kernel_str(p, path_room, path);
+
+	if (len < 0 || len > path_room)
+		len = 0;
+	if (len == path_room)
+		e->hdr.flags |= EVF_TRUNC;
+	barrier_var(n);
+	if (n > args_room)
+		n = args_room;
+	if (bpf_probe_read_user(p + len, n, (void *)args)) {
+		e->hdr.flags |= EVF_FAULT;
+		n = 0;
+	}
+	if (n < total && !(e->hdr.flags & EVF_FAULT))
+		e->hdr.flags |= EVF_TRUNC;
+	e->path_len = len;
+	e->args_len = n;
+	e->args_total = total > 0xffffffff ? 0xffffffff : total;
+	e->hdr.size = sizeof(*e) + len + n;
+}
+
+static __always_inline void exec_send(struct task_struct *task, struct linux_binprm *bprm,
+				      __u64 start, __u32 path_room, __u32 args_room)
+{
+	struct ev_exec *e = ev_reserve(EV_EXEC, sizeof(*e), path_room + args_room, start);
+
+	if (!e)
+		return;
+	e->parent_start = task->real_parent->group_leader->start_time;
+	e->parent = task->real_parent->tgid;
+	e->uid = bpf_get_current_uid_gid();
+	e->pad = 0;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	exec_payload(e, task, bprm->filename, path_room, args_room);
+	if (file_is_new(bprm->file))
+		ev_submit_now(e);
+	else
+		ev_submit(e);
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	struct proc_state *proc = traced_here();
+	__u64 old = (__u64)task->tgid << 32 | (__u32)old_pid;
+	char path[PATH_SHORT] = {};
+	__u64 args;
+	long len;
+
+	if (!proc)
+		return 0;
+	/* the thread's state belongs to the old program, and perhaps to another thread id */
+	bpf_map_delete_elem(&threads, &old);
+	proc->exec_ts = bpf_ktime_get_ns();
+	args = task->mm->arg_end - task->mm->arg_start;
+	len = bpf_probe_read_kernel_str(path, sizeof(path), bprm->filename);
+	if (len == sizeof(path))
+		exec_send(task, bprm, proc->start, PATH_LONG, EV_ARGS_MAX);
+	else if (args > ARGS_MIDDLE)
+		exec_send(task, bprm, proc->start, PATH_SHORT, EV_ARGS_MAX);
+	else if (args > ARGS_SMALL)
+		exec_send(task, bprm, proc->start, PATH_SHORT, ARGS_MIDDLE);
+	else
+		exec_send(task, bprm, proc->start, PATH_SHORT, ARGS_SMALL);
+	return 0;
+}
+
+static __always_inline void usage_add(struct usage *u, struct task_struct *t)
+{
+	__sync_fetch_and_add(&u->cpu_ns, t->se.sum_exec_runtime);
+	__sync_fetch_and_add(&u->utime_ns, t->utime);
+	__sync_fetch_and_add(&u->stime_ns, t->stime);
+	__sync_fetch_and_add(&u->run_delay_ns, t->sched_info.run_delay);
+	__sync_fetch_and_add(&u->nvcsw, t->nvcsw);
+	__sync_fetch_and_add(&u->nivcsw, t->nivcsw);
+	__sync_fetch_and_add(&u->min_flt, t->min_flt);
+	__sync_fetch_and_add(&u->maj_flt, t->maj_flt);
+	__sync_fetch_and_add(&u->rchar, t->ioac.rchar);
+	__sync_fetch_and_add(&u->wchar, t->ioac.wchar);
+	__sync_fetch_and_add(&u->read_bytes, t->ioac.read_bytes);
+	__sync_fetch_and_add(&u->write_bytes, t->ioac.write_bytes);
+}
+
+static __always_inline void exit_send(struct task_struct *task, const struct proc_state *proc)
+{
+	struct signal_struct *signal = task->signal;
+	const struct usage *u = &proc->ended;
+	struct ev_exit *e = ev_reserve(EV_EXIT, sizeof(*e), 0, proc->start);
+
+	if (!e)
+		return;
+	if (signal->flags & SIGNAL_GROUP_EXIT)
+		e->status = signal->group_exit_code;
+	else
+		e->status = task->group_leader->exit_code;
+	e->threads = proc->threads;
+	e->cpu_ns = u->cpu_ns;
+	e->utime_ns = u->utime_ns;
+	e->stime_ns = u->stime_ns;
+	e->run_delay_ns = u->run_delay_ns;
+	e->nvcsw = u->nvcsw;
+	e->nivcsw = u->nivcsw;
+	e->min_flt = u->min_flt;
+	e->maj_flt = u->maj_flt;
+	e->rss_peak_bytes = (__u64)signal->maxrss * cfg_page_size;
+	e->rchar = u->rchar;
+	e->wchar = u->wchar;
+	e->read_bytes = u->read_bytes;
+	e->write_bytes = u->write_bytes;
+	ev_submit(e);
+}
+
+/*
+ * The kernel counts a thread out (signal->live) some time before it comes here, so two threads that
+ * end together may both find that nobody lives, or the last one may get here first.
+ */
+static __always_inline bool is_last(const struct proc_state *proc, struct task_struct *task)
+{
+	return proc->counted ? *(volatile __s32 *)&proc->alive <= 0 : !task->signal->live.counter;
+}
+
+/*
+ * Runs in every thread that ends.  Each adds what it took to its process, because the totals that the
+ * kernel keeps in struct signal_struct lack the threads that end at the same time as the last one.
+ * Whoever removes the process's entry tells its end.
+ */
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(proc_exit, struct task_struct *task)
+{
+	struct proc_state *proc = traced_here(), last;
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32;
+
+	if (!proc)
+		return 0;
+	bpf_map_delete_elem(&threads, &id);
+	usage_add(&proc->ended, task);
+	__sync_fetch_and_add(&proc->alive, -1);
+	if (!is_last(proc, task))
+		return 0;
+	last = *proc;
+	if (!bpf_map_delete_elem(&traced, &tgid))
+		exit_send(task, &last);
+	return 0;
+}
+
+/* The processes that there are, for user space to find the descendants of one. */
+SEC("?iter/task")
+int proc_rows(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct seq_file *seq = ctx->meta->seq;
+	struct signal_struct *signal;
+	struct proc_row row = {};
+
+	if (!task || task->pid != task->tgid)
+		return 0;
+	signal = task->signal;
+	row.tgid = task->tgid;
+	row.parent = task->real_parent->tgid;
+	row.parent_start = task->real_parent->group_leader->start_time;
+	row.uid = BPF_CORE_READ(task, cred, uid.val);
+	row.state.start = task->start_time;
+	row.state.threads = signal->nr_threads - 1;
+	row.state.ended.cpu_ns = signal->sum_sched_runtime;
+	row.state.ended.utime_ns = signal->utime;
+	row.state.ended.stime_ns = signal->stime;
+	row.state.ended.nvcsw = signal->nvcsw;
+	row.state.ended.nivcsw = signal->nivcsw;
+	row.state.ended.min_flt = signal->min_flt;
+	row.state.ended.maj_flt = signal->maj_flt;
+	row.state.ended.rchar = signal->ioac.rchar;
+	row.state.ended.wchar = signal->ioac.wchar;
+	row.state.ended.read_bytes = signal->ioac.read_bytes;
+	row.state.ended.write_bytes = signal->ioac.write_bytes;
+	bpf_probe_read_kernel_str(row.comm, sizeof(row.comm), task->comm);
+	bpf_seq_write(seq, &row, sizeof(row));
+	return 0;
+}

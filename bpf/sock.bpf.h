@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Sockets: from a file descriptor to a struct sock, and what is told about one. */
+#ifndef RINGSPAN_SOCK_BPF_H
+#define RINGSPAN_SOCK_BPF_H
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include "state.bpf.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define SOCK_STREAM 1
+#define S_IFMT 00170000
+#define S_IFSOCK 0140000
+
+static __always_inline bool sock_is_inet(struct sock *sk)
+{
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	return family == AF_INET || family == AF_INET6;
+}
+
+static __always_inline struct file *file_of_fd(__u32 fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **fds = BPF_CORE_READ(fdt, fd);
+	struct file *file = NULL;
+
+	if (fd < BPF_CORE_READ(fdt, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
+	return file;
+}
+
+static __always_inline struct sock *sock_of_fd(__u32 fd)
+{
+	struct file *file = file_of_fd(fd);
+	struct socket *socket;
+
+	if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
+/* Both ports in one number. */
+static __always_inline __u32 sock_ports(struct sock *sk)
+{
+	return (__u32)BPF_CORE_READ(sk, __sk_common.skc_dport) << 16 |
+	       BPF_CORE_READ(sk, __sk_common.skc_num);
+}
+
+/* A socket that is being closed keeps its peer's port but has lost its own. */
+static __always_inline bool sock_is_connected(struct sock *sk)
+{
+	__u32 ports = sock_ports(sk);
+
+	return (ports >> 16) && (ports & 0xffff);
+}
+
+/* The inode number: what /proc/PID/fd shows as socket:[N]; a pointer would tell kernel addresses. */
+static __always_inline __u64 sock_ino(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
+}
+
+/* ::ffff:a.b.c.d is told as the IPv4 address that it stands for. */
+static __always_inline bool addr_is_mapped(const __u8 *a)
+{
+	const __u32 *w = (const void *)a;
+
+	return w[0] == 0 && w[1] == 0 && w[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline void addr_unmap(__u8 *a)
+{
+	__u32 *w = (void *)a;
+
+	w[0] = w[3];
+	w[1] = w[2] = w[3] = 0;
+}
+
+/* addr must be zeroed. */
+static __always_inline void sock_addr(struct sock *sk, struct ev_addr *addr)
+{
+	addr->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	addr->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
+	addr->rport = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (addr->family == AF_INET) {
+		BPF_CORE_READ_INTO((__u32 *)addr->laddr, sk, __sk_common.skc_rcv_saddr);
+		BPF_CORE_READ_INTO((__u32 *)addr->raddr, sk, __sk_common.skc_daddr);
+		return;
+	}
+	BPF_CORE_READ_INTO(&addr->laddr, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+	BPF_CORE_READ_INTO(&addr->raddr, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+	if (!addr_is_mapped(addr->raddr))
+		return;
+	addr->family = AF_INET;
+	addr_unmap(addr->raddr);
+	addr_unmap(addr->laddr);
+}
+
+#endif

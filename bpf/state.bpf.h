@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the kernel side remembers, in the layout of its maps: the probe room reads and writes some of
+ * it.  Unlike event.h nothing of this is ever stored, so it may change freely.  Only __uN types.
+ */
+#ifndef RINGSPAN_STATE_BPF_H
+#define RINGSPAN_STATE_BPF_H
+
+#include "event.h"
+
+/* What a thread, or all ended threads of a process, took. */
+struct usage {
+	__u64 cpu_ns, utime_ns, stime_ns, run_delay_ns;
+	__u64 nvcsw, nivcsw, min_flt, maj_flt;
+	__u64 rchar, wchar, read_bytes, write_bytes;
+};
+
+/* A traced process, by tgid. */
+struct proc_state {
+	__u64 start;        /* group leader's start time */
+	__u64 exec_ts;      /* its last exec that was seen, or 0 */
+	struct usage ended; /* its threads that are gone */
+	__u32 threads;      /* it ever had beside the first */
+	__s32 alive;        /* threads that have not added to `ended` yet */
+	__u32 counted;      /* `alive` is right: traced since there was one thread */
+	__u32 pad;
+};
+
+/* One row of the task iterator: a process as it is now. */
+struct proc_row {
+	struct proc_state state;
+	__u64 parent_start;
+	__u32 tgid, parent;
+	__u32 uid;
+	__u32 pad;
+	char comm[EV_COMM_LEN];
+};
+
+/* A TLS object of a process. */
+struct conn_key {
+	__u64 ssl;
+	__u32 tgid;
+	__u32 pad;
+};
+
+struct conn_state {
+	__u64 id;          /* in DATA, SOCK, CLOSE */
+	__u64 start, born; /* process, and when first seen: tells a reused key */
+	__u64 pos[2];      /* bytes moved so far, by enum ev_dir */
+	__u64 sk;          /* socket it is bound to, or 0 */
+	__u32 ports;       /* of that socket: memory of sockets is reused */
+	__u32 how;         /* enum ev_link, or 0 */
+};
+
+/* Counters of one CPU; the names are those of struct ev_stats. */
+struct cpu_stats {
+	__u64 produced, lost_ring, lost_ring_bytes, lost_map;
+	__u64 lost_fault_bytes, lost_cap_bytes, data_bytes;
+	__s64 unreported; /* records lost that no hdr.lost told yet */
+};
+
+struct file_key {
+	__u64 dev, ino;
+};
+
+#endif

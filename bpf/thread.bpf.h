@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What is remembered of a thread between two events: the TLS calls that it is in, the sockets that it
+ * touched, and arguments of a system call until its end.  Only the thread itself changes its entry,
+ * and the entry goes when the thread does.
+ */
+#ifndef RINGSPAN_THREAD_BPF_H
+#define RINGSPAN_THREAD_BPF_H
+
+#include "data.bpf.h"
+#include "sock.bpf.h"
+
+#define TLS_DEPTH 4 /* TLS inside TLS, twice, each through a wrapper */
+
+/* A TLS call that has been entered. */
+struct tls_call {
+	__u64 sp; /* at entry: what tells this call's return from another's */
+	__u64 ssl, buf;
+	__u64 out; /* size_t * of the _ex functions, or 0 */
+	__u64 enter_ts;
+	__u32 dir;
+	__u32 nested; /* bytes went through a socket inside it, in its direction */
+};
+
+struct sock_ref {
+	__u64 sk, ino;
+	__u32 ports;
+	__u32 pad;
+	struct ev_addr addr;
+};
+
+struct thread_state {
+	struct tls_call calls[TLS_DEPTH];
+	__u32 depth;
+	__u32 fresh;        /* `in` was received from, and no TLS call has used that yet */
+	struct sock_ref in; /* last socket received from, or touched inside a TLS call */
+	struct sock_ref out;
+	__u64 pending;       /* TLS object that was written to and waits for its send, or 0 */
+	__u64 connect_sk;    /* inside connect */
+	struct file_key map; /* inside an executable mmap; ino 0: not */
+	struct data_job job; /* while its records are made */
+	__u32 io_fd;         /* inside a read or write call: fd + 1, or 0 */
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_THREADS);
+	__type(key, __u64); /* pid_tgid */
+	__type(value, struct thread_state);
+} threads SEC(".maps") __weak;
+
+/* What a new entry starts as: too large for the stack.  Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct thread_state);
+} thread_zero SEC(".maps") __weak;
+
+static __always_inline struct thread_state *thread_find(void)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	return bpf_map_lookup_elem(&threads, &id);
+}
+
+/* NULL when the table is full. */
+static __always_inline struct thread_state *thread_get(void)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct thread_state *t = bpf_map_lookup_elem(&threads, &id);
+	__u32 zero = 0;
+	void *init;
+
+	if (t)
+		return t;
+	init = bpf_map_lookup_elem(&thread_zero, &zero);
+	if (!init)
+		return NULL;
+	bpf_map_update_elem(&threads, &id, init, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&threads, &id);
+}
+
+/* Reads the addresses only when the socket is another one than last time. */
+static __always_inline void sock_ref_set(struct sock_ref *ref, struct sock *sk)
+{
+	__u32 ports = sock_ports(sk);
+
+	if (ref->sk == (__u64)sk && ref->ports == ports)
+		return;
+	__builtin_memset(ref, 0, sizeof(*ref));
+	ref->sk = (__u64)sk;
+	ref->ports = ports;
+	ref->ino = sock_ino(sk);
+	sock_addr(sk, &ref->addr);
+}
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every program that ships loads, in both variants, and stays cheap to verify. */
+#include "trace.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "probe/feature.h"
+#include "probe/hook.h"
+#include "ringspan.skel.h"
+
+/* Instructions that the verifier of 6.18 looked at, with about a third to spare. */
+static const struct budget {
+	const char *prog;
+	__u32 insns;
+} budgets[] = {
+	{ "connect_enter", 500 },
+	{ "connect_exit", 600 },
+	{ "connect_state", 600 },
+	{ "mmap_enter", 250 },
+	{ "mmap_exit", 200 },
+	{ "proc_fork", 200 },
+	{ "proc_exec", 1800 },
+	{ "proc_exit", 450 },
+	{ "proc_rows", 150 },
+	{ "tie_send", 2000 },
+	{ "tie_recv", 2000 },
+	{ "tie_sys_enter", 100 },
+	{ "tie_sys_recvfrom", 100 },
+	{ "tie_sys_recvmsg", 100 },
+	{ "tie_sys_sent", 2000 },
+	{ "tie_sys_received", 2000 },
+	{ "tls_read_enter", 450 },
+	{ "tls_write_enter", 450 },
+	{ "tls_read_ex_enter", 450 },
+	{ "tls_write_ex_enter", 450 },
+	{ "tls_exit", 3000 },
+	{ "tls_free_enter", 200 },
+	{ "tls_read_enter_old", 450 },
+	{ "tls_write_enter_old", 450 },
+	{ "tls_read_ex_enter_old", 450 },
+	{ "tls_write_ex_enter_old", 450 },
+	{ "tls_exit_old", 50000 },
+	{ "tls_free_enter_old", 200 },
+};
+
+static __u32 budget_of(const char *prog)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(budgets); i++)
+		if (strcmp(budgets[i].prog, prog) == 0)
+			return budgets[i].insns;
+	fail_msg("no budget is recorded for %s", prog);
+	return 0;
+}
+
+static int silent(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, ap) : 0;
+}
+
+static void load(const struct features *f)
+{
+	struct ringspan_bpf *skel = ringspan_bpf__open();
+	struct bpf_program *prog;
+
+	assert_non_null(skel);
+	libbpf_set_print(silent);
+	skel->rodata->cfg_wake_bytes = 64 * 1024;
+	skel->rodata->cfg_call_cap = 256 * 1024;
+	skel->rodata->cfg_page_size = 4096;
+	skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
+	hooks_select(skel->obj, f);
+	assert_int_equal(ringspan_bpf__load(skel), 0);
+	bpf_object__for_each_program (prog, skel->obj) {
+		const char *name = bpf_program__name(prog);
+		struct bpf_prog_info info = { 0 };
+		__u32 len = sizeof(info);
+
+		if (bpf_program__fd(prog) < 0)
+			continue;
+		assert_int_equal(bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len), 0);
+		printf("# %-24s verified %6u insns, %6u bytes\n", name, info.verified_insns,
+		       info.xlated_prog_len);
+		if (info.verified_insns) /* told since 5.16 */
+			assert_in_range(info.verified_insns, 1, budget_of(name));
+	}
+	ringspan_bpf__destroy(skel);
+}
+
+static void what_this_kernel_gets(void **state)
+{
+	struct features f;
+
+	(void)state;
+	features_try(&f);
+	load(&f);
+}
+
+static void what_an_older_kernel_gets(void **state)
+{
+	struct features f;
+
+	(void)state;
+	features_try(&f);
+	features_force_off(&f, FEAT_MULTI);
+	features_force_off(&f, FEAT_GUARD);
+	features_force_off(&f, FEAT_LOOP);
+	features_force_off(&f, FEAT_SOCKLEN);
+	load(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_this_kernel_gets),
+		cmocka_unit_test(what_an_older_kernel_gets),
+	};
+
+	return trace_skip() ? SKIP : cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Symbols by libelf, addresses to file offsets by the program headers. */
+#include "probe/elf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <gelf.h>
+#include "base/cleanup.h"
+#include "probe/insn.h"
+
+#define MAX_PHDRS 128
+#define MAX_SYMBOLS (4u << 20)
+#define MAX_NAMES (256u << 20) /* bytes of a string table */
+
+#if defined(__x86_64__)
+#define MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define MACHINE EM_AARCH64
+#else
+#error "ringspan knows x86-64 and arm64"
+#endif
+
+struct elf_file {
+	Elf *elf;
+	int fd;
+	__u64 size;
+	GElf_Phdr load[MAX_PHDRS]; /* executable LOAD segments */
+	size_t load_cnt;
+};
+
+void elf_file_free(struct elf_file **f)
+{
+	if (!*f)
+		return;
+	elf_end((*f)->elf);
+	free(*f);
+	*f = NULL;
+}
+
+static int read_headers(struct elf_file *f)
+{
+	GElf_Ehdr ehdr;
+	size_t cnt;
+
+	if (elf_kind(f->elf) != ELF_K_ELF || !gelf_getehdr(f->elf, &ehdr) ||
+	    ehdr.e_ident[EI_CLASS] != ELFCLASS64 || ehdr.e_ident[EI_DATA] != ELFDATA2LSB ||
+	    ehdr.e_machine != MACHINE || (ehdr.e_type != ET_EXEC && ehdr.e_type != ET_DYN) ||
+	    elf_getphdrnum(f->elf, &cnt) || cnt > MAX_PHDRS)
+		return -ENOEXEC;
+	for (size_t i = 0; i < cnt; i++) {
+		GElf_Phdr *ph = &f->load[f->load_cnt];
+
+		if (!gelf_getphdr(f->elf, i, ph))
+			return -ENOEXEC;
+		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_X) && ph->p_offset <= f->size &&
+		    ph->p_filesz <= f->size - ph->p_offset)
+			f->load_cnt++;
+	}
+	return 0;
+}
+
+int elf_file_new(struct elf_file **out, int fd)
+{
+	struct elf_file *f = calloc(1, sizeof(*f));
+	struct stat st;
+	int err = -ENOEXEC;
+
+	if (!f)
+		return -ENOMEM;
+	f->fd = fd;
+	if (fstat(fd, &st) || elf_version(EV_CURRENT) == EV_NONE)
+		goto fail;
+	f->size = st.st_size;
+	f->elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (f->elf)
+		err = read_headers(f);
+	if (err)
+		goto fail;
+	*out = f;
+	return 0;
+fail:
+	elf_file_free(&f);
+	return err;
+}
+
+/* 0 when the address is not in an executable segment. */
+static __u64 file_offset(const struct elf_file *f, __u64 addr)
+{
+	for (size_t i = 0; i < f->load_cnt; i++) {
+		const GElf_Phdr *ph = &f->load[i];
+
+		if (addr >= ph->p_vaddr && addr - ph->p_vaddr < ph->p_filesz)
+			return addr - ph->p_vaddr + ph->p_offset;
+	}
+	return 0;
+}
+
+static void match(const struct elf_file *f, const GElf_Sym *sym, const char *name,
+		  const char *const *names, size_t cnt, __u64 *offsets)
+{
+	if (sym->st_shndx == SHN_UNDEF || !name)
+		return;
+	for (size_t i = 0; i < cnt; i++)
+		if (!offsets[i] && strcmp(name, names[i]) == 0)
+			offsets[i] = file_offset(f, sym->st_value);
+}
+
+/* libelf reads a section as a whole, and a file may be sparse: its size bounds nothing. */
+static bool fits(const struct elf_file *f, const GElf_Shdr *sh, __u64 max)
+{
+	return sh->sh_size <= max && sh->sh_size <= f->size &&
+	       sh->sh_offset <= f->size - sh->sh_size;
+}
+
+static int scan_table(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh,
+		      const char *const *names, size_t cnt, __u64 *offsets)
+{
+	Elf_Scn *strings = elf_getscn(f->elf, sh->sh_link);
+	GElf_Shdr str;
+	Elf_Data *data;
+	size_t n;
+
+	if (sh->sh_entsize != sizeof(Elf64_Sym) || !fits(f, sh, MAX_SYMBOLS * sh->sh_entsize) ||
+	    !gelf_getshdr(strings, &str) || !fits(f, &str, MAX_NAMES))
+		return -ENOEXEC;
+	data = elf_getdata(scn, NULL);
+	if (!data)
+		return -ENOEXEC;
+	n = sh->sh_size / sh->sh_entsize;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Sym sym;
+
+		if (!gelf_getsym(data, (int)i, &sym))
+			return -ENOEXEC;
+		if (GELF_ST_TYPE(sym.st_info) == STT_FUNC)
+			match(f, &sym, elf_strptr(f->elf, sh->sh_link, sym.st_name), names, cnt,
+			      offsets);
+	}
+	return 0;
+}
+
+/* One table of each type: a file has no more, and libelf keeps what it has read. */
+int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u64 *offsets)
+{
+	bool dynsym = false, symtab = false;
+	Elf_Scn *scn = NULL;
+	int err = 0, found = 0;
+
+	memset(offsets, 0, cnt * sizeof(*offsets));
+	while (!err && (scn = elf_nextscn(f->elf, scn))) {
+		GElf_Shdr sh;
+		bool *seen;
+
+		if (!gelf_getshdr(scn, &sh) ||
+		    (sh.sh_type != SHT_DYNSYM && sh.sh_type != SHT_SYMTAB))
+			continue;
+		seen = sh.sh_type == SHT_DYNSYM ? &dynsym : &symtab;
+		if (!*seen)
+			err = scan_table(f, scn, &sh, names, cnt, offsets);
+		*seen = true;
+	}
+	for (size_t i = 0; i < cnt; i++)
+		found += offsets[i] != 0;
+	return err ? err : found;
+}
+
+bool elf_is_entry(struct elf_file *f, __u64 offset)
+{
+	unsigned char p[INSN_MIN];
+
+	if (MACHINE == EM_AARCH64 && offset % 4)
+		return false;
+	return pread(f->fd, p, sizeof(p), (off_t)offset) == (ssize_t)sizeof(p) &&
+	       insn_is_entry(MACHINE, p, sizeof(p));
+}

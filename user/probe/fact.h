@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Records about what user space learnt, kept until the next poll hands them over. */
+#ifndef RINGSPAN_PROBE_FACT_H
+#define RINGSPAN_PROBE_FACT_H
+
+#include <linux/types.h>
+#include "base/buf.h"
+#include "event.h"
+#include "state.bpf.h"
+
+__u64 fact_now(void); /* CLOCK_MONOTONIC, ns */
+void fact_hdr(struct ev_hdr *h, __u16 kind, size_t size);
+
+int fact_run(struct buf *queue, const struct proc_row *row, enum ev_run_origin origin);
+/* Path and arguments are read from /proc. */
+int fact_proc(struct buf *queue, const struct proc_row *row);
+int fact_hooked(struct buf *queue, const char *path, __u64 dev, __u64 ino, __u32 src, __u32 hooks);
+int fact_stats(struct buf *queue, const struct ev_stats *stats);
+
+/* The record at *off, and *off behind it; NULL at the end. */
+const struct ev_hdr *fact_next(const struct buf *queue, size_t *off);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Files that were looked at for TLS functions, and their probes. */
+#ifndef RINGSPAN_PROBE_FILE_H
+#define RINGSPAN_PROBE_FILE_H
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "probe/kern.h"
+#include "probe/tls.h"
+
+struct files {
+	struct kern *kern;
+	bool multi;        /* uprobe_multi, else perf events */
+	struct map seen;   /* {dev, ino} -> struct file_entry */
+	struct buf *facts; /* where HOOKED goes; NULL: nowhere */
+};
+
+void files_init(struct files *fs, struct kern *kern, bool multi, struct buf *facts);
+void files_fini(struct files *fs);
+
+/* Functions hooked now; 0 when there are none or they are hooked already; -errno. */
+int files_hook_fd(struct files *fs, int fd);
+int files_hook_path(struct files *fs, const char *path);
+/* What a process runs: its executable, and everything that it has mapped executable. */
+void files_hook_process(struct files *fs, __u32 pid);
+/* The mapping that holds addr, or the executable when there is none such. */
+void files_hook_mapping(struct files *fs, __u32 pid, __u64 addr);
+/* What usually holds TLS on this machine. */
+void files_hook_known(struct files *fs);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Does machine code look like the beginning of a function? */
+#ifndef RINGSPAN_PROBE_INSN_H
+#define RINGSPAN_PROBE_INSN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define INSN_MIN 4 /* bytes that insn_is_entry() wants to see */
+
+/* machine: EM_X86_64 or EM_AARCH64; false for others. */
+bool insn_is_entry(unsigned int machine, const unsigned char *p, size_t n);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Loads the programs and speaks to their maps. */
+#include "probe/kern.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "probe/hook.h"
+#include "ringspan.skel.h"
+
+#define RING_USUAL (8u << 20)
+#define RING_MAX (1u << 30)
+#define CAP_USUAL (4u << 20)
+#define CAP_BOUNDED (256u << 10) /* DATA_LOOPS_OLD */
+#define CAP_MAX (96u << 20)      /* DATA_LOOPS_MAX */
+
+struct kern {
+	struct ringspan_bpf *skel;
+	struct hook_links links;
+	bool loops;
+	bool guard;
+};
+
+/* libbpf explains itself at length; that is for -v, our own line says what to do. */
+static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char line[512];
+
+	if (level == LIBBPF_DEBUG || log_get_level() < LOG_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	log_debug("%s", line);
+	return 0;
+}
+
+static __u32 ring_size(size_t want)
+{
+	__u32 size = (__u32)sysconf(_SC_PAGESIZE);
+
+	if (!want)
+		return RING_USUAL;
+	while (size < want && size < RING_MAX)
+		size *= 2;
+	return size;
+}
+
+static __u32 call_cap(size_t want, bool loops)
+{
+	size_t max = loops ? CAP_MAX : CAP_BOUNDED;
+
+	if (!want)
+		want = CAP_USUAL;
+	return want > max ? max : want < 2 ? 2 : want;
+}
+
+static int load(struct kern *k, const struct probe_cfg *cfg, const struct features *f)
+{
+	__u32 ring = ring_size(cfg->ring_bytes);
+	int err;
+
+	k->skel = ringspan_bpf__open();
+	if (!k->skel)
+		return log_err(-errno, "cannot open the BPF programs: %s", strerror(errno));
+	k->loops = f->of[FEAT_LOOP].on;
+	k->skel->rodata->cfg_wake_bytes = ring / 4;
+	k->skel->rodata->cfg_call_cap = call_cap(cfg->call_cap_bytes, k->loops);
+	k->skel->rodata->cfg_page_size = (__u32)sysconf(_SC_PAGESIZE);
+	k->skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
+	err = bpf_map__set_max_entries(k->skel->maps.events, ring);
+	if (err)
+		return log_err(err, "cannot make the ring %u bytes large", ring);
+	hooks_select(k->skel->obj, f);
+	err = ringspan_bpf__load(k->skel);
+	if (err)
+		return log_err(err, "the kernel refuses the BPF programs: %s; -v shows why",
+			       strerror(-err));
+	return hooks_attach(&k->links, k->skel->obj, f);
+}
+
+int kern_new(struct kern **out, const struct probe_cfg *cfg, const struct features *f)
+{
+	struct kern *k = calloc(1, sizeof(*k));
+	int err;
+
+	if (!k)
+		return -ENOMEM;
+	libbpf_set_print(on_libbpf);
+	err = load(k, cfg, f);
+	if (err) {
+		kern_free(&k);
+		return err;
+	}
+	*out = k;
+	return 0;
+}
+
+void kern_free(struct kern **k)
+{
+	if (!*k)
+		return;
+	hooks_detach(&(*k)->links);
+	ringspan_bpf__destroy((*k)->skel);
+	free(*k);
+	*k = NULL;
+}
+
+int kern_ring_fd(const struct kern *k)
+{
+	return bpf_map__fd(k->skel->maps.events);
+}
+
+int kern_uprobe_fd(const struct kern *k, const char *name)
+{
+	struct bpf_program *prog;
+	char full[64];
+
+	snprintf(full, sizeof(full), "%s%s", name, k->loops ? "" : "_old");
+	prog = bpf_object__find_program_by_name(k->skel->obj, full);
+	return prog && bpf_program__fd(prog) >= 0 ? bpf_program__fd(prog) : -ENOENT;
+}
+
+int kern_trace(struct kern *k, __u32 tgid, const struct proc_state *state)
+{
+	int err = bpf_map_update_elem(bpf_map__fd(k->skel->maps.traced), &tgid, state, BPF_NOEXIST);
+
+	return err == -EEXIST ? 0 : err;
+}
+
+void kern_untrace(struct kern *k, __u32 tgid)
+{
+	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.traced), &tgid);
+}
+
+bool kern_is_traced(struct kern *k, __u32 tgid)
+{
+	struct proc_state state;
+
+	return bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.traced), &tgid, &state) == 0;
+}
+
+int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt)
+{
+	struct bpf_link *link = bpf_program__attach_iter(k->skel->progs.proc_rows, NULL);
+	_cleanup_close_ int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -errno;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	ssize_t n = fd;
+
+	while (fd >= 0) {
+		if (buf_reserve(&b, 64 * sizeof(**rows))) {
+			n = -ENOMEM;
+			break;
+		}
+		n = read(fd, b.p + b.len, 64 * sizeof(**rows));
+		if (n <= 0) {
+			n = n < 0 ? -errno : 0;
+			break;
+		}
+		b.len += n;
+	}
+	bpf_link__destroy(link);
+	if (n < 0)
+		return log_err((int)n, "cannot list the processes: %s", strerror((int)-n));
+	*cnt = b.len / sizeof(**rows);
+	*rows = (struct proc_row *)take_ptr(b.p);
+	return 0;
+}
+
+void kern_sweep_conns(struct kern *k)
+{
+	int fd = bpf_map__fd(k->skel->maps.conns);
+	struct conn_key key, next;
+	bool more = bpf_map_get_next_key(fd, NULL, &next) == 0;
+
+	for (size_t i = 0; more && i < bpf_map__max_entries(k->skel->maps.conns); i++) {
+		key = next;
+		/* asked before the key goes: afterwards the walk would begin anew */
+		more = bpf_map_get_next_key(fd, &key, &next) == 0;
+		if (!kern_is_traced(k, key.tgid))
+			bpf_map_delete_elem(fd, &key);
+	}
+}
+
+int kern_stats(struct kern *k, struct cpu_stats *sum)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct cpu_stats *each = calloc(cpus > 0 ? cpus : 1, sizeof(*each));
+	__u32 zero = 0;
+	int err;
+
+	if (!each)
+		return -ENOMEM;
+	err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.stats), &zero, each);
+	if (err)
+		return err;
+	memset(sum, 0, sizeof(*sum));
+	for (int i = 0; i < cpus; i++) {
+		sum->produced += each[i].produced;
+		sum->lost_ring += each[i].lost_ring;
+		sum->lost_ring_bytes += each[i].lost_ring_bytes;
+		sum->lost_map += each[i].lost_map;
+		sum->lost_fault_bytes += each[i].lost_fault_bytes;
+		sum->lost_cap_bytes += each[i].lost_cap_bytes;
+		sum->data_bytes += each[i].data_bytes;
+	}
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The loaded BPF object: the only file behind this header that knows the skeleton is kern.c. */
+#ifndef RINGSPAN_PROBE_KERN_H
+#define RINGSPAN_PROBE_KERN_H
+
+#include <linux/types.h>
+#include "probe/feature.h"
+#include "state.bpf.h"
+
+struct kern;
+
+/* Loads what the features allow and attaches the tracepoints. */
+int kern_new(struct kern **out, const struct probe_cfg *cfg, const struct features *f);
+void kern_free(struct kern **k);
+
+int kern_ring_fd(const struct kern *k);
+/* A uprobe program by its name without suffix, or -ENOENT. */
+int kern_uprobe_fd(const struct kern *k, const char *name);
+
+/* The table of traced processes; kern_trace() does nothing when tgid is in it. */
+int kern_trace(struct kern *k, __u32 tgid, const struct proc_state *state);
+void kern_untrace(struct kern *k, __u32 tgid);
+bool kern_is_traced(struct kern *k, __u32 tgid);
+
+/* All processes of the machine, to be freed by the caller. */
+int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt);
+/* Forgets the TLS objects of processes that are not traced any more. */
+void kern_sweep_conns(struct kern *k);
+int kern_stats(struct kern *k, struct cpu_stats *sum);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Puts the room's parts together: the ring and its poll, facts, what a record asks to be done. */
+#include "probe/probe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <bpf/libbpf.h>
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "probe/fact.h"
+#include "probe/feature.h"
+#include "probe/file.h"
+#include "probe/kern.h"
+#include "probe/watch.h"
+
+#define EVERY_NS 1000000000ull /* between two sweeps, and two STATS facts */
+#define DRAIN_MAX 65536        /* records handed over in one poll */
+
+struct probe {
+	struct features feat;
+	struct kern *kern;
+	struct ring_buffer *ring;
+	int epoll;
+	struct files files;
+	struct buf facts;
+	struct ev_stats told; /* last STATS fact */
+	__u64 swept_ts;
+	bool ended; /* a process ended since the last sweep */
+
+	/* of the poll that runs */
+	probe_record_fn fn;
+	void *ctx;
+	int stop; /* fn's answer when it was not 0 */
+	int cnt;
+};
+
+static int check_features(struct probe *p, const struct probe_cfg *cfg)
+{
+	features_try(&p->feat);
+	if (cfg->force_perf_uprobes)
+		features_force_off(&p->feat, FEAT_MULTI);
+	if (cfg->force_syscall_tie)
+		features_force_off(&p->feat, FEAT_SOCKLEN);
+	if (cfg->force_bounded_loops)
+		features_force_off(&p->feat, FEAT_LOOP);
+	for (enum feat i = 0; i < FEAT_CNT; i++)
+		if (!p->feat.of[i].on && feature_required(i))
+			return log_err(-EOPNOTSUPP, "cannot trace on this machine: %s: %s (%s)",
+				       feature_name(i), p->feat.of[i].reason, p->feat.of[i].remedy);
+	if (!p->feat.of[FEAT_MULTI].on && !p->feat.of[FEAT_UPROBE].on)
+		log_warn("no TLS plaintext will be seen: uprobes: %s (%s)",
+			 p->feat.of[FEAT_UPROBE].reason, p->feat.of[FEAT_UPROBE].remedy);
+	return 0;
+}
+
+static int hand_over(struct probe *p, const struct ev_hdr *rec)
+{
+	p->cnt++;
+	p->stop = p->fn(p->ctx, rec);
+	return p->stop;
+}
+
+/* What a record means to this room. */
+static void act(struct probe *p, const struct ev_hdr *rec)
+{
+	if (rec->kind == EV_EXEC)
+		files_hook_mapping(&p->files, rec->tgid, 0);
+	else if (rec->kind == EV_MAP)
+		files_hook_mapping(&p->files, rec->tgid, ((const struct ev_map *)rec)->addr);
+	else if (rec->kind == EV_EXIT)
+		p->ended = true;
+}
+
+/* Negative ends the drain; the record counts as handed over all the same. */
+static int on_record(void *ctx, void *data, size_t size)
+{
+	struct probe *p = ctx;
+	const struct ev_hdr *rec = data;
+
+	if (size < sizeof(*rec) || rec->size < sizeof(*rec) || rec->size > size)
+		return log_err(-EBADMSG, "the kernel side sent a record of %zu bytes", size);
+	if (hand_over(p, rec))
+		return -ECANCELED;
+	act(p, rec);
+	return p->cnt >= DRAIN_MAX ? -ECANCELED : 0;
+}
+
+/* Edge-triggered: woken when a program asks for it, not because there is one record. */
+static int open_ring(struct probe *p)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
+	int fd = kern_ring_fd(p->kern);
+
+	p->ring = ring_buffer__new(fd, on_record, p, NULL);
+	if (!p->ring)
+		return log_err(-errno, "cannot map the ring: %s", strerror(errno));
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (p->epoll < 0 || epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &ev))
+		return log_err(-errno, "cannot wait for the ring: %s", strerror(errno));
+	return 0;
+}
+
+static int set_up(struct probe *p, const struct probe_cfg *cfg)
+{
+	int err = check_features(p, cfg);
+
+	if (err)
+		return err;
+	err = kern_new(&p->kern, cfg, &p->feat);
+	if (err)
+		return err;
+	files_init(&p->files, p->kern, p->feat.of[FEAT_MULTI].on, &p->facts);
+	err = open_ring(p);
+	if (err)
+		return err;
+	if (p->feat.of[FEAT_MULTI].on || p->feat.of[FEAT_UPROBE].on)
+		files_hook_known(&p->files);
+	return 0;
+}
+
+int probe_new(struct probe **out, const struct probe_cfg *cfg)
+{
+	struct probe *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	p->epoll = -1;
+	err = set_up(p, cfg);
+	if (err) {
+		probe_free(&p);
+		return err;
+	}
+	*out = p;
+	return 0;
+}
+
+void probe_free(struct probe **p)
+{
+	if (!*p)
+		return;
+	files_fini(&(*p)->files);
+	ring_buffer__free((*p)->ring);
+	if ((*p)->epoll >= 0)
+		close((*p)->epoll);
+	kern_free(&(*p)->kern);
+	buf_fini(&(*p)->facts);
+	free(*p);
+	*p = NULL;
+}
+
+int probe_watch(struct probe *p, pid_t pid, enum ev_run_origin origin)
+{
+	return watch_start(p->kern, &p->files, &p->facts, pid, origin);
+}
+
+int probe_hook_file(struct probe *p, const char *path)
+{
+	return files_hook_path(&p->files, path);
+}
+
+int probe_fd(const struct probe *p)
+{
+	return p->epoll;
+}
+
+int probe_stats(struct probe *p, struct ev_stats *out)
+{
+	struct cpu_stats sum;
+	int err = kern_stats(p->kern, &sum);
+
+	if (err)
+		return log_err(err, "cannot read the counters: %s", strerror(-err));
+	*out = (struct ev_stats){
+		.produced = sum.produced,
+		.lost_ring = sum.lost_ring,
+		.lost_ring_bytes = sum.lost_ring_bytes,
+		.lost_map = sum.lost_map,
+		.lost_fault_bytes = sum.lost_fault_bytes,
+		.lost_cap_bytes = sum.lost_cap_bytes,
+		.data_bytes = sum.data_bytes,
+	};
+	fact_hdr(&out->hdr, EV_STATS, sizeof(*out));
+	return 0;
+}
+
+/* Hands the queue over, as far as fn lets us. */
+static void give_facts(struct probe *p)
+{
+	const struct ev_hdr *rec;
+	size_t off = 0;
+
+	while (!p->stop && (rec = fact_next(&p->facts, &off)))
+		hand_over(p, rec);
+	buf_drop(&p->facts, off);
+}
+
+/* Now and then: counters that changed, and the TLS objects of processes that ended. */
+static int house_keeping(struct probe *p)
+{
+	__u64 now = fact_now();
+	struct ev_stats stats;
+	int err;
+
+	if (p->ended && now - p->swept_ts >= EVERY_NS) {
+		kern_sweep_conns(p->kern);
+		p->swept_ts = now;
+		p->ended = false;
+	}
+	if (now - p->told.hdr.ts < EVERY_NS)
+		return 0;
+	err = probe_stats(p, &stats);
+	if (err)
+		return err;
+	if (stats.produced == p->told.produced && stats.lost_map == p->told.lost_map)
+		return 0;
+	p->told = stats;
+	return fact_stats(&p->facts, &stats);
+}
+
+int probe_poll(struct probe *p, int timeout_ms, probe_record_fn fn, void *ctx)
+{
+	struct epoll_event ev;
+	int err;
+
+	p->fn = fn;
+	p->ctx = ctx;
+	p->stop = 0;
+	p->cnt = 0;
+	give_facts(p);
+	if (!p->stop) {
+		epoll_wait(p->epoll, &ev, 1, p->cnt ? 0 : timeout_ms);
+		err = ring_buffer__consume(p->ring);
+		if (err < 0 && err != -ECANCELED)
+			return err;
+	}
+	err = house_keeping(p);
+	if (err)
+		return err;
+	give_facts(p);
+	return p->stop < 0 ? p->stop : p->cnt;
+}

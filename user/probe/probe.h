@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The room that touches the kernel: BPF programs, probes in TLS libraries, /proc.  Its interface is
+ * messages: commands in, records (bpf/event.h) out, so that it can become a process of its own.
+ *
+ * Facts that it learns in user space (RUN, PROC, HOOKED, STATS) leave through the same callback as
+ * records of the kernel, in the order in which they became known.
+ *
+ * It never writes to a traced process, pins nothing, and what it attached ends with its file
+ * descriptors, however the program ends.
+ */
+#ifndef RINGSPAN_PROBE_H
+#define RINGSPAN_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <linux/types.h>
+#include "event.h"
+
+struct probe;
+
+struct probe_cfg {
+	size_t ring_bytes;        /* rounded up to a power of two; 0: 8 MiB */
+	size_t call_cap_bytes;    /* payload kept of one TLS call, head and tail; 0: 4 MiB */
+	bool force_perf_uprobes;  /* as on a kernel without uprobe_multi */
+	bool force_syscall_tie;   /* as on a kernel without sock_send_length */
+	bool force_bounded_loops; /* as on a kernel without bpf_loop: call_cap_bytes <= 256 KiB */
+};
+
+/* rec is read-only and valid during the call; non-zero stops the poll. */
+typedef int (*probe_record_fn)(void *ctx, const struct ev_hdr *rec);
+
+/* Loads and attaches; finds the machine's TLS libraries.  -errno, and one line that says why. */
+int probe_new(struct probe **out, const struct probe_cfg *cfg);
+void probe_free(struct probe **p);
+
+/*
+ * Traces pid and everything that it starts; with EV_RUN_ATTACH also what it has started already, and
+ * tells PROC of each.  -ESRCH when there is no such process or it ended meanwhile.
+ */
+int probe_watch(struct probe *p, pid_t pid, enum ev_run_origin origin);
+
+/*
+ * Sets probes in a file that is about to run.  How many functions were hooked: 0 when it holds no TLS
+ * functions or has its probes already; -errno when it cannot be read or a probe cannot be set.
+ */
+int probe_hook_file(struct probe *p, const char *path);
+
+/*
+ * Waits up to timeout_ms (0 not at all, -1 for ever) or until the ring fills, hands over what is
+ * there, and sets probes in files that came into use.  Records handed over, or -errno: fn's own
+ * when it stopped with a negative number.
+ */
+int probe_poll(struct probe *p, int timeout_ms, probe_record_fn fn, void *ctx);
+
+/* Readable when the ring is filling or a new file needs probes; for a caller's own epoll. */
+int probe_fd(const struct probe *p);
+
+/* Sums over all CPUs; hdr is filled in too, so that it is a record. */
+int probe_stats(struct probe *p, struct ev_stats *out);
+
+struct probe_feature {
+	const char *name;
+	const char *use; /* what it is for */
+	bool on;
+	const char *reason; /* why it is off, or what was found */
+	const char *remedy; /* what would turn it on; "" when it is */
+};
+
+typedef void (*probe_feature_fn)(void *ctx, const struct probe_feature *f);
+
+/* Tries everything on this machine, also without root: then with the reasons.  0 or -errno. */
+int probe_features(probe_feature_fn fn, void *ctx);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * TLS libraries: how to find their functions in a file.  One file and one line in tls.def for each;
+ * an ops struct only says where to probe, what happens there is in bpf/tls.bpf.c.
+ */
+#ifndef RINGSPAN_PROBE_TLS_H
+#define RINGSPAN_PROBE_TLS_H
+
+#include <linux/types.h>
+#include "event.h"
+#include "probe/elf.h"
+
+enum tls_role { TLS_READ, TLS_WRITE, TLS_READ_EX, TLS_WRITE_EX, TLS_FREE, TLS_ROLES };
+
+struct tls_hooks {
+	__u64 offsets[TLS_ROLES]; /* into the file; 0: not there */
+	int cnt;
+};
+
+struct tls_ops {
+	const char *name;
+	enum ev_src src;
+	/* Where such files usually are (glob(7)), NULL-terminated: probed before anything runs. */
+	const char *const *globs;
+	/*
+	 * Fills hooks: hooks->cnt functions, 0 when this library is not in the file.  -EINVAL, with a
+	 * warning, when it is but cannot be probed safely; then nothing of it is.
+	 */
+	int (*locate)(struct elf_file *f, const char *path, struct tls_hooks *hooks);
+};
+
+extern const struct tls_ops *const tls_libs[];
+extern const size_t tls_libs_cnt;
+
+#endif

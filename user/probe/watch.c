@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kernel follows a traced process's forks by itself, so the order is: the process goes into the
+ * table, then its children are looked for, and again until no new one is found.  What was forked
+ * before a parent's entry is then in a listing, what was forked after it is in the table.
+ */
+#include "probe/watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "probe/fact.h"
+
+struct watch {
+	struct kern *kern;
+	struct files *files;
+	struct buf *facts;
+	struct map tree; /* {tgid, start} of what this watch put in the table */
+	struct proc_row *rows;
+	size_t cnt;
+};
+
+static int list(struct watch *w)
+{
+	free(w->rows);
+	w->rows = NULL;
+	w->cnt = 0;
+	return kern_rows(w->kern, &w->rows, &w->cnt);
+}
+
+static const struct proc_row *row_of(const struct watch *w, pid_t pid)
+{
+	for (size_t i = 0; i < w->cnt; i++)
+		if (w->rows[i].tgid == (__u32)pid)
+			return &w->rows[i];
+	return NULL;
+}
+
+static struct map_key key_of(__u32 tgid, __u64 start)
+{
+	return (struct map_key){ tgid, start, 0 };
+}
+
+static int take(struct watch *w, const struct proc_row *row)
+{
+	int err = kern_trace(w->kern, row->tgid, &row->state);
+
+	if (err)
+		return log_err(err, "cannot trace process %u: %s", row->tgid,
+			       err == -E2BIG ? "too many are traced already" : strerror(-err));
+	return map_put(&w->tree, key_of(row->tgid, row->state.start), w);
+}
+
+static int tell(struct watch *w, const struct proc_row *row)
+{
+	files_hook_process(w->files, row->tgid);
+	return fact_proc(w->facts, row);
+}
+
+/* Children, in the listing, of what is taken, and theirs; how many were new, or -errno. */
+static int take_children(struct watch *w)
+{
+	int total = 0, found;
+
+	do {
+		found = 0;
+		for (size_t i = 0; i < w->cnt; i++) {
+			const struct proc_row *r = &w->rows[i];
+			int err;
+
+			if (map_get(&w->tree, key_of(r->tgid, r->state.start)) ||
+			    !map_get(&w->tree, key_of(r->parent, r->parent_start)))
+				continue;
+			err = take(w, r);
+			if (!err)
+				err = tell(w, r);
+			if (err)
+				return err;
+			found++;
+		}
+		total += found;
+	} while (found);
+	return total;
+}
+
+static int take_descendants(struct watch *w)
+{
+	int n;
+
+	do {
+		int err = list(w);
+
+		if (err)
+			return err;
+		n = take_children(w);
+	} while (n > 0);
+	return n;
+}
+
+static int gone(pid_t pid)
+{
+	return log_err(-ESRCH, "there is no process %d; `ps` lists those that run", (int)pid);
+}
+
+static int run(struct watch *w, pid_t pid, enum ev_run_origin origin)
+{
+	const struct proc_row *found;
+	struct proc_row row;
+	int err = list(w);
+
+	if (err)
+		return err;
+	found = row_of(w, pid);
+	if (!found)
+		return gone(pid);
+	row = *found;
+	/* a child that waits to be let go: nobody starts threads behind our back */
+	if (origin == EV_RUN_RECORD && !row.state.threads)
+		row.state.alive = row.state.counted = 1;
+	err = take(w, &row);
+	if (err)
+		return err;
+	/* it may have ended before its entry was there; then nothing would ever remove the entry */
+	err = list(w);
+	if (err)
+		return err;
+	found = row_of(w, pid);
+	if (!found || found->state.start != row.state.start) {
+		kern_untrace(w->kern, row.tgid);
+		return gone(pid);
+	}
+	err = fact_run(w->facts, &row, origin);
+	if (err || origin != EV_RUN_ATTACH)
+		return err;
+	err = tell(w, &row);
+	return err ? err : take_descendants(w);
+}
+
+int watch_start(struct kern *k, struct files *fs, struct buf *facts, pid_t pid,
+		enum ev_run_origin origin)
+{
+	struct watch w = { .kern = k, .files = fs, .facts = facts };
+	int err = pid > 0 ? run(&w, pid, origin) : gone(pid);
+
+	map_fini(&w.tree);
+	free(w.rows);
+	return err;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel types that the BPF programs read, and of those only the fields that they read: every
+ * access is relocated by CO-RE, so order and size here mean nothing.  Written by hand against the
+ * BTF of 6.18; names have been the same since 5.10 unless a flavour (___old) in compat.bpf.h says
+ * otherwise.  An array may only be indexed by a constant, because its stride is relocated for
+ * constants alone.
+ */
+#ifndef RINGSPAN_VMLINUX_COMMON_H
+#define RINGSPAN_VMLINUX_COMMON_H
+
+#define __VMLINUX_H__ /* bpf_tracing.h then uses the kernel's register names */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/bpf.h>
+
+typedef int pid_t;
+typedef __u32 dev_t;
+typedef __u16 umode_t;
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct mm_struct {
+	unsigned long arg_start, arg_end;
+};
+
+struct sched_entity {
+	__u64 sum_exec_runtime;
+};
+
+struct sched_info {
+	unsigned long long run_delay;
+};
+
+struct task_io_accounting {
+	__u64 rchar, wchar, read_bytes, write_bytes;
+};
+
+struct signal_struct {
+	atomic_t live;
+	int nr_threads;
+	int group_exit_code;
+	unsigned int flags;
+	__u64 utime, stime;
+	unsigned long nvcsw, nivcsw, min_flt, maj_flt, maxrss;
+	struct task_io_accounting ioac;
+	unsigned long long sum_sched_runtime;
+};
+
+struct super_block {
+	dev_t s_dev;
+};
+
+struct inode {
+	umode_t i_mode;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+};
+
+struct file {
+	void *private_data;
+	struct inode *f_inode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct linux_binprm {
+	struct file *file;
+	const char *filename;
+};
+
+typedef struct {
+	__u32 val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
+struct task_struct {
+	pid_t pid, tgid;
+	int exit_code;
+	char comm[16];
+	__u64 start_time;
+	__u64 utime, stime;
+	unsigned long nvcsw, nivcsw, min_flt, maj_flt;
+	struct sched_entity se;
+	struct sched_info sched_info;
+	struct task_io_accounting ioac;
+	struct signal_struct *signal;
+	struct mm_struct *mm;
+	struct task_struct *real_parent, *group_leader;
+	struct files_struct *files;
+	const struct cred *cred;
+};
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+
+struct sock_common {
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	__u16 skc_dport; /* network byte order */
+	__u16 skc_num;	 /* host byte order */
+	__u32 skc_daddr, skc_rcv_saddr;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_type;
+	int sk_err;
+	struct socket *sk_socket;
+};
+
+typedef enum {
+	SS_UNCONNECTED = 1,
+} socket_state;
+
+struct socket {
+	socket_state state;
+	struct file *file;
+	struct sock *sk;
+};
+
+struct trace_entry {
+	unsigned short type;
+};
+
+struct trace_event_raw_sys_enter {
+	struct trace_entry ent;
+	long id;
+	unsigned long args[6];
+};
+
+struct trace_event_raw_sys_exit {
+	struct trace_entry ent;
+	long id;
+	long ret;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+#endif
