@@ -179,6 +179,7 @@ static struct sem_tool_call *tool_call(struct sem_call *c, struct part *p)
 	t->args_cut = p->cut || (!p->done && (c->response_cut || c->has_error));
 	t->ts = p->ts;
 	t->args_json = json_parse(&c->arena, t->args, &err);
+	t->args_cut |= err.cut;
 	if (err.broken)
 		t->args_json = NULL;
 	return t;

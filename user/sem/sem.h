@@ -29,7 +29,7 @@ struct sem_tool_call {
 	struct sv args;         /* as on the wire, assembled: JSON text, maybe cut */
 	struct json *args_json; /* parsed; NULL when it is not JSON at all */
 	bool server;            /* run by the provider, not by the client */
-	bool args_cut;          /* the stream ended inside it */
+	bool args_cut;          /* it is not whole: the stream ended inside it, or the model did */
 	uint64_t ts;            /* when its last argument byte was seen; 0 in a unary answer */
 	struct sem_tool_call *next;
 };
