@@ -1,0 +1,109 @@
+-- SPDX-License-Identifier: BSD-2-Clause
+--
+-- The store, version 1.  user/sink/store.h says what it promises; user/sink/store_write.c fills it.
+-- What is filtered most is taken out of the attributes here and nowhere else, so a column and its
+-- attribute cannot disagree.  Texts are valid JSON where the name is that of a JSON field of the span
+-- record (schemas/span.schema.json).
+
+PRAGMA application_id = 1381191758; -- "RSPN"
+PRAGMA user_version = 1;
+
+-- What the spans of a run have in common, each once.
+CREATE TABLE resource (
+	id INTEGER PRIMARY KEY,
+	body TEXT NOT NULL UNIQUE
+);
+
+CREATE TABLE span (
+	seq INTEGER PRIMARY KEY, -- order in which spans finished
+	trace_id TEXT NOT NULL,
+	span_id TEXT NOT NULL,
+	parent_span_id TEXT NOT NULL,
+	name TEXT NOT NULL,
+	what TEXT NOT NULL, -- ringspan.kind
+	kind TEXT NOT NULL, -- OpenTelemetry's: INTERNAL, SERVER, CLIENT
+	start_ns INTEGER NOT NULL,
+	end_ns INTEGER NOT NULL,
+	duration_ns INTEGER GENERATED ALWAYS AS (end_ns - start_ns) VIRTUAL,
+	status TEXT NOT NULL, -- UNSET, OK, ERROR
+	status_message TEXT NOT NULL,
+	model TEXT GENERATED ALWAYS AS (coalesce(
+		json_extract(attributes, '$."gen_ai.request.model"'),
+		json_extract(attributes, '$."gen_ai.response.model"'))) STORED,
+	provider TEXT GENERATED ALWAYS AS (json_extract(attributes, '$."gen_ai.provider.name"')) STORED,
+	agent TEXT GENERATED ALWAYS AS (json_extract(attributes, '$."gen_ai.agent.name"')) STORED,
+	tool TEXT GENERATED ALWAYS AS (json_extract(attributes, '$."gen_ai.tool.name"')) STORED,
+	error_type TEXT GENERATED ALWAYS AS (json_extract(attributes, '$."error.type"')) STORED,
+	host TEXT GENERATED ALWAYS AS (json_extract(attributes, '$."server.address"')) STORED,
+	input_tokens INTEGER GENERATED ALWAYS AS (
+		json_extract(attributes, '$."gen_ai.usage.input_tokens"')) STORED,
+	output_tokens INTEGER GENERATED ALWAYS AS (
+		json_extract(attributes, '$."gen_ai.usage.output_tokens"')) STORED,
+	tokens INTEGER GENERATED ALWAYS AS (CASE
+		WHEN coalesce(input_tokens, output_tokens) IS NOT NULL
+		THEN coalesce(input_tokens, 0) + coalesce(output_tokens, 0) END) VIRTUAL,
+	cost_usd REAL GENERATED ALWAYS AS (json_extract(attributes, '$."ringspan.cost.usd"')) STORED,
+	attempts INTEGER GENERATED ALWAYS AS (json_extract(attributes, '$."ringspan.attempts"')) STORED,
+	exit_code INTEGER GENERATED ALWAYS AS (json_extract(attributes, '$."process.exit.code"')) STORED,
+	pid INTEGER GENERATED ALWAYS AS (json_extract(attributes, '$."process.pid"')) STORED,
+	resource INTEGER NOT NULL REFERENCES resource (id),
+	attributes TEXT NOT NULL, -- without payloads
+	events TEXT NOT NULL,
+	links TEXT NOT NULL,
+	UNIQUE (trace_id, span_id)
+);
+
+CREATE INDEX span_by_run ON span (trace_id, start_ns);
+CREATE INDEX span_by_start ON span (start_ns);
+
+-- Contents, each once.  data is a zstd frame, or the content itself where that is not longer.
+CREATE TABLE blob (
+	id INTEGER PRIMARY KEY,
+	hash TEXT NOT NULL UNIQUE, -- XXH3-128 of the content
+	size INTEGER NOT NULL,     -- of the content
+	data BLOB NOT NULL
+);
+
+-- Payloads and contents of attributes.  An array is kept element by element (part 0, 1 ...), because every request
+-- repeats the messages of those before it; anything else is part -1.  An empty array has no content
+-- and is part -2.
+CREATE TABLE payload (
+	span INTEGER NOT NULL REFERENCES span (seq) ON DELETE CASCADE,
+	key TEXT NOT NULL,
+	part INTEGER NOT NULL,
+	always INTEGER NOT NULL, -- 1: shown also when payloads are not asked for
+	blob INTEGER REFERENCES blob (id),
+	PRIMARY KEY (span, key, part)
+) WITHOUT ROWID;
+
+-- One line a run; a run whose root span is not there yet is not finished.
+CREATE VIEW run AS
+SELECT
+	trace_id,
+	coalesce(
+		max(CASE WHEN what = 'run' THEN name END),
+		max(CASE WHEN what = 'agent' THEN name END), '') AS name,
+	coalesce(
+		max(CASE WHEN what IN ('run', 'agent') THEN agent END), '') AS agent,
+	min(start_ns) AS start_ns,
+	max(end_ns) AS end_ns,
+	max(what = 'run') AS finished,
+	count(*) AS span_cnt,
+	sum(what = 'model_call') AS model_calls,
+	sum(what = 'tool_call') AS tool_calls,
+	sum(status = 'ERROR' AND what NOT IN ('run', 'attempt')) AS errors,
+	coalesce(sum(CASE WHEN what = 'model_call' THEN attempts END), 0) AS attempts,
+	coalesce(sum(CASE WHEN what = 'model_call' THEN input_tokens END), 0) AS input_tokens,
+	coalesce(sum(CASE WHEN what = 'model_call' THEN output_tokens END), 0) AS output_tokens,
+	sum(CASE WHEN what = 'model_call' THEN cost_usd END) AS cost_usd,
+	sum(what = 'model_call' AND cost_usd IS NULL) AS unpriced_calls,
+	coalesce(max(CASE WHEN what = 'run' THEN exit_code END), -1) AS exit_code,
+	coalesce((
+		SELECT group_concat(model, ', ')
+		FROM (
+			SELECT DISTINCT m.model FROM span AS m
+			WHERE m.trace_id = span.trace_id AND m.what = 'model_call' AND m.model IS NOT NULL
+			ORDER BY m.model
+		)), '') AS models
+FROM span
+GROUP BY trace_id;

@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The trace engine on hand-made record streams: runs, model calls and their attempts, tool calls and
+ * the processes that did them, and that the same records always give the same spans.
+ */
+#include "../fixture.h"
+#include <stdio.h>
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "span/trace.h"
+
+#define MS 1000000ull
+#define AGENT 10
+#define ARGS(lit) lit, sizeof(lit) /* with the NUL behind the last one */
+
+struct world {
+	struct trace *trace;
+	struct span *spans[256];
+	size_t cnt;
+	uint64_t pos[8][2];
+	struct buf ndjson;
+};
+
+static void on_span(void *ctx, const struct span *s)
+{
+	struct world *w = ctx;
+	size_t from = w->ndjson.len;
+
+	assert_true(w->cnt < ARRAY_SIZE(w->spans));
+	assert_int_equal(span_write_json(&w->ndjson, s, true), 0);
+	assert_int_equal(span_read_json(&w->spans[w->cnt++],
+					sv_sub(buf_view(&w->ndjson), from, w->ndjson.len)),
+			 0);
+	buf_ch(&w->ndjson, '\n');
+}
+
+static int setup(void **state)
+{
+	const struct trace_cfg cfg = { 0 };
+	struct world *w = calloc(1, sizeof(*w));
+
+	*state = w;
+	return w ? trace_new(&w->trace, &cfg, on_span, w) : -1;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	trace_free(&w->trace);
+	for (size_t i = 0; i < w->cnt; i++)
+		span_free(&w->spans[i]);
+	buf_fini(&w->ndjson);
+	free(w);
+	return 0;
+}
+
+/* --- saying what happened */
+
+static void feed(struct world *w, void *rec)
+{
+	assert_int_equal(event_check(rec, ((struct ev_hdr *)rec)->size), 0);
+	assert_int_equal(trace_feed(w->trace, rec), 0);
+	free(rec);
+}
+
+static void bytes(struct world *w, uint64_t ts, uint64_t conn, int dir, const char *text)
+{
+	feed(w, record_data(ts, AGENT, conn, dir, w->pos[conn][dir], text, strlen(text)));
+	w->pos[conn][dir] += strlen(text);
+}
+
+static void begin(struct world *w)
+{
+	feed(w, record_meta());
+	feed(w, record_run(1 * MS, AGENT));
+	feed(w,
+	     record_exec(2 * MS, AGENT, 1, "/usr/bin/python3", ARGS("python3\0-u\0/x/agent.py")));
+}
+
+static void end(struct world *w)
+{
+	feed(w, record_exit(900 * MS, AGENT, 0));
+	trace_end(w->trace);
+}
+
+static void ask(struct world *w, uint64_t ts, uint64_t conn, const char *body)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_fmt(&b,
+		"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
+		"Content-Length: %zu\r\n\r\n%s",
+		strlen(body), body);
+	bytes(w, ts, conn, EV_WRITE, buf_cstr(&b));
+}
+
+static void answer(struct world *w, uint64_t ts, uint64_t conn, int status, const char *body)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_fmt(&b,
+		"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nrequest-id: req_1\r\n"
+		"Content-Length: %zu\r\n\r\n%s",
+		status, strlen(body), body);
+	bytes(w, ts, conn, EV_READ, buf_cstr(&b));
+}
+
+static void close_conn(struct world *w, uint64_t ts, uint64_t conn)
+{
+	struct ev_close *c = record(EV_CLOSE, sizeof(*c), ts, AGENT, NULL, 0);
+
+	c->conn = conn;
+	feed(w, c);
+}
+
+#define HELLO                                                                                    \
+	"{\"model\":\"claude-x\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":" \
+	"\"hi\"}]}"
+#define DONE                                                                                    \
+	"{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-x\"," \
+	"\"content\":[{\"type\":\"text\",\"text\":\"hello\"}],\"stop_reason\":\"end_turn\","    \
+	"\"usage\":{\"input_tokens\":5,\"cache_read_input_tokens\":2,\"output_tokens\":3}}"
+#define BUSY "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"}}"
+#define TWO_TOOLS                                                                               \
+	"{\"id\":\"msg_2\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-x\"," \
+	"\"content\":[{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"shell\","                 \
+	"\"input\":{\"command\":\"echo 'one'; sleep 1\"}},"                                     \
+	"{\"type\":\"tool_use\",\"id\":\"t2\",\"name\":\"shell\",\"input\":{\"command\":\"id "  \
+	"-u\"}}],"                                                                              \
+	"\"stop_reason\":\"tool_use\",\"usage\":{\"input_tokens\":5,\"output_tokens\":3}}"
+#define RESULTS                                                                                  \
+	"{\"model\":\"claude-x\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},"          \
+	"{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":"    \
+	"\"shell\","                                                                             \
+	"\"input\":{}},{\"type\":\"tool_use\",\"id\":\"t2\",\"name\":\"shell\",\"input\":{}}]}," \
+	"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t1\","      \
+	"\"content\":\"one\"},{\"type\":\"tool_result\",\"tool_use_id\":\"t2\",\"content\":"     \
+	"\"bad\","                                                                               \
+	"\"is_error\":true}]}]}"
+
+/* --- looking at what came out */
+
+static const struct span *nth(const struct world *w, enum span_what what, size_t n)
+{
+	for (size_t i = 0; i < w->cnt; i++)
+		if (w->spans[i]->what == what && !n--)
+			return w->spans[i];
+	fail_msg("no such span");
+	return NULL;
+}
+
+static size_t count(const struct world *w, enum span_what what)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->cnt; i++)
+		n += w->spans[i]->what == what;
+	return n;
+}
+
+static bool says(const struct span *s, const char *reason)
+{
+	json_for_each (span_attr(s, ATTR_ID_INCOMPLETE), e)
+		if (json_str_is(e, reason))
+			return true;
+	return false;
+}
+
+/* --- tests */
+
+static void one_call(void **state)
+{
+	struct world *w = *state;
+	const struct span *run, *call;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	answer(w, 30 * MS, 1, 200, DONE);
+	end(w);
+	run = nth(w, SPAN_RUN, 0);
+	call = nth(w, SPAN_MODEL_CALL, 0);
+	assert_int_equal(w->cnt, 2);
+	ASSERT_SV(run->name, "invoke_agent agent.py");
+	assert_string_equal(run->parent_span_id, "");
+	assert_int_equal(run->start_ns, 1700000000000000000 + 1 * MS);
+	assert_int_equal(run->end_ns, 1700000000000000000 + 900 * MS);
+	assert_int_equal(span_attr_int(run, ATTR_ID_PROCESS_EXIT_CODE, -1), 0);
+	assert_int_equal(span_attr_int(run, ATTR_ID_MODEL_CALLS, -1), 1);
+	ASSERT_SV(call->name, "chat claude-x");
+	assert_string_equal(call->parent_span_id, run->span_id);
+	assert_int_equal(call->status, STATUS_UNSET);
+	assert_int_equal(call->end_ns - call->start_ns, 20 * MS);
+	assert_int_equal(span_attr_int(call, ATTR_ID_USAGE_INPUT, -1), 7);
+	assert_int_equal(span_attr_int(call, ATTR_ID_USAGE_CACHE_READ, -1), 2);
+	assert_int_equal(span_attr_int(call, ATTR_ID_USAGE_OUTPUT, -1), 3);
+	assert_int_equal(span_attr_int(call, ATTR_ID_ATTEMPTS, -1), 1);
+	assert_int_equal(span_attr_int(call, ATTR_ID_HTTP_REQUEST_BODY, -1), strlen(HELLO));
+	assert_int_equal(span_attr_int(call, ATTR_ID_FIRST_BYTE_NS, -1), 20 * MS);
+	ASSERT_SV(span_attr_sv(call, ATTR_ID_PROVIDER), "anthropic");
+	ASSERT_SV(span_attr_sv(call, ATTR_ID_REQUEST_ID), "req_1");
+	ASSERT_SV(span_attr_sv(call, ATTR_ID_URL_FULL), "https://api.anthropic.com/v1/messages");
+	assert_null(span_attr(call, ATTR_ID_INCOMPLETE));
+}
+
+static void retry_is_one_call(void **state)
+{
+	struct world *w = *state;
+	const struct span *call, *a1, *a2;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	answer(w, 20 * MS, 1, 529, BUSY);
+	ask(w, 120 * MS, 1, HELLO);
+	answer(w, 150 * MS, 1, 200, DONE);
+	end(w);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
+	assert_int_equal(count(w, SPAN_ATTEMPT), 2);
+	call = nth(w, SPAN_MODEL_CALL, 0);
+	a1 = nth(w, SPAN_ATTEMPT, 0);
+	a2 = nth(w, SPAN_ATTEMPT, 1);
+	assert_int_equal(call->status, STATUS_UNSET);
+	assert_int_equal(span_attr_int(call, ATTR_ID_ATTEMPTS, -1), 2);
+	assert_int_equal(call->end_ns - call->start_ns, 140 * MS);
+	assert_int_equal(span_attr_int(call, ATTR_ID_HTTP_REQUEST_BODY, -1), 2 * strlen(HELLO));
+	assert_string_equal(a1->parent_span_id, call->span_id);
+	assert_string_equal(a2->parent_span_id, call->span_id);
+	assert_int_equal(a1->status, STATUS_ERROR);
+	ASSERT_SV(span_attr_sv(a1, ATTR_ID_ERROR_TYPE), "overloaded_error");
+	assert_int_equal(span_attr_int(a2, ATTR_ID_RETRY_WAIT, -1), 100 * MS);
+	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_ERRORS, -1), 0);
+}
+
+static void broken_answer_is_tried_again_elsewhere(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	bytes(w, 20 * MS, 1, EV_READ,
+	      "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\":\"msg_0\",\"ty");
+	close_conn(w, 25 * MS, 1);
+	ask(w, 50 * MS, 2, HELLO);
+	answer(w, 60 * MS, 2, 200, DONE);
+	end(w);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
+	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_ATTEMPTS, -1), 2);
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_ATTEMPT, 0), ATTR_ID_ERROR_TYPE), "stream_cut");
+	assert_true(says(nth(w, SPAN_ATTEMPT, 0), "cut"));
+}
+
+/* The first connection is only known to be closed when the second answer is there already. */
+static void broken_answer_is_known_late(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	bytes(w, 20 * MS, 1, EV_READ, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"id\"");
+	ask(w, 50 * MS, 2, HELLO);
+	answer(w, 60 * MS, 2, 200, DONE);
+	close_conn(w, 70 * MS, 1);
+	end(w);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
+	assert_int_equal(count(w, SPAN_ATTEMPT), 2);
+}
+
+static void same_question_twice_at_once_is_two_calls(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	ask(w, 11 * MS, 2, HELLO);
+	answer(w, 60 * MS, 2, 200, DONE);
+	answer(w, 70 * MS, 1, 200, DONE);
+	end(w);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 2);
+	assert_int_equal(count(w, SPAN_ATTEMPT), 0);
+}
+
+static void failure_that_nobody_mends(void **state)
+{
+	struct world *w = *state;
+	struct ev_tick *tick = record(EV_TICK, sizeof(*tick), 21 * MS + LIMIT_RETRY_NS, 0, NULL, 0);
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	answer(w, 20 * MS, 1, 500, BUSY);
+	assert_int_equal(w->cnt, 0); /* may be tried again */
+	feed(w, tick);
+	assert_int_equal(w->cnt, 1);
+	assert_int_equal(w->spans[0]->status, STATUS_ERROR);
+	ask(w, 30 * MS + LIMIT_RETRY_NS, 1, HELLO);
+	answer(w, 40 * MS + LIMIT_RETRY_NS, 1, 401, BUSY); /* final: told at once */
+	assert_int_equal(w->cnt, 2);
+	end(w);
+	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_ERRORS, -1), 2);
+}
+
+static void run_bash(struct world *w, uint64_t ts, uint32_t pid, const char *args, size_t n)
+{
+	feed(w, record_fork(ts, AGENT, pid));
+	feed(w, record_exec(ts + MS, pid, AGENT, "/bin/bash", args, n));
+}
+
+static void parallel_tools_keep_their_processes(void **state)
+{
+	struct world *w = *state;
+	const struct span *t1, *t2, *p1, *p2;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	answer(w, 20 * MS, 1, 200, TWO_TOOLS);
+	/* the second is started first, and quoted as a shell would */
+	run_bash(w, 30 * MS, 21, ARGS("bash\0-c\0eval 'id -u'"));
+	run_bash(w, 31 * MS, 22, ARGS("bash\0-c\0eval 'echo '\\''one'\\''; sleep 1'"));
+	feed(w, record_fork(33 * MS, 22, 23));
+	feed(w, record_exec(34 * MS, 23, 22, "/bin/sleep",
+			    ARGS("sleep\0"
+				 "1")));
+	feed(w, record_exit(40 * MS, 21, 3 << 8));
+	feed(w, record_exit(50 * MS, 23, 0));
+	feed(w, record_exit(51 * MS, 22, 0));
+	ask(w, 60 * MS, 1, RESULTS);
+	answer(w, 70 * MS, 1, 200, DONE);
+	end(w);
+	t1 = nth(w, SPAN_TOOL_CALL, 0);
+	t2 = nth(w, SPAN_TOOL_CALL, 1);
+	p1 = nth(w, SPAN_PROCESS, 2);
+	p2 = nth(w, SPAN_PROCESS, 0);
+	ASSERT_SV(t1->name, "execute_tool shell");
+	ASSERT_SV(span_attr_sv(t1, ATTR_ID_TOOL_CALL_ID), "t1");
+	ASSERT_SV(span_attr_sv(t1, ATTR_ID_TOOL_RESULT), "one");
+	assert_int_equal(t1->end_ns - t1->start_ns, 40 * MS);
+	assert_int_equal(t1->status, STATUS_UNSET);
+	assert_int_equal(t2->status, STATUS_ERROR);
+	assert_string_equal(p1->parent_span_id, t1->span_id);
+	assert_string_equal(p2->parent_span_id, t2->span_id);
+	ASSERT_SV(span_attr_sv(p1, ATTR_ID_LINK), "argument");
+	assert_int_equal(span_attr_int(p2, ATTR_ID_PROCESS_EXIT_CODE, -1), 3);
+	assert_string_equal(nth(w, SPAN_PROCESS, 1)->parent_span_id, p1->span_id);
+	assert_int_equal(count(w, SPAN_TOOL_CALL), 2);
+}
+
+static void tool_without_answer(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	answer(w, 20 * MS, 1, 200, TWO_TOOLS);
+	end(w);
+	assert_int_equal(count(w, SPAN_TOOL_CALL), 2);
+	assert_true(says(nth(w, SPAN_TOOL_CALL, 0), "unanswered"));
+}
+
+static void hole_is_on_the_call_that_has_it(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	bytes(w, 20 * MS, 1, EV_READ, "HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n{\"id\"");
+	w->pos[1][EV_READ] += 100;
+	feed(w, record_data(21 * MS, AGENT, 1, EV_READ, w->pos[1][EV_READ], "x", 1));
+	close_conn(w, 30 * MS, 1);
+	end(w);
+	assert_true(says(nth(w, SPAN_MODEL_CALL, 0), "hole"));
+	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_MISSING_BYTES, 0), 100);
+}
+
+static void what_is_open_at_the_end_is_unfinished(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	trace_end(w->trace);
+	assert_true(says(nth(w, SPAN_MODEL_CALL, 0), "unfinished"));
+	assert_int_equal(nth(w, SPAN_MODEL_CALL, 0)->status, STATUS_UNSET);
+	assert_true(says(nth(w, SPAN_RUN, 0), "unfinished"));
+}
+
+static void loss_is_on_the_run(void **state)
+{
+	struct world *w = *state;
+	struct ev_stats *st = record(EV_STATS, sizeof(*st), 800 * MS, 0, NULL, 0);
+
+	st->lost_ring = 3;
+	st->lost_ring_bytes = 77;
+	begin(w);
+	feed(w, st);
+	end(w);
+	assert_true(says(nth(w, SPAN_RUN, 0), "lost"));
+	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_LOST_RECORDS, 0), 3);
+	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_LOST_BYTES, 0), 77);
+}
+
+static void run_waits_for_its_last_process(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	feed(w, record_fork(30 * MS, AGENT, 21));
+	feed(w, record_exit(40 * MS, AGENT, 1 << 8));
+	assert_int_equal(w->cnt, 0);
+	feed(w, record_exit(50 * MS, 21, 0));
+	assert_int_equal(w->cnt, 2);
+	assert_int_equal(w->spans[1]->what, SPAN_RUN);
+	assert_int_equal(w->spans[1]->status, STATUS_ERROR);
+	trace_end(w->trace);
+}
+
+static void signal_is_told(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	feed(w, record_exit(40 * MS, AGENT, 9));
+	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_SIGNAL, 0), 9);
+	assert_null(span_attr(nth(w, SPAN_RUN, 0), ATTR_ID_PROCESS_EXIT_CODE));
+}
+
+static void connect_is_told(void **state)
+{
+	struct world *w = *state;
+	struct ev_connect *c = record(EV_CONNECT, sizeof(*c), 15 * MS, AGENT, NULL, 0);
+
+	c->enter_ts = 12 * MS;
+	c->err = -111;
+	c->addr.family = 2;
+	c->addr.rport = 443;
+	memcpy(c->addr.raddr, "\x7f\0\0\1", 4);
+	begin(w);
+	feed(w, c);
+	end(w);
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_CONNECT, 0), ATTR_ID_NET_PEER_ADDRESS), "127.0.0.1");
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_CONNECT, 0), ATTR_ID_ERROR_TYPE), "ECONNREFUSED");
+	assert_int_equal(nth(w, SPAN_CONNECT, 0)->end_ns - nth(w, SPAN_CONNECT, 0)->start_ns,
+			 3 * MS);
+}
+
+static void other_http_is_told_too(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	bytes(w, 10 * MS, 1, EV_WRITE,
+	      "GET /a?key=verysecretkey HTTP/1.1\r\nHost: x.test:8443\r\n\r\n");
+	bytes(w, 20 * MS, 1, EV_READ, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+	end(w);
+	ASSERT_SV(nth(w, SPAN_HTTP, 0)->name, "GET");
+	assert_int_equal(nth(w, SPAN_HTTP, 0)->status, STATUS_ERROR);
+	assert_int_equal(span_attr_int(nth(w, SPAN_HTTP, 0), ATTR_ID_SERVER_PORT, 0), 8443);
+	assert_false(sv_has(span_attr_sv(nth(w, SPAN_HTTP, 0), ATTR_ID_URL_FULL), "secret"));
+}
+
+static void same_records_same_spans(void **state)
+{
+	struct world *w = *state, *v;
+	void *other;
+
+	parallel_tools_keep_their_processes(state);
+	assert_int_equal(setup(&other), 0);
+	v = other;
+	parallel_tools_keep_their_processes(&other);
+	assert_string_equal(buf_cstr(&w->ndjson), buf_cstr(&v->ndjson));
+	teardown(&other);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_call),
+		TEST(retry_is_one_call),
+		TEST(broken_answer_is_tried_again_elsewhere),
+		TEST(broken_answer_is_known_late),
+		TEST(same_question_twice_at_once_is_two_calls),
+		TEST(failure_that_nobody_mends),
+		TEST(parallel_tools_keep_their_processes),
+		TEST(tool_without_answer),
+		TEST(hole_is_on_the_call_that_has_it),
+		TEST(what_is_open_at_the_end_is_unfinished),
+		TEST(loss_is_on_the_run),
+		TEST(run_waits_for_its_last_process),
+		TEST(signal_is_told),
+		TEST(connect_is_told),
+		TEST(other_http_is_told_too),
+		TEST(same_records_same_spans),
+	};
+
+	return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
+}

@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The tree of `show`: what it looks like, that it fits, and that nothing traced breaks it. */
+#include <locale.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "sink/human.h"
+#include "sink/sink.h"
+#include "sink/term.h"
+
+#define TRACE "3f2a91c0d2e14c6f8a7b6c5d4e3f2a10"
+#define BEGAN 1795255200000000000ull /* 2026-11-21T10:00:00Z */
+#define MANY 100000
+#define MANY_SECONDS 20 /* far more than needed even with sanitizers, far less than n^2 takes */
+
+/* id, parent, name, kind, start and end in ms, status, message, attributes */
+#define SPAN(id, parent, name, what, from, to, status, message, attrs)                          \
+	"{\"trace_id\":\"" TRACE "\",\"span_id\":\"00000000000000" id                           \
+	"\",\"parent_span_id\":\"" parent "\",\"name\":\"" name                                 \
+	"\",\"kind\":\"INTERNAL\",\"start_time_unix_nano\":" from ",\"end_time_unix_nano\":" to \
+	",\"status\":{\"code\":\"" status "\",\"message\":\"" message                           \
+	"\"},\"attributes\":{\"ringspan.kind\":\"" what "\"" attrs                              \
+	"},\"events\":[],\"links\":[],\"resource\":{}}"
+#define AT(ms) "1795255" ms "000000"
+#define IN(id) "00000000000000" id
+
+#define HISTORY                                                                               \
+	"{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"Which files mention " \
+	"the retry budget, and is the test for it green?\"}]}"
+#define ASKS                                                                                \
+	"{\"role\":\"assistant\",\"parts\":[{\"type\":\"reasoning\",\"content\":\"Both at " \
+	"once.\"},{\"type\":\"tool_call\",\"id\":\"c1\",\"name\":\"bash\",\"arguments\":"   \
+	"{\"command\":\"grep -rn budget src\"}}]}"
+#define MODEL(in, out, usd, first, reason)                                       \
+	",\"gen_ai.request.model\":\"sonnet\",\"gen_ai.usage.input_tokens\":" in \
+	",\"gen_ai.usage.output_tokens\":" out ",\"ringspan.cost.usd\":" usd     \
+	",\"ringspan.time.first_token_ns\":" first                               \
+	"000000,\"gen_ai.response.finish_reasons\":[\"" reason "\"]"
+#define PROCESS(args, code)                                                \
+	",\"process.command_args\":[" args "],\"process.exit.code\":" code \
+	",\"ringspan.cpu.total_ns\":61000000,\"ringspan.memory.peak_bytes\":4200000"
+
+/* A retried call, two tools at once of which one fails, a call that is answered from the cache. */
+static const char *const agent_run[] = {
+	SPAN("02", IN("01"), "connect", "connect", AT("200120"), AT("200134"), "UNSET", "",
+	     ",\"network.peer.address\":\"10.0.0.1\",\"network.peer.port\":443"),
+	SPAN("11", IN("03"), "POST /v1/messages", "attempt", AT("200140"), AT("200420"), "ERROR",
+	     "slow down", ",\"error.type\":\"rate_limit_error\",\"http.response.status_code\":429"),
+	SPAN("12", IN("03"), "POST /v1/messages", "attempt", AT("201450"), AT("204100"), "UNSET",
+	     "", ",\"http.response.status_code\":200,\"ringspan.retry.wait_ns\":1030000000"),
+	SPAN("03", IN("01"), "chat sonnet", "model_call", AT("200140"), AT("204100"), "UNSET", "",
+	     MODEL("4210", "187", "0.01543", "890",
+		   "tool_use") ",\"ringspan.attempts\":2,\"ringspan.time.first_byte_ns\":870000000"
+			       ",\"ringspan.time.transfer_ns\":1780000000,\"gen_ai.input."
+			       "messages\":[" HISTORY "],\"gen_ai.output.messages\":[" ASKS "]"),
+	SPAN("21", IN("04"), "grep", "process", AT("204160"), AT("204295"), "UNSET", "",
+	     PROCESS("\"grep\",\"-rn\",\"budget\",\"src\"", "0")),
+	SPAN("32", IN("31"), "retry_test", "process", AT("206950"), AT("208120"), "ERROR",
+	     "exit code 1", ",\"error.type\":\"1\"" PROCESS("\"retry_test\"", "1")),
+	SPAN("31", IN("05"), "make", "process", AT("204200"), AT("208170"), "ERROR", "exit code 2",
+	     ",\"error.type\":\"2\"" PROCESS("\"make\",\"test\"", "2")),
+	SPAN("04", IN("01"), "execute_tool bash", "tool_call", AT("203800"), AT("208180"), "UNSET",
+	     "",
+	     ",\"gen_ai.tool.call.arguments\":{\"command\":\"grep -rn budget src\"}"
+	     ",\"gen_ai.tool.call.result\":\"src/retry.c:12\""),
+	SPAN("05", IN("01"), "execute_tool bash", "tool_call", AT("203950"), AT("208180"), "ERROR",
+	     "make: *** [test] Error 1", ",\"error.type\":\"tool_error\""),
+	SPAN("06", IN("01"), "chat sonnet", "model_call", AT("208181"), AT("210900"), "UNSET", "",
+	     MODEL("4630", "412", "0.00943", "640",
+		   "end_turn") ",\"gen_ai.usage.cache_read.input_tokens\":4210"
+			       ",\"gen_ai.input.messages\":[" HISTORY "," ASKS
+			       "],\"gen_ai.output.messages\":[{\"role\":\"assistant\",\"parts\":"
+			       "[{\"type\":\"text\",\"content\":\"Two, and it is red.\"}]}]"),
+	SPAN("07", IN("01"), "GET", "http", AT("210910"), AT("210992"), "UNSET", "",
+	     ",\"http.response.status_code\":200,\"url.full\":\"https://example.com/ping\""),
+	SPAN("08", IN("01"), "chat mini", "model_call", AT("211000"), AT("212250"), "UNSET", "",
+	     MODEL("310", "22", "0.00006", "420", "stop") ",\"ringspan.incomplete\":[\"hole\"]"),
+	SPAN("01", "", "invoke_agent agent.py", "run", AT("200000"), AT("212400"), "ERROR",
+	     "exit code 1", ",\"error.type\":\"1\"" PROCESS("\"python3\",\"agent.py\"", "1")),
+};
+
+struct output {
+	struct sink_cfg cfg;
+	void *st;
+	char *text;
+	size_t len;
+};
+
+static void begin(struct output *o, const char *locale)
+{
+	assert_non_null(setlocale(LC_CTYPE, locale));
+	o->cfg.out = open_memstream(&o->text, &o->len);
+	assert_non_null(o->cfg.out);
+	assert_int_equal(sink_find(SV("tree"))->open(&o->st, &o->cfg), 0);
+}
+
+static void add(struct output *o, const struct span *s)
+{
+	assert_int_equal(sink_find(SV("tree"))->span(o->st, s), 0);
+}
+
+static void end(struct output *o)
+{
+	assert_int_equal(sink_find(SV("tree"))->close(o->st), 0);
+	fclose(o->cfg.out);
+}
+
+static char *draw_in(const char *locale, struct sink_cfg cfg, const char *const *lines, size_t cnt)
+{
+	struct output o = { .cfg = cfg };
+
+	begin(&o, locale);
+	for (size_t i = 0; i < cnt; i++) {
+		struct span *s;
+
+		if (span_read_json(&s, sv(lines[i])))
+			fail_msg("no span: %s", lines[i]);
+		add(&o, s);
+		span_free(&s);
+	}
+	end(&o);
+	return o.text;
+}
+
+static char *draw(struct sink_cfg cfg, const char *const *lines, size_t cnt)
+{
+	return draw_in("C.UTF-8", cfg, lines, cnt);
+}
+
+static size_t occurrences(const char *text, const char *word)
+{
+	size_t n = 0;
+
+	for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+		n++;
+	return n;
+}
+
+/* Every line takes at most that many columns; how many lines there are. */
+static size_t check_width(const char *text, size_t columns)
+{
+	struct sv rest = sv(text);
+	size_t lines = 0;
+
+	while (rest.n) {
+		struct sv line = sv_token(&rest, '\n');
+
+		if (text_width(line, columns) > columns)
+			fail_msg("wider than %zu: " SV_FMT, columns, SV_ARG(line));
+		if (columns >= 40 && sv_ends(line, " "))
+			fail_msg("ends with a space: '" SV_FMT "'", SV_ARG(line));
+		lines++;
+	}
+	return lines;
+}
+
+/* --- what it looks like */
+
+static const char *const at_80 =
+	"invoke_agent agent.py\n"
+	"run 3f2a91c0d2e14c6f8a7b6c5d4e3f2a10 · 2026-11-21 10:00:00 · 12.4s · exit 1\n"
+	"3 model calls in 4 attempts · 2 tool calls · 3 processes\n"
+	"9.2k tokens in, 621 out · $0.025 · 3 errors\n"
+	"✗ execute_tool bash  tool_error: make: *** [test] Er…  ← retry_test  exit code 1\n"
+	"\n"
+	"░ until the first token                                     ╷0              ╷10s\n"
+	"✗ invoke_agent agent.py  exit code 1 · agent.py      12.4s  ████████████████████\n"
+	"├─connect  10.0.0.1:443                             14.0ms  ▏\n"
+	"├─chat sonnet  4.2k in 187 out · $0.015              3.96s  ░░░░██▌\n"
+	"│ ├─! POST /v1/messages  rate_limit_error: slow d…   280ms  ▌\n"
+	"│ └─POST /v1/messages  HTTP 200                      2.65s    ████▌\n"
+	"├─execute_tool bash  grep -rn budget src             4.38s        ███████▏\n"
+	"│ └─grep  -rn budget src · exit 0 · cpu 61.0ms       135ms        ▕\n"
+	"├─✗ execute_tool bash  tool_error: make: *** [tes…   4.23s        ███████▏\n"
+	"│ └─✗ make  exit code 2 · test · cpu 61.0ms          3.97s        ▕██████▏\n"
+	"│   └─✗ retry_test  exit code 1 · cpu 61.0ms         1.17s             ██\n"
+	"├─chat sonnet  4.6k in 412 out · $0.0094             2.72s               ░███▌\n"
+	"├─GET  200 https://example.com/ping                 82.0ms                   ▕\n"
+	"└─chat mini  310 in 22 out · $0.0001                 1.25s                   ░█▊\n";
+
+static void fits_80(void **state)
+{
+	_cleanup_free_ char *text =
+		draw((struct sink_cfg){ .columns = 80 }, agent_run, ARRAY_SIZE(agent_run));
+
+	(void)state;
+	if (strcmp(text, at_80) != 0)
+		fail_msg("got\n%s\nwant\n%s", text, at_80);
+}
+
+static void fits_every_width(void **state)
+{
+	(void)state;
+	for (unsigned int columns = 12; columns <= 260; columns++) {
+		struct sink_cfg cfg = { .columns = columns, .payload = columns >= 60 };
+		_cleanup_free_ char *text = draw(cfg, agent_run, ARRAY_SIZE(agent_run));
+		_cleanup_free_ char *ascii = draw_in("C", cfg, agent_run, ARRAY_SIZE(agent_run));
+
+		check_width(ascii, columns);
+		for (const char *ch = ascii; *ch; ch++)
+			assert_true((*ch >= ' ' && *ch < 0x7f) || *ch == '\n');
+		assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+		assert_true(check_width(text, columns) > ARRAY_SIZE(agent_run));
+	}
+}
+
+/* A wide terminal shows all that a narrow one has no room for, and the bars end where it does. */
+static void uses_200(void **state)
+{
+	static const char *const facts[] = { "$0.015",
+					     "2 attempts",
+					     "first token 890ms",
+					     "91% cached",
+					     "end_turn",
+					     "incomplete: hole",
+					     "cpu 61.0ms",
+					     "peak 4.2 MB",
+					     "10.0.0.1:443",
+					     "HTTP 429",
+					     "after waiting 1.03s",
+					     "200 https://example.com/ping" };
+	_cleanup_free_ char *text =
+		draw((struct sink_cfg){ .columns = 200 }, agent_run, ARRAY_SIZE(agent_run));
+	struct sv rest = sv(text), line;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++)
+		if (!strstr(text, facts[i]))
+			fail_msg("no \"%s\" in\n%s", facts[i], text);
+	do
+		line = sv_token(&rest, '\n');
+	while (rest.n && !(sv_has(line, "invoke_agent") && sv_ends(line, "█")));
+	assert_int_equal(text_width(line, 300), 200);
+}
+
+static void colours_only_when_asked(void **state)
+{
+	struct sink_cfg cfg = { .columns = 120 };
+	_cleanup_free_ char *plain = draw(cfg, agent_run, ARRAY_SIZE(agent_run)), *coloured = NULL;
+
+	(void)state;
+	cfg.colour = true;
+	coloured = draw(cfg, agent_run, ARRAY_SIZE(agent_run));
+	assert_null(strchr(plain, '\033'));
+	assert_non_null(strstr(coloured, "\033[1;31m✗ execute_tool bash\033[0m"));
+	assert_non_null(strstr(coloured, "\033[33m! POST /v1/messages\033[0m"));
+}
+
+/* --- what is shown */
+
+static void hides_what_is_deep_or_short(void **state)
+{
+	_cleanup_free_ char *flat = draw((struct sink_cfg){ .columns = 100, .max_depth = 1 },
+					 agent_run, ARRAY_SIZE(agent_run));
+	_cleanup_free_ char *slow =
+		draw((struct sink_cfg){ .columns = 100, .min_duration_ns = 1170000000 }, agent_run,
+		     ARRAY_SIZE(agent_run));
+
+	(void)state;
+	assert_int_equal(occurrences(flat, "… 2 more"), 2); /* attempts; make and its test */
+	assert_int_equal(occurrences(flat, "… 1 more"), 1);
+	assert_null(strstr(flat, "─ grep"));
+	assert_null(strstr(slow, "─ grep"));
+	assert_null(strstr(slow, "connect"));
+	assert_non_null(strstr(slow, "retry_test  exit code 1"));
+	assert_int_equal(occurrences(slow, "└─ … 2 more\n"),
+			 1);                                /* connect and GET: the last line */
+	assert_int_equal(occurrences(slow, "… 1 more"), 2); /* an attempt; grep */
+}
+
+static void shows_each_message_once(void **state)
+{
+	_cleanup_free_ char *text = draw((struct sink_cfg){ .columns = 100, .payload = true },
+					 agent_run, ARRAY_SIZE(agent_run));
+	_cleanup_free_ char *without =
+		draw((struct sink_cfg){ .columns = 100 }, agent_run, ARRAY_SIZE(agent_run));
+
+	(void)state;
+	assert_int_equal(occurrences(text, "user       Which files mention the retry"), 1);
+	assert_int_equal(occurrences(text, "(reasoning) Both at once."), 1);
+	assert_int_equal(occurrences(text, "calls bash {\"command\":\"grep -rn budget src\"}"), 1);
+	assert_int_equal(occurrences(text, "(2 messages shown before)"), 1);
+	assert_int_equal(occurrences(text, "assistant  Two, and it is red."), 1);
+	assert_int_equal(occurrences(text, "result     src/retry.c:12"), 1);
+	assert_int_equal(occurrences(text, "execute_tool bash  grep -rn budget src"), 1);
+	assert_null(strstr(without, "Which files"));
+	assert_null(strstr(without, "retry.c:12"));
+}
+
+static struct span *some_span(enum span_what what, unsigned int id, unsigned int parent,
+			      uint64_t from, uint64_t to)
+{
+	struct span *s;
+
+	assert_int_equal(span_new(&s, what), 0);
+	strcpy(s->trace_id, TRACE);
+	snprintf(s->span_id, sizeof(s->span_id), "%016x", id);
+	if (parent)
+		snprintf(s->parent_span_id, sizeof(s->parent_span_id), "%016x", parent);
+	s->start_ns = BEGAN + from;
+	s->end_ns = BEGAN + to;
+	span_set_name(s, arena_fmt(&s->arena, "span-%u.", id));
+	return s;
+}
+
+static void clips_long_messages(void **state)
+{
+	struct output o = { .cfg = { .columns = 80, .payload = true } };
+	struct span *s = some_span(SPAN_TOOL_CALL, 2, 0, 0, 10);
+	char text[20000];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	span_set_str(s, ATTR_ID_TOOL_RESULT, (struct sv){ text, sizeof(text) });
+	begin(&o, "C.UTF-8");
+	add(&o, s);
+	span_free(&s);
+	end(&o);
+	assert_true(check_width(o.text, 80) < 30);
+	assert_non_null(strstr(o.text, "… 19.2 kB more; export has all of it"));
+	free(o.text);
+}
+
+/* --- what is broken or hostile */
+
+static void filters_what_reaches_the_terminal(void **state)
+{
+	static const char name[] = "a\033[2Jb\nc\x7f\xc2\x9b"
+				   "d\xe2\x80\xae"
+				   "e\xff\xf0\x9f f\0g\t日本語";
+	struct output o = { .cfg = { .columns = 120, .payload = true } };
+	struct span *s = some_span(SPAN_TOOL_CALL, 2, 0, 0, 10);
+
+	(void)state;
+	span_set_name(s, (struct sv){ name, sizeof(name) - 1 });
+	span_set_status(s, STATUS_ERROR, (struct sv){ name, sizeof(name) - 1 });
+	span_set_str(s, ATTR_ID_ERROR_TYPE, (struct sv){ name, sizeof(name) - 1 });
+	span_set_str(s, ATTR_ID_TOOL_ARGUMENTS, (struct sv){ name, sizeof(name) - 1 });
+	begin(&o, "C.UTF-8");
+	add(&o, s);
+	span_free(&s);
+	end(&o);
+	assert_int_equal(strlen(o.text), o.len);
+	for (size_t i = 0; i < o.len; i++)
+		assert_true((unsigned char)o.text[i] >= ' ' || o.text[i] == '\n');
+	assert_null(strchr(o.text, 0x7f));
+	assert_null(strstr(o.text, "\xc2\x9b"));
+	assert_null(strstr(o.text, "\xe2\x80\xae"));
+	assert_null(strchr(o.text, '\xff'));
+	assert_non_null(strstr(o.text, "a?[2Jb c??d?e?"));
+	assert_non_null(strstr(o.text, "日本語"));
+	check_width(o.text, 120);
+	free(o.text);
+}
+
+static void clips_by_columns(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+	assert_int_equal(text_put(&b, SV("日本語"), 6), 6);
+	assert_string_equal(buf_cstr(&b), "日本語");
+	buf_clear(&b);
+	assert_int_equal(text_put(&b, SV("日本語"), 5), 5);
+	assert_string_equal(buf_cstr(&b), "日本…");
+	buf_clear(&b);
+	assert_int_equal(text_put(&b, SV("日本語"), 4), 3);
+	assert_string_equal(buf_cstr(&b), "日…");
+	buf_clear(&b);
+	assert_int_equal(text_put(&b,
+				  SV("e\xcc\x81"
+				     "a"),
+				  2),
+			 2);
+	assert_string_equal(buf_cstr(&b), "e\xcc\x81"
+					  "a");
+	buf_clear(&b);
+	assert_non_null(setlocale(LC_CTYPE, "C"));
+	assert_int_equal(text_put(&b, SV("abcdef"), 5), 5);
+	assert_string_equal(buf_cstr(&b), "abc..");
+	buf_fini(&b);
+}
+
+/* Draws spans whose ids and parents are given in pairs; every one must be there once. */
+static char *draw_pairs(const unsigned int (*pairs)[2], size_t cnt, bool with_root)
+{
+	struct output o = { .cfg = { .columns = 100 } };
+	struct span *s;
+
+	begin(&o, "C.UTF-8");
+	for (size_t i = 0; i < cnt; i++) {
+		s = some_span(SPAN_PROCESS, pairs[i][0], pairs[i][1], i, 100);
+		add(&o, s);
+		span_free(&s);
+	}
+	if (with_root) {
+		s = some_span(SPAN_RUN, 1, 0, 0, 100);
+		add(&o, s);
+		span_free(&s);
+	}
+	end(&o);
+	for (size_t i = 0; i < cnt; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "span-%u.", pairs[i][0]);
+		if (occurrences(o.text, name) != 1)
+			fail_msg("%s is there %zu times:\n%s", name, occurrences(o.text, name),
+				 o.text);
+	}
+	return o.text;
+}
+
+static void survives_wrong_parents(void **state)
+{
+	static const unsigned int pairs[][2] = {
+		{ 2, 99 },                     /* a parent that is not there */
+		{ 3, 3 },                      /* its own parent */
+		{ 4, 5 },  { 5, 4 },           /* two that hold each other */
+		{ 6, 7 },  { 7, 8 }, { 8, 6 }, /* three in a circle */
+		{ 9, 8 },                      /* and one that hangs on it */
+		{ 10, 1 },
+	};
+	_cleanup_free_ char *text = draw_pairs(pairs, ARRAY_SIZE(pairs), true);
+	_cleanup_free_ char *rootless = draw_pairs(pairs, ARRAY_SIZE(pairs), false);
+
+	(void)state;
+	assert_int_equal(occurrences(text, "? span-2.  parent not seen"), 1);
+	assert_int_equal(occurrences(text, "? span-10."), 0);
+	assert_non_null(strstr(rootless, "run without an end"));
+}
+
+static double seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* parent_of: the parent's id of span i, 1 is the run. */
+static void draw_many(unsigned int (*parent_of)(unsigned int i))
+{
+	struct output o = { .cfg = { .columns = 100 } };
+	double began = seconds();
+	struct span *s;
+
+	begin(&o, "C.UTF-8");
+	for (unsigned int i = 2; i < MANY; i++) {
+		s = some_span(SPAN_PROCESS, i, parent_of(i), i, MANY + i);
+		add(&o, s);
+		span_free(&s);
+	}
+	s = some_span(SPAN_RUN, 1, 0, 0, 3 * MANY);
+	add(&o, s);
+	span_free(&s);
+	end(&o);
+	assert_true(check_width(o.text, 100) >= MANY);
+	free(o.text);
+	assert_true(seconds() - began < MANY_SECONDS);
+}
+
+static unsigned int parent_root(unsigned int i)
+{
+	(void)i;
+	return 1;
+}
+
+static unsigned int parent_before(unsigned int i)
+{
+	return i - 1;
+}
+
+static unsigned int parent_half(unsigned int i)
+{
+	return i / 2;
+}
+
+static unsigned int parent_behind(unsigned int i)
+{
+	return i + 1; /* the last hangs on nothing */
+}
+
+static void is_quick_with_many(void **state)
+{
+	(void)state;
+	draw_many(parent_root);
+	draw_many(parent_before);
+	draw_many(parent_half);
+	draw_many(parent_behind);
+}
+
+/* --- numbers */
+
+static void numbers_are_short(void **state)
+{
+	(void)state;
+	assert_string_equal(human_duration(0).s, "0ns");
+	assert_string_equal(human_duration(999).s, "999ns");
+	assert_string_equal(human_duration(1234).s, "1.23us");
+	assert_string_equal(human_duration(999600).s, "1.00ms");
+	assert_string_equal(human_duration(14000000).s, "14.0ms");
+	assert_string_equal(human_duration(999600000).s, "1.00s");
+	assert_string_equal(human_duration(59940000000).s, "59.9s");
+	assert_string_equal(human_duration(59960000000).s, "1m00s");
+	assert_string_equal(human_duration(7500000000000).s, "2h05m");
+	assert_string_equal(human_duration(UINT64_MAX).s, "213503d23h");
+	assert_string_equal(human_count(999).s, "999");
+	assert_string_equal(human_count(1249).s, "1.2k");
+	assert_string_equal(human_count(999499).s, "999k");
+	assert_string_equal(human_count(999500).s, "1.0M");
+	assert_string_equal(human_bytes(34500000).s, "34.5 MB");
+	assert_string_equal(human_usd(0).s, "$0");
+	assert_string_equal(human_usd(0.00001).s, "<$0.0001");
+	assert_string_equal(human_usd(0.01543).s, "$0.015");
+	assert_string_equal(human_usd(1.234).s, "$1.23");
+	assert_string_equal(human_usd(NAN).s, "");
+	assert_string_equal(human_time(BEGAN).s, "2026-11-21 10:00:00");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fits_80),
+		cmocka_unit_test(fits_every_width),
+		cmocka_unit_test(uses_200),
+		cmocka_unit_test(colours_only_when_asked),
+		cmocka_unit_test(hides_what_is_deep_or_short),
+		cmocka_unit_test(shows_each_message_once),
+		cmocka_unit_test(clips_long_messages),
+		cmocka_unit_test(filters_what_reaches_the_terminal),
+		cmocka_unit_test(clips_by_columns),
+		cmocka_unit_test(survives_wrong_parents),
+		cmocka_unit_test(is_quick_with_many),
+		cmocka_unit_test(numbers_are_short),
+	};
+
+	setenv("TZ", "UTC", 1);
+	tzset();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where finished spans go.  One file a sink, one line in sink.def.  Spans come in the order in which
+ * they finished, so a parent mostly comes after its children; the run comes last.
+ */
+#ifndef RINGSPAN_SINK_H
+#define RINGSPAN_SINK_H
+
+#include <stdio.h>
+#include "span/span.h"
+
+struct sink_cfg {
+	FILE *out;
+	bool payload; /* with messages, arguments and results */
+	bool colour;
+	unsigned int columns;     /* of the terminal; 0 = no bound */
+	unsigned int max_depth;   /* tree: 0 = no bound */
+	uint64_t min_duration_ns; /* tree */
+};
+
+struct sink_ops {
+	const char *name; /* what --format takes */
+	const char *help;
+	int (*open)(void **st, const struct sink_cfg *cfg); /* 0 or -errno */
+	int (*span)(void *st, const struct span *s);
+	int (*close)(void *st); /* writes what was held back, frees; also after an error */
+};
+
+extern const struct sink_ops *const sinks[];
+extern const size_t sink_cnt;
+const struct sink_ops *sink_find(struct sv name);
+
+#endif

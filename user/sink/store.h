@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The store: SQLite in WAL mode, schemas/store.sql.  What was finished is in it, whatever happens to
+ * ringspan; a writer and any number of readers may have it open.  Attributes that are payloads are
+ * kept content-addressed and zstd-compressed beside the spans, each content once.
+ *
+ * Failures are logged here, with what to do, and returned as: -ENOENT (no such file), -EBUSY
+ * (locked by another writer), -ENOSPC (disk full), -EINVAL (not a store), -EPROTO (a store of
+ * another version), -EACCES, -EIO.
+ */
+#ifndef RINGSPAN_STORE_H
+#define RINGSPAN_STORE_H
+
+#include "span/span.h"
+
+struct store;
+
+/*
+ * Where the store is when nobody says: $RINGSPAN_STORE, $XDG_DATA_HOME/ringspan/ringspan.db, for
+ * root /var/lib/ringspan/ringspan.db, else ~/.local/share/ringspan/ringspan.db.
+ */
+int store_default_path(struct buf *out);
+
+int store_open_write(struct store **out,
+		     const char *path); /* makes file (0600) and folder (0700) */
+int store_open_read(struct store **out, const char *path);
+void store_free(struct store **s);
+
+/*
+ * Commits by itself when enough is waiting or time passed; store_commit makes it happen now, and is
+ * to be called now and then while no spans come.  What waits is held in memory, so that no lock is
+ * held meanwhile.  After -EBUSY and -ENOSPC it still waits, and the next commit tries again; only
+ * when too much waits is the new span refused.  A span that is there already is replaced.
+ */
+int store_add(struct store *s, const struct span *sp);
+int store_commit(struct store *s);
+int store_tick(struct store *s); /* commits what has waited long enough; cheap when nothing has */
+
+struct store_run {
+	char trace_id[HEX128];
+	struct sv name, agent;
+	uint64_t start_ns, end_ns;
+	bool finished; /* its root span is there */
+	int64_t span_cnt, model_calls, tool_calls, errors, attempts;
+	int64_t input_tokens, output_tokens; /* sums over model calls only */
+	double cost_usd;                     /* NaN when no call has a price */
+	int64_t unpriced_calls;
+	int64_t exit_code; /* -1 unknown */
+	struct sv models;  /* names joined with ", " */
+};
+
+typedef int (*store_run_fn)(void *ctx, const struct store_run *r);               /* not 0 stops */
+int store_runs(struct store *s, unsigned int limit, store_run_fn fn, void *ctx); /* newest first */
+
+/*
+ * Finds one run: NULL is the newest; else a prefix of a trace id, at least 4 digits, that is unique.
+ * 0, -ENOENT, -ENOTUNIQ; logged with what to do.
+ */
+int store_find_run(struct store *s, const char *spec, char trace_id[HEX128]);
+
+typedef int (*store_span_fn)(void *ctx, const struct span *sp); /* not 0 stops and is returned */
+/* The spans of a run in the order in which they finished. */
+int store_spans(struct store *s, const char *trace_id, bool payload, store_span_fn fn, void *ctx);
+
+struct store_query {
+	const char *where; /* see where.h; NULL = all */
+	const char
+		*sort;  /* duration, start, cost, tokens ... as where.h names them; NULL = start */
+	bool ascending; /* default: largest first; start: oldest first */
+	unsigned int limit;   /* 0 = all */
+	const char *trace_id; /* NULL = all runs */
+	bool payload;
+};
+int store_query(struct store *s, const struct store_query *q, store_span_fn fn,
+		void *ctx); /* -EINVAL: where or sort, logged */
+
+#endif

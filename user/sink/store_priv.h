@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the store share: the handle and how a failure of SQLite is told. */
+#ifndef RINGSPAN_STORE_PRIV_H
+#define RINGSPAN_STORE_PRIV_H
+
+#include <sqlite3.h>
+#include <zstd.h>
+
+#include "sink/store.h"
+
+struct row;
+
+/* Statements that a writer keeps. */
+enum store_stmt {
+	STMT_BEGIN,
+	STMT_COMMIT,
+	STMT_ROLLBACK,
+	STMT_SAVE,
+	STMT_UNSAVE,
+	STMT_RESTORE,
+	STMT_RESOURCE,
+	STMT_SPAN,
+	STMT_FORGET,
+	STMT_FIND_BLOB,
+	STMT_BLOB,
+	STMT_PAYLOAD,
+	STMT_CNT
+};
+
+struct store {
+	sqlite3 *db;
+	char *path; /* as the user named it */
+	bool writable;
+
+	/* writer */
+	sqlite3_stmt *stmts[STMT_CNT];
+	ZSTD_CCtx *zstd;
+	struct buf packed;        /* compressor's output */
+	struct row *head, **tail; /* what waits */
+	size_t waiting, waiting_bytes;
+	uint64_t commit_at;  /* monotonic ns when it has waited long enough */
+	uint64_t refused;    /* spans that could not be taken */
+	int last_err;        /* of commits; a failure that goes on is logged once */
+	struct buf resource; /* the last one and its id */
+	sqlite3_int64 resource_id;
+};
+
+#define _cleanup_stmt_ __attribute__((cleanup(store_stmt_fini)))
+
+static inline void store_stmt_fini(sqlite3_stmt **st)
+{
+	sqlite3_finalize(*st);
+}
+
+int store_errno(struct store *s); /* of the last failure of SQLite, as store.h lists them */
+int store_fail(struct store *s);  /* the same, logged with what to do */
+int store_prepare(struct store *s, const char *sql, sqlite3_stmt **out); /* logged */
+int store_bind_sv(sqlite3_stmt *st, int index, struct sv text); /* SQLite's result; not copied */
+struct sv store_column_sv(sqlite3_stmt *st, int column);
+void store_writer_fini(struct store *s); /* commits what waits; tells what could not be */
+
+#endif

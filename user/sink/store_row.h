@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A span as the store's tables hold it, in memory of its own: what waits for the next commit. */
+#ifndef RINGSPAN_STORE_ROW_H
+#define RINGSPAN_STORE_ROW_H
+
+#include "span/span.h"
+
+/* What a part is, beside the index of an array's element. */
+enum { PART_WHOLE = -1, PART_EMPTY_ARRAY = -2 };
+
+struct row_part {
+	const char *key;
+	bool always; /* shown also when payloads are not asked for */
+	int part;
+	struct sv text; /* JSON */
+};
+
+struct row {
+	struct row *next;
+	struct arena arena; /* holds the texts */
+	char trace_id[HEX128], span_id[HEX64], parent_span_id[HEX64];
+	struct sv name, status_message, attributes, events, links, resource;
+	const char *what, *kind, *status;
+	uint64_t start_ns, end_ns;
+	struct row_part *parts; /* payloads */
+	size_t part_cnt;
+};
+
+int row_new(struct row **out, const struct span *s); /* 0 or -ENOMEM */
+void row_free(struct row *r);
+size_t row_bytes(const struct row *r);
+
+#endif

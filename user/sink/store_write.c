@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Writing to the store.  Spans wait in memory and are written in short transactions, so that two
+ * writers hinder each other for milliseconds only, and a reader never.  A transaction that fails
+ * changes nothing, and what was in it goes on waiting.
+ */
+#include "sink/store_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "sink/store_row.h"
+
+#define COMMIT_ROWS 512
+#define COMMIT_BYTES (8u << 20)
+#define COMMIT_NS 500000000ull
+#define WAITING_MAX (64u << 20) /* bytes; while the store cannot be written to */
+#define ZSTD_LEVEL 3
+#define PACK_MIN 64 /* shorter contents do not get shorter */
+
+static const char *const statements[STMT_CNT] = {
+	[STMT_BEGIN] = "BEGIN IMMEDIATE",
+	[STMT_COMMIT] = "COMMIT",
+	[STMT_ROLLBACK] = "ROLLBACK",
+	[STMT_SAVE] = "SAVEPOINT one",
+	[STMT_UNSAVE] = "RELEASE one",
+	[STMT_RESTORE] = "ROLLBACK TO one",
+	/* the update that changes nothing makes an old row give its id, too */
+	[STMT_RESOURCE] = ("INSERT INTO resource (body) VALUES (?1) "
+			   "ON CONFLICT (body) DO UPDATE SET body = body RETURNING id"),
+	[STMT_SPAN] =
+		("INSERT INTO span (trace_id, span_id, parent_span_id, name, what, kind, start_ns, "
+		 "end_ns, status, status_message, resource, attributes, events, links) "
+		 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+		 "ON CONFLICT (trace_id, span_id) DO UPDATE SET "
+		 "parent_span_id = ?3, name = ?4, what = ?5, kind = ?6, start_ns = ?7, end_ns = "
+		 "?8, "
+		 "status = ?9, status_message = ?10, resource = ?11, attributes = ?12, events = "
+		 "?13, "
+		 "links = ?14 RETURNING seq"),
+	[STMT_FORGET] = "DELETE FROM payload WHERE span = ?1",
+	[STMT_FIND_BLOB] = "SELECT id FROM blob WHERE hash = ?1",
+	[STMT_BLOB] = "INSERT INTO blob (hash, size, data) VALUES (?1, ?2, ?3) RETURNING id",
+	[STMT_PAYLOAD] = "INSERT INTO payload VALUES (?1, ?2, ?3, ?5, ?4)",
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+static sqlite3_stmt *stmt(struct store *s, enum store_stmt id)
+{
+	if (!s->stmts[id])
+		sqlite3_prepare_v3(s->db, statements[id], -1, SQLITE_PREPARE_PERSISTENT,
+				   &s->stmts[id], NULL);
+	return s->stmts[id]; /* binding to NULL and stepping it fail, and the caller sees that */
+}
+
+/* Runs a bound statement to its end.  out: its one integer, where it gives one; may be NULL. */
+static int run(struct store *s, enum store_stmt id, sqlite3_int64 *out)
+{
+	sqlite3_stmt *st = stmt(s, id);
+	int ret, err = 0;
+
+	if (!st)
+		return store_errno(s);
+	while ((ret = sqlite3_step(st)) == SQLITE_ROW)
+		if (out)
+			*out = sqlite3_column_int64(st, 0);
+	if (ret != SQLITE_DONE)
+		err = store_errno(s);
+	sqlite3_reset(st);
+	return err;
+}
+
+static int put_resource(struct store *s, struct sv body)
+{
+	sqlite3_stmt *st = stmt(s, STMT_RESOURCE);
+	int err;
+
+	if (s->resource_id && sv_eq(buf_view(&s->resource), body))
+		return 0;
+	store_bind_sv(st, 1, body);
+	s->resource_id = 0;
+	err = run(s, STMT_RESOURCE, &s->resource_id);
+	buf_clear(&s->resource);
+	if (!err && buf_sv(&s->resource, body))
+		s->resource_id = 0;
+	return err;
+}
+
+static int put_span(struct store *s, const struct row *r, sqlite3_int64 *seq)
+{
+	sqlite3_stmt *st = stmt(s, STMT_SPAN);
+
+	store_bind_sv(st, 1, sv(r->trace_id));
+	store_bind_sv(st, 2, sv(r->span_id));
+	store_bind_sv(st, 3, sv(r->parent_span_id));
+	store_bind_sv(st, 4, r->name);
+	store_bind_sv(st, 5, sv(r->what));
+	store_bind_sv(st, 6, sv(r->kind));
+	sqlite3_bind_int64(st, 7, (sqlite3_int64)r->start_ns);
+	sqlite3_bind_int64(st, 8, (sqlite3_int64)r->end_ns);
+	store_bind_sv(st, 9, sv(r->status));
+	store_bind_sv(st, 10, r->status_message);
+	sqlite3_bind_int64(st, 11, s->resource_id);
+	store_bind_sv(st, 12, r->attributes);
+	store_bind_sv(st, 13, r->events);
+	store_bind_sv(st, 14, r->links);
+	return run(s, STMT_SPAN, seq);
+}
+
+/* The shorter one of the content and its zstd frame. */
+static struct sv pack(struct store *s, struct sv content)
+{
+	size_t n;
+
+	if (content.n < PACK_MIN)
+		return content;
+	if (!s->zstd)
+		s->zstd = ZSTD_createCCtx();
+	buf_clear(&s->packed);
+	if (!s->zstd || buf_reserve(&s->packed, ZSTD_compressBound(content.n)))
+		return content;
+	n = ZSTD_compressCCtx(s->zstd, s->packed.p, s->packed.cap, content.p, content.n,
+			      ZSTD_LEVEL);
+	if (ZSTD_isError(n) || n >= content.n)
+		return content;
+	return (struct sv){ s->packed.p, n };
+}
+
+static int put_blob(struct store *s, struct sv content, sqlite3_int64 *id)
+{
+	char hash[HEX128];
+	struct sv data;
+	int err;
+
+	hash128_hex(content, hash);
+	store_bind_sv(stmt(s, STMT_FIND_BLOB), 1, sv(hash));
+	*id = 0;
+	err = run(s, STMT_FIND_BLOB, id);
+	if (err || *id)
+		return err;
+	data = pack(s, content);
+	store_bind_sv(stmt(s, STMT_BLOB), 1, sv(hash));
+	sqlite3_bind_int64(stmt(s, STMT_BLOB), 2, (sqlite3_int64)content.n);
+	sqlite3_bind_blob64(stmt(s, STMT_BLOB), 3, data.p, data.n, SQLITE_STATIC);
+	return run(s, STMT_BLOB, id);
+}
+
+static int put_payload(struct store *s, sqlite3_int64 seq, const struct row_part *p)
+{
+	sqlite3_stmt *st = stmt(s, STMT_PAYLOAD);
+	sqlite3_int64 blob = 0;
+	int err;
+
+	sqlite3_bind_null(st, 4);
+	if (p->part != PART_EMPTY_ARRAY) {
+		err = put_blob(s, p->text, &blob);
+		if (err)
+			return err;
+		sqlite3_bind_int64(st, 4, blob);
+	}
+	sqlite3_bind_int64(st, 1, seq);
+	store_bind_sv(st, 2, sv(p->key));
+	sqlite3_bind_int(st, 3, p->part);
+	sqlite3_bind_int(st, 5, p->always);
+	return run(s, STMT_PAYLOAD, NULL);
+}
+
+static int put_row(struct store *s, const struct row *r)
+{
+	sqlite3_int64 seq = 0;
+	int err = put_resource(s, r->resource);
+
+	if (!err)
+		err = put_span(s, r, &seq);
+	if (!err) {
+		sqlite3_bind_int64(stmt(s, STMT_FORGET), 1, seq);
+		err = run(s, STMT_FORGET, NULL);
+	}
+	for (size_t i = 0; !err && i < r->part_cnt; i++)
+		err = put_payload(s, seq, &r->parts[i]);
+	return err;
+}
+
+/* What is wrong with the row, and will be the next time, too. */
+static bool is_fault_of_row(struct store *s)
+{
+	int code = sqlite3_errcode(s->db) & 0xff;
+
+	return code == SQLITE_ERROR || code == SQLITE_CONSTRAINT || code == SQLITE_TOOBIG ||
+	       code == SQLITE_MISMATCH;
+}
+
+/* A row that can never be written is left out, so that it does not hold up the others. */
+static int put_row_or_skip(struct store *s, const struct row *r)
+{
+	int err = run(s, STMT_SAVE, NULL), undo;
+
+	if (err)
+		return err;
+	err = put_row(s, r);
+	if (!err)
+		return run(s, STMT_UNSAVE, NULL);
+	if (!is_fault_of_row(s) || sqlite3_get_autocommit(s->db))
+		return err;
+	log_warn("store %s: span %s is left out: %s", s->path, r->span_id, sqlite3_errmsg(s->db));
+	s->refused++;
+	s->resource_id = 0;
+	undo = run(s, STMT_RESTORE, NULL);
+	return undo ? undo : run(s, STMT_UNSAVE, NULL);
+}
+
+static int write_all(struct store *s)
+{
+	int err = run(s, STMT_BEGIN, NULL);
+
+	for (const struct row *r = s->head; !err && r; r = r->next)
+		err = put_row_or_skip(s, r);
+	return err ? err : run(s, STMT_COMMIT, NULL);
+}
+
+static void forget_all(struct store *s)
+{
+	while (s->head) {
+		struct row *next = s->head->next;
+
+		row_free(s->head);
+		s->head = next;
+	}
+	s->tail = &s->head;
+	s->waiting = s->waiting_bytes = 0;
+}
+
+int store_commit(struct store *s)
+{
+	int err;
+
+	if (!s->head)
+		return 0;
+	err = write_all(s);
+	if (!err) {
+		if (s->last_err)
+			log_warn("store %s can be written to again; nothing that waited is lost",
+				 s->path);
+		s->last_err = 0;
+		forget_all(s);
+		return 0;
+	}
+	if (err != s->last_err)
+		store_fail(s);
+	s->last_err = err;
+	if (!sqlite3_get_autocommit(s->db))
+		run(s, STMT_ROLLBACK, NULL);
+	s->resource_id = 0; /* it may have been of the transaction */
+	s->commit_at = now_ns() + COMMIT_NS;
+	return err;
+}
+
+static bool is_due(const struct store *s)
+{
+	if (now_ns() >= s->commit_at)
+		return true;
+	return !s->last_err && (s->waiting >= COMMIT_ROWS || s->waiting_bytes >= COMMIT_BYTES);
+}
+
+int store_add(struct store *s, const struct span *sp)
+{
+	struct row *r;
+	int err;
+
+	if (s->waiting_bytes >= WAITING_MAX) {
+		err = store_commit(s);
+		if (err) {
+			s->refused++;
+			return err;
+		}
+	}
+	err = row_new(&r, sp);
+	if (err) {
+		s->refused++;
+		return err;
+	}
+	if (!s->head && !s->last_err)
+		s->commit_at = now_ns() + COMMIT_NS;
+	*s->tail = r;
+	s->tail = &r->next;
+	s->waiting++;
+	s->waiting_bytes += row_bytes(r);
+	return is_due(s) ? store_commit(s) : 0;
+}
+
+int store_tick(struct store *s)
+{
+	return s->head && is_due(s) ? store_commit(s) : 0;
+}
+
+void store_writer_fini(struct store *s)
+{
+	if (s->head)
+		store_commit(s);
+	if (s->waiting || s->refused)
+		log_line(LOG_ERR, "store %s: %" PRIu64 " spans could not be stored", s->path,
+			 (uint64_t)s->waiting + s->refused);
+	forget_all(s);
+	for (size_t i = 0; i < STMT_CNT; i++)
+		sqlite3_finalize(s->stmts[i]);
+	ZSTD_freeCCtx(s->zstd);
+	buf_fini(&s->packed);
+	buf_fini(&s->resource);
+}

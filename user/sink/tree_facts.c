@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What a span's line in the tree says beside its name: a list of short facts, the most important first,
+ * for a narrow terminal shows only the first of them.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "sink/tree_priv.h"
+
+#define FACT_MAX 400 /* bytes: wider than any terminal that people read */
+#define NAME_MAX_BYTES 200
+
+/* Ends the fact that was added from `from` on; an empty one is none. */
+static void end_fact(struct buf *b, size_t from)
+{
+	if (b->len > from)
+		buf_ch(b, '\0');
+}
+
+static void fact_sv(struct buf *b, const char *before, struct sv text, const char *behind)
+{
+	if (!text.n)
+		return;
+	buf_str(b, before);
+	text = sv_clip_utf8(text, FACT_MAX);
+	for (size_t i = 0; i < text.n; i++)
+		buf_ch(b, text.p[i] ? text.p[i] : '?');
+	buf_str(b, behind);
+	buf_ch(b, '\0');
+}
+
+static void fact(struct buf *b, const char *before, const char *text, const char *behind)
+{
+	fact_sv(b, before, sv(text), behind);
+}
+
+static void fact_ns(struct buf *b, const struct span *s, enum attr_id id, const char *before,
+		    const char *behind)
+{
+	int64_t ns = span_attr_int(s, id, 0);
+
+	if (ns > 0)
+		fact(b, before, human_duration((uint64_t)ns).s, behind);
+}
+
+static void fact_bytes(struct buf *b, const struct span *s, enum attr_id id, const char *before,
+		       const char *behind)
+{
+	int64_t n = span_attr_int(s, id, -1);
+
+	if (n > 0)
+		fact(b, before, human_bytes((uint64_t)n).s, behind);
+}
+
+static void fact_int(struct buf *b, const struct span *s, enum attr_id id, const char *before,
+		     const char *behind)
+{
+	int64_t v = span_attr_int(s, id, INT64_MIN);
+	char text[24];
+
+	if (v == INT64_MIN)
+		return;
+	snprintf(text, sizeof(text), "%lld", (long long)v);
+	fact(b, before, text, behind);
+}
+
+/* "rate_limit_error: slow down", or what there is of it. */
+static void add_error(struct buf *b, const struct span *s)
+{
+	struct sv type = span_attr_sv(s, ATTR_ID_ERROR_TYPE), message = s->status_message;
+	int64_t number;
+
+	if (sv_i64(type, &number) == 0 &&
+	    message.n) /* an exit code or status: the message has it */
+		type.n = 0;
+	if (type.n && message.n && !sv_eq(type, message))
+		fact_sv(b, "", type, ":");
+	else if (type.n)
+		fact_sv(b, "", type, "");
+	if (!message.n || sv_eq(type, message))
+		return;
+	if (b->len && type.n)
+		b->p[b->len - 1] = ' '; /* in one fact with the type */
+	fact_sv(b, "", message, "");
+}
+
+static void tokens(struct buf *b, const struct span *s)
+{
+	int64_t in = span_attr_int(s, ATTR_ID_USAGE_INPUT, -1);
+	int64_t out = span_attr_int(s, ATTR_ID_USAGE_OUTPUT, -1);
+	size_t from = b->len;
+
+	if (in >= 0)
+		buf_fmt(b, "%s in", human_count((uint64_t)in).s);
+	if (out >= 0)
+		buf_fmt(b, "%s%s out", b->len > from ? " " : "", human_count((uint64_t)out).s);
+	end_fact(b, from);
+}
+
+static void cache_share(struct buf *b, const struct span *s)
+{
+	int64_t in = span_attr_int(s, ATTR_ID_USAGE_INPUT, -1);
+	int64_t hit = span_attr_int(s, ATTR_ID_USAGE_CACHE_READ, 0);
+	size_t from = b->len;
+
+	if (in > 0 && hit > 0)
+		buf_fmt(b, "%.0f%% cached", 100.0 * (double)hit / (double)in);
+	end_fact(b, from);
+}
+
+static void joined(struct buf *b, const struct json *list, const char *before)
+{
+	size_t from = b->len;
+
+	json_for_each (list, e) {
+		struct sv text = sv_clip_utf8(json_sv(e), FACT_MAX);
+
+		if (b->len - from > FACT_MAX || memchr(text.p ? text.p : "", '\0', text.n))
+			break;
+		buf_str(b, b->len > from ? ", " : before);
+		buf_sv(b, text);
+	}
+	end_fact(b, from);
+}
+
+static void model_facts(struct buf *b, const struct span *s)
+{
+	double usd = span_attr_float(s, ATTR_ID_COST, NAN);
+	int64_t attempts = span_attr_int(s, ATTR_ID_ATTEMPTS, 1);
+	struct sv model = span_attr_sv(s, ATTR_ID_RESPONSE_MODEL);
+	struct sv asked = span_attr_sv(s, ATTR_ID_REQUEST_MODEL);
+	size_t from;
+
+	tokens(b, s);
+	if (!isnan(usd))
+		fact(b, "", human_usd(usd).s, "");
+	if (attempts > 1)
+		fact_int(b, s, ATTR_ID_ATTEMPTS, "", " attempts");
+	from = b->len;
+	fact_ns(b, s, ATTR_ID_FIRST_TOKEN_NS, "first token ", "");
+	if (b->len == from)
+		fact_ns(b, s, ATTR_ID_FIRST_BYTE_NS, "first byte ", "");
+	cache_share(b, s);
+	joined(b, span_attr(s, ATTR_ID_FINISH_REASONS), "");
+	if (span_attr_float(s, ATTR_ID_TOKEN_RATE, 0) >= 1) {
+		from = b->len;
+		buf_fmt(b, "%.0f tokens/s", span_attr_float(s, ATTR_ID_TOKEN_RATE, 0));
+		end_fact(b, from);
+	}
+	/* that an alias stands for its latest release is no news */
+	if (asked.n && !sv_eq(sv_sub(model, 0, asked.n), asked))
+		fact_sv(b, "by ", model, "");
+}
+
+static void attempt_facts(struct buf *b, const struct span *s)
+{
+	fact_int(b, s, ATTR_ID_HTTP_STATUS, "HTTP ", "");
+	fact_ns(b, s, ATTR_ID_RETRY_AFTER, "told to wait ", "");
+	fact_ns(b, s, ATTR_ID_RETRY_WAIT, "after waiting ", "");
+}
+
+static bool reason_given(const struct span *s, const char *reason)
+{
+	json_for_each (span_attr(s, ATTR_ID_INCOMPLETE), e) {
+		if (json_str_is(e, reason))
+			return true;
+	}
+	return false;
+}
+
+static void arguments(struct buf *b, const struct span *s)
+{
+	const struct json *args = span_attr(s, ATTR_ID_TOOL_ARGUMENTS);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (!args)
+		return;
+	/* one string is the whole story: no need for its key and quotes */
+	if (args->cnt == 1 && args->head->type == JSON_STRING)
+		args = args->head;
+	if (args->type == JSON_STRING)
+		fact_sv(b, "", args->s, "");
+	else if (json_write(&text, args) == 0)
+		fact_sv(b, "", buf_view(&text), "");
+}
+
+static void tool_facts(struct buf *b, const struct span *s)
+{
+	arguments(b, s);
+	if (reason_given(s, "unanswered"))
+		fact(b, "", "no answer", "");
+	else if (s->status != STATUS_ERROR)
+		fact(b, "", "answered", "");
+}
+
+/* The command line without its program's name, which is the span's. */
+static void command(struct buf *b, const struct span *s)
+{
+	const struct json *args = span_attr(s, ATTR_ID_PROCESS_ARGS);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	for (const struct json *e = args && args->head ? args->head->next : NULL;
+	     e && text.len < FACT_MAX; e = e->next) {
+		buf_str(&text, text.len ? " " : "");
+		buf_sv(&text, sv_clip_utf8(json_sv(e), FACT_MAX));
+	}
+	fact_sv(b, "", buf_view(&text), "");
+}
+
+static void process_facts(struct buf *b, const struct span *s)
+{
+	command(b, s);
+	if (s->status != STATUS_ERROR)
+		fact_int(b, s, ATTR_ID_PROCESS_EXIT_CODE, "exit ", "");
+	fact_ns(b, s, ATTR_ID_CPU_NS, "cpu ", "");
+	fact_bytes(b, s, ATTR_ID_MEM_PEAK, "peak ", "");
+	fact_bytes(b, s, ATTR_ID_IO_READ, "disk read ", "");
+	fact_bytes(b, s, ATTR_ID_IO_WRITE, "disk written ", "");
+	fact_int(b, s, ATTR_ID_PROCESS_PID, "pid ", "");
+}
+
+static void connect_facts(struct buf *b, const struct span *s)
+{
+	struct sv peer = span_attr_sv(s, ATTR_ID_NET_PEER_ADDRESS);
+	int64_t port = span_attr_int(s, ATTR_ID_NET_PEER_PORT, 0);
+	bool v6 = sv_is(span_attr_sv(s, ATTR_ID_NET_TYPE), "ipv6");
+	char behind[24] = "";
+
+	if (port)
+		snprintf(behind, sizeof(behind), "%s:%lld", v6 ? "]" : "", (long long)port);
+	fact_sv(b, v6 && port ? "[" : "", peer, behind);
+}
+
+static void http_facts(struct buf *b, const struct span *s)
+{
+	int64_t status = span_attr_int(s, ATTR_ID_HTTP_STATUS, 0);
+	char before[24] = "";
+
+	if (status && s->status != STATUS_ERROR)
+		snprintf(before, sizeof(before), "%lld ", (long long)status);
+	fact_sv(b, before, span_attr_sv(s, ATTR_ID_URL_FULL), "");
+	fact_bytes(b, s, ATTR_ID_HTTP_REQUEST_BODY, "", " sent");
+	fact_bytes(b, s, ATTR_ID_HTTP_RESPONSE_BODY, "", " received");
+}
+
+static void kind_facts(struct buf *b, const struct span *s)
+{
+	switch (s->what) {
+	case SPAN_MODEL_CALL:
+		model_facts(b, s);
+		break;
+	case SPAN_ATTEMPT:
+		attempt_facts(b, s);
+		break;
+	case SPAN_TOOL_CALL:
+		tool_facts(b, s);
+		break;
+	case SPAN_PROCESS:
+	case SPAN_RUN:
+		process_facts(b, s);
+		break;
+	case SPAN_CONNECT:
+		connect_facts(b, s);
+		break;
+	case SPAN_HTTP:
+		http_facts(b, s);
+		break;
+	default:
+		break;
+	}
+}
+
+/* When content began to arrive: counted from the last attempt's start, which only the answer tells. */
+static uint64_t first_token(const struct node *n, const struct span *s)
+{
+	int64_t first = span_attr_int(s, ATTR_ID_FIRST_TOKEN_NS, -1);
+	int64_t transfer = span_attr_int(s, ATTR_ID_TRANSFER_NS, -1);
+	int64_t byte = span_attr_int(s, ATTR_ID_FIRST_BYTE_NS, -1);
+	uint64_t length = n->end - n->start, since = 0;
+
+	if (s->what != SPAN_MODEL_CALL || first < 0 || (uint64_t)first > length)
+		return 0;
+	if (transfer >= 0 && byte >= 0 && (uint64_t)transfer <= length &&
+	    (uint64_t)byte <= length - (uint64_t)transfer)
+		since = length - (uint64_t)transfer - (uint64_t)byte;
+	return since + (uint64_t)first <= length ? n->start + since + (uint64_t)first : 0;
+}
+
+void tree_describe(struct tree *t, struct node *n, const struct span *s)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	n->name = arena_dup(&t->arena, sv_clip_utf8(s->name, NAME_MAX_BYTES));
+	if (n->failed) {
+		add_error(&b, s);
+		n->error = arena_dup(&t->arena, sv_sub(buf_view(&b), 0, b.len ? b.len - 1 : 0));
+	}
+	kind_facts(&b, s);
+	joined(&b, span_attr(s, ATTR_ID_INCOMPLETE), "incomplete: ");
+	n->facts = arena_dup(&t->arena, buf_view(&b));
+	n->first_token = first_token(n, s);
+}

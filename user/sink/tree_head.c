@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What stands above the tree: which run, its totals, what failed and what is missing. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "sink/tree_priv.h"
+
+#define ERRORS_SHOWN 3
+#define ERROR_COLS 240 /* of one error where the line has no bound */
+
+/* A line of items with dots between them, broken where the terminal ends. */
+struct line {
+	struct tree *t;
+	size_t used;
+};
+
+static size_t columns(const struct tree *t)
+{
+	return t->cfg.columns ? t->cfg.columns : SIZE_MAX / 2;
+}
+
+static void item_sv(struct line *l, struct sv text)
+{
+	const char *dot = l->t->utf8 ? " · " : ", ";
+	size_t gap = l->used ? text_width(sv(dot), 4) : 0;
+	size_t width = text_width(text, columns(l->t));
+
+	if (l->used && l->used + gap + width > columns(l->t)) {
+		buf_ch(&l->t->out, '\n');
+		l->used = gap = 0;
+	}
+	if (gap)
+		buf_str(&l->t->out, dot);
+	l->used += gap + text_put(&l->t->out, text, columns(l->t));
+}
+
+__attribute__((format(printf, 2, 3))) static void item(struct line *l, const char *fmt, ...)
+{
+	char text[160];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	item_sv(l, sv(text));
+}
+
+static void end_line(struct line *l)
+{
+	if (l->used)
+		buf_ch(&l->t->out, '\n');
+	l->used = 0;
+}
+
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void draw_run(struct line *l, const struct tree_run *r)
+{
+	const struct node *root = r->root;
+
+	item(l, "run %s", r->trace_id);
+	item(l, "%s", human_time(root->start).s);
+	item(l, "%s", human_duration(root->end - root->start).s);
+	if (r->exit_code >= 0)
+		item(l, "exit %lld", (long long)r->exit_code);
+	end_line(l);
+}
+
+static void draw_totals(struct line *l, const struct tree_run *r)
+{
+	if (r->attempts > r->model_calls)
+		item(l, "%zu model call%s in %zu attempts", r->model_calls, plural(r->model_calls),
+		     r->attempts);
+	else
+		item(l, "%zu model call%s", r->model_calls, plural(r->model_calls));
+	item(l, "%zu tool call%s", r->tool_calls, plural(r->tool_calls));
+	item(l, "%zu process%s", r->processes, r->processes == 1 ? "" : "es");
+	if (r->model_calls)
+		item(l, "%s tokens in, %s out", human_count(r->input_tokens).s,
+		     human_count(r->output_tokens).s);
+	if (!isnan(r->cost) && r->unpriced)
+		item(l, "%s and %zu call%s without a price", human_usd(r->cost).s, r->unpriced,
+		     plural(r->unpriced));
+	else if (!isnan(r->cost))
+		item(l, "%s", human_usd(r->cost).s);
+	if (r->errors) {
+		term_style(&l->t->out, l->t->cfg.colour, STYLE_RED);
+		item(l, "%zu error%s", r->errors, plural(r->errors));
+		term_style(&l->t->out, l->t->cfg.colour, STYLE_PLAIN);
+	}
+	end_line(l);
+}
+
+static bool is_error(const struct node *n)
+{
+	return n->failed && n->what != SPAN_ATTEMPT && n->what != SPAN_RUN;
+}
+
+static const struct node *failed_child(const struct node *n)
+{
+	const struct node *child = n->child;
+
+	while (child && !is_error(child))
+		child = child->next;
+	return child;
+}
+
+/* "name  what went wrong" and, where a failure below it was the first, "<- name  what". */
+static void draw_error(struct tree *t, const struct node *n)
+{
+	size_t room = t->cfg.columns ? t->cfg.columns : ERROR_COLS, used, last;
+	const struct node *cause = n, *next = failed_child(n);
+	_cleanup_buf_ struct buf tail = BUF_INIT;
+
+	for (; next; next = failed_child(next))
+		cause = next;
+	if (cause != n) {
+		buf_str(&tail, t->utf8 ? "  ← " : "  <- ");
+		buf_sv(&tail, cause->name);
+		buf_str(&tail, "  ");
+		buf_sv(&tail, cause->error);
+	}
+	term_style(&t->out, t->cfg.colour, STYLE_RED);
+	used = text_put(&t->out, t->utf8 ? SV("✗ ") : SV("! "), room);
+	used += text_put(&t->out, n->name, room - used);
+	term_style(&t->out, t->cfg.colour, STYLE_PLAIN);
+	if (room > used + 2) {
+		used += text_put(&t->out, SV("  "), 2);
+		/* both are clipped rather than one left out */
+		last = text_width(buf_view(&tail), room);
+		if (last > (room - used) / 2)
+			last = (room - used) / 2;
+		used += text_put(&t->out, n->error, room - used - last);
+		text_put(&t->out, buf_view(&tail), room - used);
+	}
+	buf_ch(&t->out, '\n');
+}
+
+/* The first failures that no other failure holds, one a line. */
+static void draw_errors(struct tree *t, const struct tree_run *r)
+{
+	size_t shown = 0, more = 0;
+
+	for (size_t i = 0; i < r->cnt; i++) {
+		const struct node *n = r->nodes[i];
+
+		if (!is_error(n) || (n->parent && is_error(n->parent)))
+			continue;
+		if (shown < ERRORS_SHOWN) {
+			draw_error(t, n);
+			shown++;
+		} else {
+			more++;
+		}
+	}
+	if (more)
+		buf_fmt(&t->out, "%s %zu more like these below\n", t->utf8 ? "…" : "..", more);
+}
+
+static void draw_missing(struct line *l, const struct tree_run *r)
+{
+	struct tree *t = l->t;
+
+	if (!r->incomplete.n && !r->lost_records && !r->lost_bytes)
+		return;
+	term_style(&t->out, t->cfg.colour, STYLE_YELLOW);
+	item(l, "incomplete: " SV_FMT, SV_ARG(sv_clip_utf8(r->incomplete, 100)));
+	if (r->lost_records > 0)
+		item(l, "%lld record%s lost", (long long)r->lost_records,
+		     plural((size_t)r->lost_records));
+	if (r->lost_bytes > 0)
+		item(l, "%s not seen", human_bytes((uint64_t)r->lost_bytes).s);
+	term_style(&t->out, t->cfg.colour, STYLE_PLAIN);
+	end_line(l);
+}
+
+void tree_draw_head(struct tree *t, const struct tree_run *r)
+{
+	struct line l = { .t = t };
+
+	term_style(&t->out, t->cfg.colour, STYLE_BOLD);
+	item_sv(&l, r->root->name.n ? r->root->name : SV("?"));
+	term_style(&t->out, t->cfg.colour, STYLE_PLAIN);
+	end_line(&l);
+	draw_run(&l, r);
+	draw_totals(&l, r);
+	draw_errors(t, r);
+	draw_missing(&l, r);
+	buf_ch(&t->out, '\n');
+}

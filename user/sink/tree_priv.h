@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the tree sink share: tree.c (collects, builds, decides what is shown), tree_facts.c
+ * (what a span's line says), tree_draw.c (lines and bars), tree_head.c (what stands above),
+ * tree_text.c (prompts and answers).  Nobody else includes this.
+ */
+#ifndef RINGSPAN_TREE_PRIV_H
+#define RINGSPAN_TREE_PRIV_H
+
+#include "base/map.h"
+#include "sink/human.h"
+#include "sink/sink.h"
+#include "sink/term.h"
+
+/* One prompt or answer.  Requests repeat the history, so each content is kept and shown once. */
+struct message {
+	struct sv role, text; /* text is clipped */
+	size_t clipped;       /* bytes of it that are not here */
+	bool shown;
+};
+
+struct node {
+	uint64_t id, parent_id;
+	uint64_t start, end, first_token; /* Unix ns; first_token 0: unknown */
+	struct sv name;
+	struct sv facts; /* most important first, a NUL behind each */
+	struct sv error; /* what went wrong, for the list of errors */
+	struct message **messages;
+	size_t message_cnt;
+	struct node *parent, *child, *last, *next;
+	uint64_t longest; /* duration in its subtree */
+	size_t below;     /* spans in its subtree, itself too */
+	size_t hidden;    /* spans under it that are not shown, but not under a child that is */
+	unsigned int depth;
+	enum span_what what;
+	bool failed, orphan, reached;
+};
+
+struct tree_run {
+	struct tree_run *next;
+	char trace_id[HEX128];
+	struct map ids;      /* span id -> node */
+	struct node **nodes; /* as they came; then by start */
+	size_t cnt, cap;
+	struct node *root; /* NULL until its root span came */
+	uint64_t start, end;
+	size_t model_calls, attempts, tool_calls, processes, errors, unpriced;
+	uint64_t input_tokens, output_tokens;
+	double cost; /* NaN: none */
+	int64_t exit_code;
+	struct sv incomplete; /* reasons of the root, joined */
+	int64_t lost_records, lost_bytes;
+};
+
+struct tree {
+	struct sink_cfg cfg;
+	bool utf8;
+	struct arena arena; /* nodes and their texts */
+	struct map runs;    /* trace id -> struct tree_run */
+	struct map messages;
+	struct buf out;
+	/* columns of the run that is being drawn */
+	size_t guide, text, bar;
+	uint64_t from, span_ns;
+	bool waits; /* some bar shows the time before its first token */
+	int err;
+};
+
+/* tree_facts.c: fills name, facts, error and first_token. */
+void tree_describe(struct tree *t, struct node *n, const struct span *s);
+
+/* tree_text.c */
+void tree_messages(struct tree *t, struct node *n, const struct span *s);
+/* Lines below a span's; prefix is what stands left of each, `columns` wide. */
+void tree_draw_messages(struct tree *t, const struct node *n, struct sv prefix, size_t columns);
+
+/* tree_head.c */
+void tree_draw_head(struct tree *t, const struct tree_run *r);
+
+/* tree_draw.c */
+void tree_draw(struct tree *t, struct tree_run *r);
+
+/* tree.c: which spans are shown. */
+struct node *tree_first_shown(const struct tree *t, struct node *n); /* n or a later sibling */
+void tree_flush(struct tree *t, size_t above); /* writes out when more than that is waiting */
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the trace engine share: trace.c (runs, records in), process.c (processes and
+ * connects), exchange.c (HTTP exchanges), model.c (model calls and their attempts), tool.c (tool
+ * calls).  Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
+ */
+#ifndef RINGSPAN_ENGINE_H
+#define RINGSPAN_ENGINE_H
+
+#include "base/map.h"
+#include "conn/conn.h"
+#include "proc/proc.h"
+#include "proto/http1.h"
+#include "proto/sse.h"
+#include "sem/sem.h"
+#include "span/trace.h"
+
+struct tool;
+struct call;
+struct exchange;
+
+struct trace {
+	struct trace_cfg cfg;
+	trace_span_fn fn;
+	void *ctx;
+	struct proc_table *procs;
+	struct conn_table *conns;
+	struct map runs; /* (tgid, start) of the root -> struct run */
+	struct arena meta;
+	struct sv boot_id, host, kernel, arch;
+	int64_t wall_offset;
+	uint64_t now;
+	bool ending;           /* what ends now ends because the recording does */
+	struct ev_stats stats; /* the latest */
+	uint64_t hdr_lost;     /* records lost, summed from the records' own counts */
+	struct trace_totals totals;
+	bool priced;
+	char first_run[HEX128];
+};
+
+/* A process tree that is one trace. */
+struct run {
+	struct trace *t;
+	uint32_t tgid;
+	uint64_t start;
+	char trace_id[HEX128], span_id[HEX64];
+	unsigned int origin; /* enum ev_run_origin */
+	uint64_t ts_start;
+	unsigned int live;  /* processes of it that have not ended */
+	char *agent;        /* gen_ai.agent.name */
+	struct span *root;  /* made when the root process ended */
+	struct tool *tools; /* without an answer, oldest first */
+	size_t tool_cnt;
+	struct call *calls;         /* failed, may be tried again */
+	struct exchange *exchanges; /* in flight */
+	int64_t model_calls, tool_calls, errors;
+	uint64_t lost_records, lost_bytes; /* what the counts were when it began */
+};
+
+/* A program that a process started; a process may run several, one after the other. */
+struct program {
+	struct program *next;
+	uint64_t ts;
+	char *path; /* may be NULL */
+	char *args; /* argv, NUL-separated */
+	size_t args_len;
+	uint32_t args_missing;
+};
+
+/* proc->user: which run a process belongs to and where its span hangs. */
+struct pstate {
+	struct run *run; /* NULL: of none */
+	bool is_root;
+	char span_id[HEX64];
+	char tool_span[HEX64];    /* the tool call that started it; "" for none */
+	const char *link;         /* ringspan.link of that */
+	struct program *programs; /* in order, LIMIT_PROGRAMS of them at most */
+};
+
+/* trace.c */
+struct span *engine_span(struct run *r, enum span_what what, uint64_t ts_start, uint64_t ts_end);
+void engine_emit(struct run *r, struct span **s); /* counts, hands out, frees */
+void engine_id(char out[HEX64], const struct run *r, enum span_what what, const uint64_t key[4]);
+void engine_fail(struct span *s, struct sv type, struct sv message); /* status ERROR, error.type */
+void engine_join(struct run *r, const struct proc *p, struct pstate *ps);
+struct pstate *engine_pstate(struct trace *t, uint32_t tgid, uint64_t start); /* NULL: of no run */
+/* Where a span of that process hangs: its own process span, or the run for the root. */
+const char *engine_parent(const struct pstate *p);
+
+/* process.c */
+extern const struct proc_ops process_ops; /* ctx: struct trace */
+void process_connect(struct trace *t, const struct ev_connect *e);
+void process_unfinished(struct trace *t);
+void process_addr(struct span *s, const struct ev_addr *a);
+
+/* exchange.c */
+struct chunk_stats {
+	uint64_t cnt, ts_first, ts_last, max_gap;
+};
+
+struct exchange {
+	struct exchange *next;     /* on its connection, oldest first */
+	struct exchange *run_next; /* in its run */
+	struct run *run;
+	struct stream *stream;
+	struct arena arena;
+	uint64_t conn_id, seq;
+	uint32_t tgid;
+	uint64_t proc_start;
+	bool client; /* the process asked; else it answered */
+	struct ev_addr addr;
+	bool request_done, response_done, response_seen;
+	struct sv method, target, host, user_agent, content_type;
+	uint64_t req_first, req_last, req_wire, req_missing;
+	unsigned int req_flags;
+	int status;
+	uint64_t resp_first, resp_last, resp_wire, resp_missing;
+	unsigned int resp_flags;
+	struct chunk_stats chunks;
+	struct sem_headers facts;
+	struct sem_call *call; /* NULL: no model API */
+	struct sse *sse;
+	struct buf req_body, resp_body;
+	uint64_t key; /* same for every attempt of one call: host, target and request body */
+};
+
+extern const struct conn_ops exchange_ops; /* ctx: struct trace */
+/* A span with what every HTTP exchange has; its parent is the run. */
+struct span *exchange_span(const struct exchange *x, enum span_what what);
+/* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */
+void exchange_abandon(struct exchange *x);
+
+/* model.c */
+void model_attempt(struct exchange *x);                   /* an exchange with a model API is over */
+void model_expire(struct run *r, uint64_t now, bool all); /* calls that nobody tried again */
+
+/* tool.c */
+struct tool_ref {
+	const char *span_id;
+	const char *link; /* "argument" or "time" */
+};
+void tool_asked(struct run *r, const struct exchange *x, const struct sem_tool_call *tc);
+void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts);
+/* The open tool call that a process was started by, of what it ran; false: none can be told. */
+bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_start,
+		     struct tool_ref *out);
+void tool_unanswered(struct run *r, uint64_t now);
+
+#endif

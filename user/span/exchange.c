@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * HTTP exchanges: connections go through the HTTP parser, requests and answers are paired, and what
+ * a model API claims goes on to model.c; the rest becomes an http span.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "base/limits.h"
+#include "span/engine.h"
+
+#define SNIFF_MAX 64 /* bytes after which a direction's first bytes are no HTTP start line */
+
+enum role { ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER };
+
+struct stream {
+	struct trace *t;
+	struct conn *conn;
+	struct run *run;
+	struct http1 *http;
+	enum role role;
+	struct buf sniff; /* first bytes, until they tell who asks */
+	enum ev_dir sniff_dir;
+	struct exchange *open; /* oldest first; LIMIT_HTTP_PIPELINE bounds them */
+};
+
+static void exchange_free(struct exchange *x)
+{
+	struct exchange **at = &x->run->exchanges;
+
+	while (*at && *at != x)
+		at = &(*at)->run_next;
+	if (*at)
+		*at = x->run_next;
+	sem_call_free(&x->call);
+	sse_free(&x->sse);
+	buf_fini(&x->req_body);
+	buf_fini(&x->resp_body);
+	arena_fini(&x->arena);
+	free(x);
+}
+
+static struct exchange *exchange_new(struct stream *s, uint64_t seq)
+{
+	struct exchange *x = calloc(1, sizeof(*x)), **at = &s->open;
+
+	if (!x)
+		return NULL;
+	arena_init(&x->arena, 4 * LIMIT_HTTP_HEAD);
+	x->run = s->run;
+	x->stream = s;
+	x->conn_id = s->conn->id;
+	x->tgid = s->conn->tgid;
+	x->proc_start = s->conn->start;
+	x->client = s->role == ROLE_CLIENT;
+	x->seq = seq;
+	x->facts.attempt = SEM_NONE;
+	while (*at)
+		at = &(*at)->next;
+	*at = x;
+	x->run_next = s->run->exchanges;
+	s->run->exchanges = x;
+	return x;
+}
+
+static struct exchange *exchange_find(struct stream *s, uint64_t seq)
+{
+	struct exchange *x = s->open;
+
+	while (x && x->seq != seq)
+		x = x->next;
+	return x;
+}
+
+static void exchange_unlink(struct stream *s, const struct exchange *x)
+{
+	struct exchange **at = &s->open;
+
+	while (*at && *at != x)
+		at = &(*at)->next;
+	if (*at)
+		*at = x->next;
+}
+
+/* --- the request */
+
+static void route_of(struct sem_route *r, struct arena *a, const struct http_msg *m)
+{
+	struct sv path = m->target, host = http_field_get(m, "host");
+	struct sv lower = arena_dup(a, sv_token(&host, ':'));
+
+	for (size_t i = 0; i < lower.n; i++)
+		if (lower.p[i] >= 'A' && lower.p[i] <= 'Z')
+			((char *)lower.p)[i] += 'a' - 'A';
+	r->method = m->method;
+	r->host = lower;
+	r->path = sv_token(&path, '?');
+	r->query = path;
+	r->head = m;
+}
+
+static void request_head(struct stream *s, struct http_msg *m)
+{
+	struct exchange *x = exchange_new(s, m->seq);
+	struct sem_route route;
+
+	m->user = x;
+	if (!x)
+		return;
+	x->method = arena_dup(&x->arena, m->method);
+	x->target = arena_dup(&x->arena, m->target);
+	x->host = arena_dup(&x->arena, http_field_get(m, "host"));
+	x->user_agent = arena_dup(&x->arena, http_field_get(m, "user-agent"));
+	x->req_first = m->ts_first;
+	x->req_last = m->ts_last;
+	if (!x->client)
+		return;
+	route_of(&route, &x->arena, m);
+	sem_call_new(&x->call, &route); /* -ENOENT: no model API */
+	sem_headers(&x->facts, &x->arena, m, NULL);
+}
+
+static uint64_t attempt_key(const struct exchange *x)
+{
+	uint64_t parts[3] = { hash64(x->host), hash64(x->target), hash64(buf_view(&x->req_body)) };
+
+	return hash64((struct sv){ (const char *)parts, sizeof(parts) });
+}
+
+static void request_done(struct exchange *x, const struct http_msg *m)
+{
+	bool cut = !(m->flags & HTTP_COMPLETE) || (m->flags & (HTTP_HOLE | HTTP_BODY_CAP));
+
+	x->request_done = true;
+	x->req_flags = m->flags;
+	x->req_last = m->ts_last;
+	x->req_wire = m->wire_body;
+	x->req_missing = m->missing;
+	if (!x->call)
+		return;
+	x->key = attempt_key(x);
+	sem_request(x->call, buf_view(&x->req_body), cut);
+	for (struct sem_tool_result *res = x->call->results; res; res = res->next)
+		tool_answered(x->run, res, x->req_first);
+}
+
+/* --- the answer */
+
+static void on_sse(void *ctx, const struct sse_event *ev)
+{
+	struct exchange *x = ctx;
+
+	sem_event(x->call, ev);
+}
+
+static void response_head(struct exchange *x, const struct http_msg *m)
+{
+	struct sem_headers facts;
+
+	x->response_seen = true;
+	x->status = m->status;
+	x->resp_first = m->ts_first;
+	x->resp_last = m->ts_last;
+	sem_headers(&facts, &x->arena, NULL, m);
+	facts.attempt = x->facts.attempt;
+	x->facts = facts;
+	x->content_type = arena_dup(&x->arena, http_field_get(m, "content-type"));
+}
+
+static void response_body(struct exchange *x, uint64_t ts, struct sv bytes)
+{
+	struct chunk_stats *c = &x->chunks;
+
+	x->resp_last = ts;
+	if (!c->cnt++)
+		c->ts_first = ts;
+	else if (ts - c->ts_last > c->max_gap)
+		c->max_gap = ts - c->ts_last;
+	c->ts_last = ts;
+	if (!x->call)
+		return;
+	if (c->cnt == 1 && sem_is_stream(x->content_type, bytes))
+		sse_new(&x->sse, on_sse, x);
+	if (x->sse)
+		sse_feed(x->sse, ts, bytes);
+	else
+		buf_sv(&x->resp_body, bytes);
+}
+
+static void response_done(struct exchange *x, const struct http_msg *m)
+{
+	bool cut = !(m->flags & HTTP_COMPLETE) || (m->flags & (HTTP_HOLE | HTTP_BODY_CAP));
+
+	x->response_done = true;
+	x->resp_flags = m->flags;
+	x->resp_last = m->ts_last;
+	x->resp_wire = m->wire_body;
+	x->resp_missing = m->missing;
+	if (!x->call)
+		return;
+	if (x->sse)
+		sse_end(x->sse, m->ts_last);
+	else
+		sem_response(x->call, x->status, buf_view(&x->resp_body), cut);
+}
+
+/* --- its end */
+
+static struct sv url_of(struct span *s, const struct exchange *x)
+{
+	if (sv_starts(x->target, "http://") || sv_starts(x->target, "https://"))
+		return x->target; /* absolute form, RFC 9112 3.2.2 */
+	return arena_fmt(&s->arena, "https://" SV_FMT SV_FMT, SV_ARG(x->host), SV_ARG(x->target));
+}
+
+static void set_server(struct span *s, const struct exchange *x)
+{
+	struct sv host = x->host, name;
+	int64_t port;
+
+	if (host.n && host.p[0] == '[') { /* IPv6, RFC 3986 3.2.2 */
+		host = sv_sub(host, 1, host.n);
+		name = sv_token(&host, ']');
+		host = sv_sub(host, 1, host.n);
+	} else {
+		name = sv_token(&host, ':');
+	}
+	span_set_str(s, ATTR_ID_SERVER_ADDRESS, name);
+	if (sv_i64(host, &port))
+		port = x->client ? x->addr.rport : x->addr.lport;
+	if (port)
+		span_set_int(s, ATTR_ID_SERVER_PORT, port);
+}
+
+static void set_holes(struct span *s, const struct exchange *x)
+{
+	static const struct {
+		unsigned int flag;
+		const char *reason;
+	} reasons[] = {
+		{ HTTP_HOLE, "hole" },           { HTTP_JOINED, "joined" },
+		{ HTTP_UNDECODED, "undecoded" }, { HTTP_BODY_CAP | HTTP_HEAD_CAP, "cap" },
+		{ HTTP_UNPAIRED, "unpaired" },
+	};
+	unsigned int flags = x->req_flags | x->resp_flags;
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (flags & reasons[i].flag)
+			span_incomplete(s, reasons[i].reason);
+	if (flags & HTTP_CUT || !x->response_seen)
+		span_incomplete(s, x->run->t->ending ? "unfinished" : "cut");
+	if (x->req_missing + x->resp_missing)
+		span_set_int(s, ATTR_ID_MISSING_BYTES, x->req_missing + x->resp_missing);
+}
+
+struct span *exchange_span(const struct exchange *x, enum span_what what)
+{
+	uint64_t first = x->req_first ? x->req_first : x->resp_first;
+	uint64_t last = x->response_seen ? x->resp_last : x->req_last;
+	struct span *s = engine_span(x->run, what, first, last);
+
+	if (!s)
+		return NULL;
+	engine_id(s->span_id, x->run, what,
+		  (uint64_t[4]){ x->tgid, x->proc_start, x->conn_id, x->seq });
+	s->kind = x->client ? SPAN_KIND_CLIENT : SPAN_KIND_SERVER;
+	span_set_str(s, ATTR_ID_HTTP_METHOD, x->method);
+	if (x->status)
+		span_set_int(s, ATTR_ID_HTTP_STATUS, x->status);
+	span_set_int(s, ATTR_ID_HTTP_REQUEST_BODY, x->req_wire);
+	span_set_int(s, ATTR_ID_HTTP_RESPONSE_BODY, x->resp_wire);
+	if (x->host.n)
+		span_set_str(s, ATTR_ID_URL_FULL, url_of(s, x));
+	set_server(s, x);
+	span_set_str(s, ATTR_ID_USER_AGENT, x->user_agent);
+	process_addr(s, &x->addr);
+	span_set_int(s, ATTR_ID_PROCESS_PID, x->tgid);
+	span_set_int(s, ATTR_ID_CONNECTION, x->conn_id);
+	set_holes(s, x);
+	return s;
+}
+
+static void emit_http(struct exchange *x)
+{
+	struct pstate *ps = engine_pstate(x->run->t, x->tgid, x->proc_start);
+	struct span *s = exchange_span(x, SPAN_HTTP);
+
+	if (!s)
+		return;
+	if (ps)
+		memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
+	/* low cardinality, as OpenTelemetry asks of a name: the address is in url.full */
+	span_set_name(s, x->method.n ? x->method : SV("HTTP"));
+	if (x->status >= 400)
+		engine_fail(s, arena_fmt(&s->arena, "%d", x->status), SV(""));
+	engine_emit(x->run, &s);
+}
+
+/* Paths are claimed on any host; what neither names a model nor is answered like one is not a call. */
+static bool is_model_call(const struct sem_call *c)
+{
+	return !c->request_seen || c->request_model.n || c->response_model.n || c->response_id.n ||
+	       c->has_usage;
+}
+
+/* x is off its connection's list already. */
+static void exchange_over(struct exchange *x)
+{
+	x->addr = x->stream->conn->addr;
+	if (x->call)
+		sem_finish(x->call, !(x->resp_flags & HTTP_COMPLETE));
+	if (x->call && is_model_call(x->call))
+		model_attempt(x);
+	else
+		emit_http(x);
+	exchange_free(x);
+}
+
+void exchange_abandon(struct exchange *x)
+{
+	x->resp_flags |= HTTP_CUT;
+	if (x->sse)
+		sse_end(x->sse, x->resp_last);
+	else
+		sem_response(x->call, x->status, buf_view(&x->resp_body), true);
+	exchange_unlink(x->stream, x);
+	exchange_over(x);
+}
+
+/* --- the HTTP parser's callbacks */
+
+static void on_head(void *ctx, struct http_msg *m)
+{
+	struct stream *s = ctx;
+	struct exchange *x;
+
+	if (m->dir == HTTP_REQUEST) {
+		request_head(s, m);
+		return;
+	}
+	x = exchange_find(s, m->seq);
+	if (!x) {
+		if (!(m->flags & HTTP_UNPAIRED))
+			return; /* abandoned: its span is out */
+		x = exchange_new(s, m->seq);
+	}
+	m->user = x;
+	if (x)
+		response_head(x, m);
+}
+
+/* An abandoned exchange is gone while its messages may still be open. */
+static struct exchange *of_message(struct stream *s, const struct http_msg *m)
+{
+	return m->user ? exchange_find(s, m->seq) : NULL;
+}
+
+static void on_body(void *ctx, struct http_msg *m, uint64_t ts, struct sv bytes)
+{
+	struct exchange *x = of_message(ctx, m);
+
+	if (!x)
+		return;
+	if (m->dir == HTTP_RESPONSE)
+		response_body(x, ts, bytes);
+	else if (x->call)
+		buf_sv(&x->req_body, bytes);
+}
+
+static void on_hole(void *ctx, struct http_msg *m, uint64_t n)
+{
+	struct exchange *x = of_message(ctx, m);
+
+	(void)n;
+	if (x && m->dir == HTTP_RESPONSE && x->sse)
+		sse_gap(x->sse);
+}
+
+static void on_done(void *ctx, struct http_msg *m)
+{
+	struct exchange *x = of_message(ctx, m);
+
+	if (!x)
+		return;
+	if (m->dir == HTTP_REQUEST)
+		request_done(x, m);
+	else
+		response_done(x, m);
+	/* an answer to a request that was not seen has nothing to wait for */
+	if (x->response_done && (x->request_done || !x->method.n)) {
+		exchange_unlink(ctx, x);
+		exchange_over(x);
+	}
+}
+
+static const struct http1_ops http_ops = {
+	.head = on_head,
+	.body = on_body,
+	.hole = on_hole,
+	.done = on_done,
+};
+
+/* --- the connection's callbacks */
+
+static void on_open(void *ctx, struct conn *c)
+{
+	struct trace *t = ctx;
+	struct pstate *ps = engine_pstate(t, c->tgid, c->start);
+	struct stream *s;
+
+	if (!ps)
+		return;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return;
+	s->t = t;
+	s->conn = c;
+	s->run = ps->run;
+	if (http1_new(&s->http, &http_ops, s)) {
+		free(s);
+		return;
+	}
+	c->user = s;
+}
+
+static enum http_dir http_dir(const struct stream *s, enum ev_dir dir)
+{
+	return (s->role == ROLE_CLIENT) == (dir == EV_WRITE) ? HTTP_REQUEST : HTTP_RESPONSE;
+}
+
+/* Who asks?  The first bytes tell; a connection that was joined half way is taken for a client's. */
+static void find_role(struct stream *s, enum ev_dir dir)
+{
+	struct sv first = buf_view(&s->sniff);
+	int request = http1_detect(HTTP_REQUEST, first);
+	int response = http1_detect(HTTP_RESPONSE, first);
+
+	if ((request < 0 || response < 0) && first.n < SNIFF_MAX)
+		return;
+	if (request > response)
+		s->role = dir == EV_WRITE ? ROLE_CLIENT : ROLE_SERVER;
+	else if (response > request)
+		s->role = dir == EV_READ ? ROLE_CLIENT : ROLE_SERVER;
+	else
+		s->role = ROLE_CLIENT;
+}
+
+/* The first bytes go to the parser now; who asks is taken as known. */
+static void settle(struct stream *s, uint64_t ts)
+{
+	if (s->role == ROLE_UNKNOWN)
+		s->role = ROLE_CLIENT;
+	http1_feed(s->http, http_dir(s, s->sniff_dir), ts, buf_view(&s->sniff));
+	buf_fini(&s->sniff);
+}
+
+static void on_data(void *ctx, struct conn *c, enum ev_dir dir, uint64_t ts, struct sv bytes)
+{
+	struct stream *s = c->user;
+
+	(void)ctx;
+	if (!s)
+		return;
+	if (s->role != ROLE_UNKNOWN) {
+		http1_feed(s->http, http_dir(s, dir), ts, bytes);
+		return;
+	}
+	if (s->sniff.len && dir != s->sniff_dir) { /* the other side did not wait for more */
+		settle(s, ts);
+		http1_feed(s->http, http_dir(s, dir), ts, bytes);
+		return;
+	}
+	s->sniff_dir = dir;
+	buf_sv(&s->sniff, bytes);
+	find_role(s, dir);
+	if (s->role != ROLE_UNKNOWN)
+		settle(s, ts);
+}
+
+static void on_gap(void *ctx, struct conn *c, enum ev_dir dir, uint64_t ts, uint64_t missing)
+{
+	struct trace *t = ctx;
+	struct stream *s = c->user;
+
+	t->totals.hole_bytes += missing;
+	if (!s)
+		return;
+	if (s->role == ROLE_UNKNOWN)
+		settle(s, ts);
+	http1_gap(s->http, http_dir(s, dir), ts, missing);
+}
+
+static void on_close(void *ctx, struct conn *c, uint64_t ts)
+{
+	struct stream *s = c->user;
+
+	(void)ctx;
+	if (!s)
+		return;
+	if (s->role == ROLE_UNKNOWN)
+		settle(s, ts);
+	http1_end(s->http, ts);
+	while (s->open) { /* no answer came, or only half of one side is known */
+		struct exchange *x = s->open;
+
+		s->open = x->next;
+		exchange_over(x);
+	}
+	http1_free(&s->http);
+	buf_fini(&s->sniff);
+	free(s);
+	c->user = NULL;
+}
+
+const struct conn_ops exchange_ops = {
+	.open = on_open,
+	.data = on_data,
+	.gap = on_gap,
+	.close = on_close,
+};

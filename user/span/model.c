@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Model calls: one logical call is all attempts that sent the same request, because the one before
+ * failed.  A call that failed is held back for LIMIT_RETRY_NS, in case it is tried again.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/limits.h"
+#include "span/engine.h"
+
+struct call {
+	struct call *next;
+	uint64_t key;
+	struct span *span;  /* as its last attempt left it */
+	struct span *first; /* the first attempt's own span, until there is a second */
+	int64_t attempts;
+	uint64_t ts_first, ts_last; /* of all attempts; ts_last: when the last one failed */
+	uint64_t req_wire, resp_wire;
+};
+
+static void set_request(struct span *s, const struct sem_call *c)
+{
+	span_set_str(s, ATTR_ID_OP, sv(c->operation));
+	span_set_str(s, ATTR_ID_PROVIDER, c->provider);
+	span_set_str(s, ATTR_ID_API, sv(c->api));
+	if (sv_starts(sv(c->api), "openai.")) {
+		span_set_str(s, ATTR_ID_OPENAI_API,
+			     sv_is(sv(c->api), "openai.responses") ? SV("responses")
+								   : SV("chat_completions"));
+		span_set_str(s, ATTR_ID_OPENAI_REQUEST_TIER, c->service_tier);
+		span_set_str(s, ATTR_ID_OPENAI_RESPONSE_TIER, c->response_service_tier);
+		span_set_str(s, ATTR_ID_OPENAI_FINGERPRINT, c->system_fingerprint);
+	}
+	span_set_str(s, ATTR_ID_REQUEST_MODEL, c->request_model);
+	if (c->stream)
+		span_set_bool(s, ATTR_ID_REQUEST_STREAM, true);
+	if (c->max_tokens != SEM_NONE)
+		span_set_int(s, ATTR_ID_REQUEST_MAX_TOKENS, c->max_tokens);
+	if (c->choice_count != SEM_NONE && c->choice_count != 1)
+		span_set_int(s, ATTR_ID_REQUEST_CHOICES, c->choice_count);
+	if (c->seed != SEM_NONE)
+		span_set_int(s, ATTR_ID_REQUEST_SEED, c->seed);
+	span_set_float(s, ATTR_ID_REQUEST_TEMPERATURE, c->temperature);
+	span_set_float(s, ATTR_ID_REQUEST_TOP_P, c->top_p);
+	span_set_float(s, ATTR_ID_REQUEST_TOP_K, c->top_k);
+	span_set_float(s, ATTR_ID_REQUEST_FREQUENCY_PENALTY, c->frequency_penalty);
+	span_set_float(s, ATTR_ID_REQUEST_PRESENCE_PENALTY, c->presence_penalty);
+	span_set_json(s, ATTR_ID_REQUEST_STOP, c->stop_sequences);
+	span_set_str(s, ATTR_ID_OUTPUT_TYPE, c->output_type);
+	span_set_str(s, ATTR_ID_REASONING_EFFORT, c->reasoning_effort);
+	span_set_str(s, ATTR_ID_CONVERSATION_ID, c->conversation_id);
+	span_set_json(s, ATTR_ID_SYSTEM_INSTRUCTIONS, c->system_instructions);
+	span_set_json(s, ATTR_ID_INPUT_MESSAGES, c->input_messages);
+	span_set_json(s, ATTR_ID_TOOL_DEFINITIONS, c->tool_definitions);
+}
+
+static void set_count(struct span *s, enum attr_id id, int64_t v)
+{
+	if (v != SEM_NONE)
+		span_set_int(s, id, v);
+}
+
+static void set_cost(struct run *r, struct span *s, const struct sem_call *c)
+{
+	struct sv model = c->response_model.n ? c->response_model : c->request_model;
+	const struct price_table *prices = r->t->cfg.prices;
+	double usd;
+
+	if (!prices || !price_cost(prices, c->provider, model, &c->usage, &usd))
+		return;
+	span_set_float(s, ATTR_ID_COST, usd);
+	span_set_str(s, ATTR_ID_COST_DATE, price_table_date(prices));
+	r->t->totals.cost_usd += usd;
+	r->t->priced = true;
+}
+
+static void set_answer(struct run *r, struct span *s, const struct sem_call *c)
+{
+	span_set_str(s, ATTR_ID_RESPONSE_ID, c->response_id);
+	span_set_str(s, ATTR_ID_RESPONSE_MODEL, c->response_model);
+	span_set_json(s, ATTR_ID_FINISH_REASONS, c->finish_reasons);
+	span_set_json(s, ATTR_ID_OUTPUT_MESSAGES, c->output_messages);
+	span_set_str(s, ATTR_ID_REFUSAL, buf_view(&c->refusal));
+	if (!c->has_usage)
+		return;
+	set_count(s, ATTR_ID_USAGE_INPUT, c->usage.input);
+	set_count(s, ATTR_ID_USAGE_OUTPUT, c->usage.output);
+	set_count(s, ATTR_ID_USAGE_CACHE_READ, c->usage.cache_read);
+	set_count(s, ATTR_ID_USAGE_CACHE_WRITE, c->usage.cache_write);
+	set_count(s, ATTR_ID_USAGE_REASONING, c->usage.reasoning);
+	if (c->usage.input != SEM_NONE)
+		r->t->totals.input_tokens += c->usage.input;
+	if (c->usage.output != SEM_NONE)
+		r->t->totals.output_tokens += c->usage.output;
+	set_cost(r, s, c);
+}
+
+static double per_second(double n, uint64_t ns)
+{
+	return ns ? n * 1e9 / (double)ns : NAN;
+}
+
+static void set_stream_rates(struct span *s, const struct exchange *x)
+{
+	const struct sem_call *c = x->call;
+	uint64_t streaming;
+
+	if (!c->ts_first_token || c->ts_first_token < x->req_first)
+		return;
+	streaming = x->resp_last > c->ts_first_token ? x->resp_last - c->ts_first_token : 0;
+	span_set_int(s, ATTR_ID_FIRST_TOKEN_NS, c->ts_first_token - x->req_first);
+	span_set_float(s, ATTR_ID_TIME_TO_FIRST_CHUNK, (c->ts_first_token - x->req_first) / 1e9);
+	span_set_float(s, ATTR_ID_CHUNK_RATE, per_second(c->content_events, streaming));
+	if (c->has_usage && c->usage.output > 0)
+		span_set_float(s, ATTR_ID_TOKEN_RATE, per_second(c->usage.output, streaming));
+}
+
+/* Where the time of an exchange went, as far as bytes and headers tell. */
+static void set_times(struct span *s, const struct exchange *x)
+{
+	const struct sem_headers *f = &x->facts;
+	uint64_t wait;
+
+	span_set_str(s, ATTR_ID_REQUEST_ID, f->request_id);
+	span_set_json(s, ATTR_ID_RATE_LIMITS, f->rate_limits);
+	if (f->retry_after_ns)
+		span_set_int(s, ATTR_ID_RETRY_AFTER, f->retry_after_ns);
+	if (x->req_last >= x->req_first)
+		span_set_int(s, ATTR_ID_CLIENT_NS, x->req_last - x->req_first);
+	if (!x->response_seen || x->resp_first < x->req_first)
+		return;
+	span_set_int(s, ATTR_ID_FIRST_BYTE_NS, x->resp_first - x->req_first);
+	span_set_int(s, ATTR_ID_TRANSFER_NS, x->resp_last - x->resp_first);
+	span_set_int(s, ATTR_ID_CHUNKS, x->chunks.cnt);
+	span_set_int(s, ATTR_ID_CHUNK_GAP_MAX, x->chunks.max_gap);
+	wait = x->resp_first > x->req_last ? x->resp_first - x->req_last : 0;
+	if (f->server_ns) {
+		span_set_int(s, ATTR_ID_SERVER_NS, f->server_ns);
+		if (f->server_ns < wait)
+			span_set_int(s, ATTR_ID_NETWORK_NS, wait - f->server_ns);
+	}
+	if (x->sse)
+		set_stream_rates(s, x);
+}
+
+static bool was_cut(const struct exchange *x)
+{
+	return !x->response_seen || (x->resp_flags & HTTP_CUT) || x->call->response_cut;
+}
+
+static void set_failure(struct span *s, const struct exchange *x)
+{
+	const struct sem_error *e = &x->call->error;
+
+	if (x->call->has_error || x->status >= 400) {
+		struct sv type = e->type.n ? e->type : e->code;
+
+		if (!type.n)
+			type = x->status >= 400 ? arena_fmt(&s->arena, "%d", x->status)
+						: SV("_OTHER");
+		engine_fail(s, type, e->message);
+		return;
+	}
+	if (!was_cut(x) || x->run->t->ending)
+		return;
+	if (x->response_seen)
+		engine_fail(s, SV("stream_cut"), SV("the answer broke off"));
+	else
+		engine_fail(s, SV("no_response"), SV("the connection ended without an answer"));
+}
+
+/* A refusal of the request itself will not be mended by sending it again. */
+static bool may_retry(const struct exchange *x, const struct span *s)
+{
+	static const int final[] = { 400, 401, 402, 403, 404, 405, 413, 415, 422 };
+
+	if (s->status != STATUS_ERROR)
+		return false;
+	for (size_t i = 0; i < sizeof(final) / sizeof(final[0]); i++)
+		if (x->status == final[i])
+			return false;
+	return true;
+}
+
+static struct span *model_span(struct exchange *x)
+{
+	const struct sem_call *c = x->call;
+	struct span *s = exchange_span(x, SPAN_MODEL_CALL);
+
+	if (!s)
+		return NULL;
+	span_set_name(s, c->request_model.n ? arena_fmt(&s->arena, "%s " SV_FMT, c->operation,
+							SV_ARG(c->request_model))
+					    : sv(c->operation));
+	set_request(s, c);
+	set_answer(x->run, s, c);
+	set_times(s, x);
+	set_failure(s, x);
+	if (c->request_cut || !c->request_seen)
+		span_incomplete(s, "request_cut");
+	return s;
+}
+
+static struct span *attempt_span(struct exchange *x, int64_t ordinal, const struct call *call)
+{
+	struct span *s = exchange_span(x, SPAN_ATTEMPT);
+	struct sv path = x->target;
+
+	if (!s)
+		return NULL;
+	path = sv_token(&path, '?');
+	span_set_name(s, arena_fmt(&s->arena, SV_FMT " " SV_FMT, SV_ARG(x->method), SV_ARG(path)));
+	span_set_int(s, ATTR_ID_ATTEMPT, ordinal);
+	if (ordinal > 1) {
+		span_set_int(s, ATTR_ID_HTTP_RESEND, ordinal - 1);
+		if (x->req_first > call->ts_last)
+			span_set_int(s, ATTR_ID_RETRY_WAIT, x->req_first - call->ts_last);
+	}
+	set_times(s, x);
+	set_failure(s, x);
+	return s;
+}
+
+/* What a call made of several attempts hands out: the attempts hang under it. */
+static void emit_attempt(struct run *r, const struct call *call, struct span **s)
+{
+	memcpy((*s)->parent_span_id, call->span->span_id, sizeof((*s)->parent_span_id));
+	engine_emit(r, s);
+}
+
+static void finish_call(struct run *r, struct call *call)
+{
+	span_set_int(call->span, ATTR_ID_ATTEMPTS, call->attempts);
+	r->model_calls++;
+	r->t->totals.model_calls++;
+	engine_emit(r, &call->span);
+	span_free(&call->first);
+	free(call);
+}
+
+static struct call *take_call(struct run *r, uint64_t key)
+{
+	struct call **at = &r->calls, *call;
+
+	while (*at && (*at)->key != key)
+		at = &(*at)->next;
+	call = *at;
+	if (call)
+		*at = call->next;
+	return call;
+}
+
+/* The call goes on with this attempt: the later span stands for the whole. */
+static void join(struct run *r, struct call *call, struct exchange *x, struct span *s,
+		 struct span *attempt)
+{
+	memcpy(s->span_id, call->span->span_id, sizeof(s->span_id));
+	s->start_ns = call->ts_first + r->t->wall_offset;
+	call->req_wire += x->req_wire;
+	call->resp_wire += x->resp_wire;
+	span_set_int(s, ATTR_ID_HTTP_REQUEST_BODY, call->req_wire);
+	span_set_int(s, ATTR_ID_HTTP_RESPONSE_BODY, call->resp_wire);
+	span_free(&call->span);
+	call->span = s;
+	if (call->first)
+		emit_attempt(r, call, &call->first);
+	emit_attempt(r, call, &attempt);
+}
+
+static struct call *begin(struct exchange *x, struct span *s, struct span *attempt)
+{
+	struct call *call = calloc(1, sizeof(*call));
+
+	if (!call) {
+		span_free(&attempt);
+		span_free(&s);
+		return NULL;
+	}
+	call->key = x->key;
+	call->span = s;
+	call->first = attempt;
+	call->ts_first = x->req_first;
+	call->req_wire = x->req_wire;
+	call->resp_wire = x->resp_wire;
+	return call;
+}
+
+/*
+ * An earlier exchange that sent the same and whose answer stopped in the middle before this one
+ * began was given up by the client, even if its connection is not known to be closed yet.
+ */
+static void abandon_stalled(const struct exchange *x)
+{
+	struct exchange *e = x->run->exchanges;
+
+	while (e) {
+		if (e != x && e->call && e->key == x->key && e->request_done && e->response_seen &&
+		    e->resp_last < x->req_first) {
+			exchange_abandon(e);
+			e = x->run->exchanges; /* that may have freed more than one */
+			continue;
+		}
+		e = e->run_next;
+	}
+}
+
+void model_attempt(struct exchange *x)
+{
+	struct run *r = x->run;
+	struct span *s, *attempt;
+	struct call *call;
+	bool retry;
+
+	if (!x->run->t->ending)
+		abandon_stalled(x);
+	call = take_call(r, x->key);
+	s = model_span(x);
+	attempt = s ? attempt_span(x, call ? call->attempts + 1 : 1, call) : NULL;
+	if (!attempt) {
+		span_free(&s);
+		if (call)
+			finish_call(r, call);
+		return;
+	}
+	retry = may_retry(x, s) && !r->t->ending;
+	if (call)
+		join(r, call, x, s, attempt);
+	else
+		call = begin(x, s, attempt);
+	if (!call)
+		return;
+	call->attempts++;
+	call->ts_last = x->response_seen ? x->resp_last : x->req_last;
+	if (retry) {
+		call->next = r->calls;
+		r->calls = call;
+		return;
+	}
+	if (call->span->status != STATUS_ERROR)
+		for (struct sem_tool_call *tc = x->call->calls; tc; tc = tc->next)
+			if (!tc->server)
+				tool_asked(r, x, tc);
+	finish_call(r, call);
+}
+
+void model_expire(struct run *r, uint64_t now, bool all)
+{
+	struct call **at = &r->calls;
+
+	while (*at) {
+		struct call *call = *at;
+
+		if (!all && now < call->ts_last + LIMIT_RETRY_NS) {
+			at = &call->next;
+			continue;
+		}
+		*at = call->next;
+		finish_call(r, call);
+	}
+}

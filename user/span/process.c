@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Processes and their connects as spans; which run a process belongs to and which tool started it. */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include "base/limits.h"
+#include "span/engine.h"
+
+#define ADDR_LEN 46 /* INET6_ADDRSTRLEN */
+
+static void on_born(void *ctx, struct proc *p)
+{
+	struct pstate *ps = calloc(1, sizeof(*ps)), *parent = p->parent ? p->parent->user : NULL;
+
+	(void)ctx;
+	if (!ps)
+		return; /* the process stays without a span */
+	if (parent && parent->run)
+		engine_join(parent->run, p, ps);
+	p->user = ps;
+}
+
+/*
+ * Only what an agent's process started itself can be a tool call's doing directly; what that started
+ * in turn hangs under it.
+ */
+static void find_tool(struct proc *p)
+{
+	struct pstate *ps = p->user, *parent = p->parent ? p->parent->user : NULL;
+	struct tool_ref ref;
+
+	if (ps->is_root || (parent && parent->tool_span[0]))
+		return;
+	if (ps->link && strcmp(ps->link, "argument") == 0)
+		return;
+	if (!tool_of_process(ps->run, ps->programs, p->ts_first, &ref))
+		return;
+	snprintf(ps->tool_span, sizeof(ps->tool_span), "%s", ref.span_id);
+	ps->link = ref.link;
+}
+
+/* Interpreters whose first argument that is no option names the program that people mean. */
+static bool is_interpreter(struct sv exe)
+{
+	static const char *const names[] = { "python", "node", "nodejs", "bun",
+					     "deno",   "ruby", "perl" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (sv_starts(exe, names[i]))
+			return true;
+	return false;
+}
+
+static struct program *program_new(const struct proc *p)
+{
+	struct program *prog = calloc(1, sizeof(*prog));
+
+	if (!prog)
+		return NULL;
+	prog->ts = p->ts_exec ? p->ts_exec : p->ts_first;
+	prog->path = p->path ? strdup(p->path) : NULL;
+	prog->args = p->args_len ? malloc(p->args_len) : NULL;
+	if (prog->args) {
+		memcpy(prog->args, p->args, p->args_len);
+		prog->args_len = p->args_len;
+	}
+	prog->args_missing = p->args_missing;
+	return prog;
+}
+
+static void program_free(struct program *prog)
+{
+	free(prog->path);
+	free(prog->args);
+	free(prog);
+}
+
+static void keep_program(struct pstate *ps, const struct proc *p)
+{
+	struct program **at = &ps->programs;
+	unsigned int n = 0;
+
+	while (*at && n++ < LIMIT_PROGRAMS)
+		at = &(*at)->next;
+	if (!*at)
+		*at = program_new(p);
+}
+
+static struct sv base_name(struct sv path)
+{
+	struct sv name = path;
+
+	while (path.n) {
+		struct sv part = sv_token(&path, '/');
+
+		if (part.n)
+			name = part;
+	}
+	return name;
+}
+
+static struct sv agent_name(const struct proc *p)
+{
+	struct sv exe = proc_exe_name(p), arg;
+
+	if (!is_interpreter(exe))
+		return exe;
+	for (size_t i = 1; (arg = proc_arg(p, i)).n; i++) {
+		if (sv_is(arg, "-m") && proc_arg(p, i + 1).n)
+			return proc_arg(p, i + 1);
+		if (sv_is(arg, "-c") || sv_is(arg, "-e"))
+			return exe;
+		if (arg.p[0] != '-')
+			return base_name(arg);
+	}
+	return exe;
+}
+
+static void on_exec(void *ctx, struct proc *p)
+{
+	struct pstate *ps = p->user;
+
+	(void)ctx;
+	if (!ps || !ps->run)
+		return;
+	keep_program(ps, p);
+	if (ps->is_root) {
+		struct sv name = agent_name(p);
+
+		free(ps->run->agent);
+		ps->run->agent = strndup(name.p, name.n);
+	} else if (!p->existed) {
+		find_tool(p);
+	}
+}
+
+static struct json *args_json(struct arena *a, struct sv rest)
+{
+	struct json *arr = json_array(a);
+
+	while (rest.n)
+		json_push(arr, json_string(a, sv_token(&rest, '\0')));
+	return arr;
+}
+
+static void describe_exit(struct span *s, const struct ev_exit *e)
+{
+	uint64_t ticks = e->utime_ns + e->stime_ns, user;
+
+	/* the kernel's own rule (cputime_adjust): the exact sum, split as the ticks were */
+	user = ticks ? (uint64_t)((double)e->cpu_ns * ((double)e->utime_ns / (double)ticks))
+		     : e->cpu_ns;
+	span_set_int(s, ATTR_ID_CPU_NS, e->cpu_ns);
+	span_set_int(s, ATTR_ID_CPU_USER_NS, user);
+	span_set_int(s, ATTR_ID_CPU_SYSTEM_NS, e->cpu_ns - user);
+	span_set_int(s, ATTR_ID_RUN_DELAY_NS, e->run_delay_ns);
+	span_set_int(s, ATTR_ID_MEM_PEAK, e->rss_peak_bytes);
+	span_set_int(s, ATTR_ID_IO_RCHAR, e->rchar);
+	span_set_int(s, ATTR_ID_IO_WCHAR, e->wchar);
+	span_set_int(s, ATTR_ID_IO_READ, e->read_bytes);
+	span_set_int(s, ATTR_ID_IO_WRITE, e->write_bytes);
+	span_set_int(s, ATTR_ID_CTX_VOLUNTARY, e->nvcsw);
+	span_set_int(s, ATTR_ID_CTX_INVOLUNTARY, e->nivcsw);
+	span_set_int(s, ATTR_ID_FLT_MINOR, e->min_flt);
+	span_set_int(s, ATTR_ID_FLT_MAJOR, e->maj_flt);
+	if (WIFSIGNALED(e->status)) {
+		struct sv name = arena_fmt(&s->arena, "signal %d", WTERMSIG(e->status));
+
+		span_set_int(s, ATTR_ID_SIGNAL, WTERMSIG(e->status));
+		engine_fail(s, name,
+			    arena_fmt(&s->arena, "ended by signal %d (%s)", WTERMSIG(e->status),
+				      strsignal(WTERMSIG(e->status))));
+		return;
+	}
+	span_set_int(s, ATTR_ID_PROCESS_EXIT_CODE, WEXITSTATUS(e->status));
+	if (WEXITSTATUS(e->status))
+		engine_fail(s, arena_fmt(&s->arena, "%d", WEXITSTATUS(e->status)),
+			    arena_fmt(&s->arena, "exit code %d", WEXITSTATUS(e->status)));
+}
+
+static void describe_program(struct span *s, const struct program *prog)
+{
+	struct sv path = sv(prog->path), args = { prog->args, prog->args_len };
+
+	if (path.n)
+		span_set_str(s, ATTR_ID_PROCESS_EXE_NAME, base_name(path));
+	span_set_str(s, ATTR_ID_PROCESS_EXE_PATH, path);
+	span_set_json(s, ATTR_ID_PROCESS_ARGS, args_json(&s->arena, args));
+	if (prog->args_missing) {
+		span_set_int(s, ATTR_ID_ARGS_CUT, prog->args_missing);
+		span_incomplete(s, "cap");
+	}
+}
+
+/* Programs that a process ran beside the one that its attributes tell of. */
+static void exec_events(struct span *s, const struct run *r, const struct program *all,
+			const struct program *told)
+{
+	struct arena *a = &s->arena;
+
+	for (const struct program *prog = all; prog; prog = prog->next) {
+		struct json *attrs = json_object(a);
+		struct sv args = { prog->args, prog->args_len };
+
+		if (prog == told)
+			continue;
+		json_set(a, attrs, attr_defs[ATTR_ID_PROCESS_EXE_PATH].key,
+			 json_string(a, sv(prog->path)));
+		json_set(a, attrs, attr_defs[ATTR_ID_PROCESS_ARGS].key, args_json(a, args));
+		span_event(s, prog->ts + r->t->wall_offset, "exec", attrs);
+	}
+}
+
+/* What a process is, and when it has ended, how and at what cost. */
+static void process_describe(struct span *s, const struct proc *p, const struct program *prog)
+{
+	span_set_int(s, ATTR_ID_PROCESS_PID, p->tgid);
+	if (p->parent_tgid)
+		span_set_int(s, ATTR_ID_PROCESS_PARENT_PID, p->parent_tgid);
+	describe_program(s, prog);
+	span_set_int(s, ATTR_ID_PROCESS_USER_ID, p->uid);
+	span_set_int(s, ATTR_ID_EXECS, p->execs);
+	if (p->ts_exit)
+		describe_exit(s, &p->exit);
+	else
+		span_incomplete(s, "unfinished");
+}
+
+/* The program that the process was started for; one that was only forked is still its parent's. */
+static const struct program *first_program(const struct pstate *ps, const struct proc *p,
+					   struct program *inherited)
+{
+	if (ps->programs)
+		return ps->programs;
+	*inherited = (struct program){ .path = p->path, .args = p->args, .args_len = p->args_len };
+	return inherited;
+}
+
+static void emit_process(struct trace *t, struct proc *p, struct pstate *ps)
+{
+	struct pstate *parent = p->parent ? p->parent->user : NULL;
+	struct program inherited;
+	const struct program *prog = first_program(ps, p, &inherited);
+	struct span *s =
+		engine_span(ps->run, SPAN_PROCESS, p->ts_first, p->ts_exit ? p->ts_exit : t->now);
+
+	if (!s)
+		return;
+	memcpy(s->span_id, ps->span_id, sizeof(s->span_id));
+	if (ps->tool_span[0]) {
+		memcpy(s->parent_span_id, ps->tool_span, sizeof(s->parent_span_id));
+		span_set_str(s, ATTR_ID_LINK, sv(ps->link));
+	} else if (parent && parent->run == ps->run) {
+		memcpy(s->parent_span_id, engine_parent(parent), sizeof(s->parent_span_id));
+	}
+	span_set_name(s, prog->path ? base_name(sv(prog->path)) : SV("?"));
+	process_describe(s, p, prog);
+	exec_events(s, ps->run, ps->programs, prog);
+	engine_emit(ps->run, &s);
+}
+
+/* The root process is the run: its end is kept until the rest of the tree has ended too. */
+static void end_root(struct trace *t, struct proc *p, const struct pstate *ps)
+{
+	struct run *r = ps->run;
+	struct program inherited;
+	const struct program *prog = first_program(ps, p, &inherited);
+	struct span *s = engine_span(r, SPAN_RUN, r->ts_start, p->ts_exit ? p->ts_exit : t->now);
+
+	if (!s)
+		return;
+	memcpy(s->span_id, r->span_id, sizeof(s->span_id));
+	s->parent_span_id[0] = '\0';
+	span_set_name(s, arena_fmt(&s->arena, "invoke_agent %s", r->agent ? r->agent : "?"));
+	span_set_str(s, ATTR_ID_OP, SV("invoke_agent"));
+	if (r->agent)
+		span_set_str(s, ATTR_ID_AGENT_NAME, sv(r->agent));
+	span_set_str(s, ATTR_ID_ORIGIN, r->origin == EV_RUN_ATTACH ? SV("attach") : SV("record"));
+	while (prog->next) /* `env python3 agent.py` and its like are about the last one */
+		prog = prog->next;
+	process_describe(s, p, prog);
+	exec_events(s, r, ps->programs, prog);
+	r->root = s;
+}
+
+static void end_process(struct trace *t, struct proc *p)
+{
+	struct pstate *ps = p->user;
+
+	if (!ps || !ps->run)
+		return;
+	if (ps->is_root) {
+		end_root(t, p, ps);
+	} else {
+		if (!p->existed)
+			find_tool(p); /* a call that was not known yet when the process started */
+		emit_process(t, p, ps);
+	}
+	if (ps->run->live)
+		ps->run->live--;
+}
+
+static void on_exit_of(void *ctx, struct proc *p)
+{
+	end_process(ctx, p);
+}
+
+static void on_gone(void *ctx, struct proc *p)
+{
+	struct pstate *ps = p->user;
+
+	(void)ctx;
+	while (ps && ps->programs) {
+		struct program *next = ps->programs->next;
+
+		program_free(ps->programs);
+		ps->programs = next;
+	}
+	free(ps);
+	p->user = NULL;
+}
+
+const struct proc_ops process_ops = {
+	.born = on_born,
+	.exec = on_exec,
+	.exit = on_exit_of,
+	.gone = on_gone,
+};
+
+static void unfinished_one(void *ctx, struct proc *p)
+{
+	if (!p->ts_exit)
+		end_process(ctx, p);
+}
+
+void process_unfinished(struct trace *t)
+{
+	proc_each(t->procs, unfinished_one, t);
+}
+
+static struct sv addr_text(struct arena *a, uint16_t family, const uint8_t bytes[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char text[ADDR_LEN] = "";
+
+	/* IPv4 through an IPv6 socket (RFC 4291 2.5.5.2) is told as what it is */
+	if (family == AF_INET6 && memcmp(bytes, mapped, sizeof(mapped)) == 0)
+		inet_ntop(AF_INET, bytes + 12, text, sizeof(text));
+	else if (family)
+		inet_ntop(family, bytes, text, sizeof(text));
+	return arena_dup(a, sv(text));
+}
+
+void process_addr(struct span *s, const struct ev_addr *a)
+{
+	if (a->family != AF_INET && a->family != AF_INET6)
+		return;
+	span_set_str(s, ATTR_ID_NET_PEER_ADDRESS, addr_text(&s->arena, a->family, a->raddr));
+	span_set_int(s, ATTR_ID_NET_PEER_PORT, a->rport);
+	if (a->lport) {
+		span_set_str(s, ATTR_ID_NET_LOCAL_ADDRESS,
+			     addr_text(&s->arena, a->family, a->laddr));
+		span_set_int(s, ATTR_ID_NET_LOCAL_PORT, a->lport);
+	}
+	span_set_str(s, ATTR_ID_NET_TYPE, a->family == AF_INET ? SV("ipv4") : SV("ipv6"));
+}
+
+void process_connect(struct trace *t, const struct ev_connect *e)
+{
+	struct pstate *ps = engine_pstate(t, e->hdr.tgid, e->hdr.start);
+	struct span *s;
+
+	if (!ps)
+		return;
+	s = engine_span(ps->run, SPAN_CONNECT, e->enter_ts, e->hdr.ts);
+	if (!s)
+		return;
+	engine_id(s->span_id, ps->run, SPAN_CONNECT,
+		  (uint64_t[4]){ e->hdr.tgid, e->hdr.start, e->sock, e->enter_ts });
+	memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
+	span_set_name(s, SV("connect"));
+	s->kind = SPAN_KIND_CLIENT;
+	span_set_str(s, ATTR_ID_NET_TRANSPORT, SV("tcp"));
+	process_addr(s, &e->addr);
+	span_set_int(s, ATTR_ID_PROCESS_PID, e->hdr.tgid);
+	if (e->err) {
+		const char *name = strerrorname_np(-e->err);
+
+		engine_fail(s, name ? sv(name) : SV("_OTHER"), sv(strerror(-e->err)));
+	}
+	engine_emit(ps->run, &s);
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Tool calls: from the answer that asks for one to the request that carries its result, and the
+ * processes in between that did it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "base/limits.h"
+#include "span/engine.h"
+
+#define MATCH_MIN 3         /* shorter arguments match by chance */
+#define CANONICAL_MAX 65536 /* of a command line or an argument that is compared */
+
+struct tool {
+	struct tool *next;
+	struct span *span;
+	struct sv id, name;
+	uint64_t ts_start;
+	const struct json *args; /* as the span has them: redacted, like the command lines */
+	bool has_process;        /* some process was tied to it by its argument */
+};
+
+static void free_tool(struct tool *tool)
+{
+	span_free(&tool->span);
+	free(tool);
+}
+
+static void finish(struct run *r, struct tool **at)
+{
+	struct tool *tool = *at;
+
+	*at = tool->next;
+	r->tool_cnt--;
+	engine_emit(r, &tool->span);
+	free_tool(tool);
+}
+
+static void expire_oldest(struct run *r)
+{
+	span_incomplete(r->tools->span, "unanswered");
+	finish(r, &r->tools);
+}
+
+static struct tool *tool_new(struct run *r, const struct exchange *x,
+			     const struct sem_tool_call *tc, uint64_t ts)
+{
+	struct tool *tool = calloc(1, sizeof(*tool));
+	struct arena *a;
+
+	if (!tool)
+		return NULL;
+	tool->span = engine_span(r, SPAN_TOOL_CALL, ts, ts);
+	if (!tool->span) {
+		free(tool);
+		return NULL;
+	}
+	a = &tool->span->arena;
+	tool->ts_start = ts;
+	tool->id = arena_dup(a, tc->id);
+	tool->name = arena_dup(a, tc->name);
+	engine_id(tool->span->span_id, r, SPAN_TOOL_CALL,
+		  (uint64_t[4]){ x->conn_id, x->seq, (uint64_t)r->tool_calls, hash64(tc->id) });
+	return tool;
+}
+
+void tool_asked(struct run *r, const struct exchange *x, const struct sem_tool_call *tc)
+{
+	struct tool *tool, **at = &r->tools;
+	struct span *s;
+
+	if (r->tool_cnt >= LIMIT_TOOL_CALLS)
+		expire_oldest(r);
+	tool = tool_new(r, x, tc, tc->ts ? tc->ts : x->resp_last);
+	if (!tool)
+		return;
+	s = tool->span;
+	span_set_name(s, arena_fmt(&s->arena, "execute_tool " SV_FMT, SV_ARG(tc->name)));
+	span_set_str(s, ATTR_ID_OP, SV("execute_tool"));
+	span_set_str(s, ATTR_ID_TOOL_NAME, tc->name);
+	span_set_str(s, ATTR_ID_TOOL_CALL_ID, tc->id);
+	span_set_str(s, ATTR_ID_TOOL_TYPE, SV("function"));
+	if (tc->args_json)
+		span_set_json(s, ATTR_ID_TOOL_ARGUMENTS, tc->args_json);
+	else
+		span_set_str(s, ATTR_ID_TOOL_ARGUMENTS, tc->args);
+	tool->args = span_attr(s, ATTR_ID_TOOL_ARGUMENTS);
+	if (tc->args_cut)
+		span_incomplete(s, "cut");
+	while (*at)
+		at = &(*at)->next;
+	*at = tool;
+	r->tool_cnt++;
+	r->tool_calls++;
+	r->t->totals.tool_calls++;
+}
+
+void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts)
+{
+	struct tool **at = &r->tools;
+	struct span *s;
+
+	while (*at && !(sv_eq((*at)->id, res->id) && res->id.n))
+		at = &(*at)->next;
+	if (!*at)
+		return; /* answered before: a request that is sent again repeats it */
+	s = (*at)->span;
+	if (ts > (*at)->ts_start)
+		s->end_ns = ts + r->t->wall_offset;
+	span_set_str(s, ATTR_ID_TOOL_RESULT, res->text);
+	if (res->has_error && res->is_error)
+		engine_fail(s, SV("tool_error"), sv_clip_utf8(res->text, 200));
+	finish(r, at);
+}
+
+void tool_unanswered(struct run *r, uint64_t now)
+{
+	while (r->tools) {
+		r->tools->span->end_ns = now + r->t->wall_offset;
+		expire_oldest(r);
+	}
+}
+
+/*
+ * Shells, JSON and argv quote differently: what is compared has no quotes, no backslashes and one
+ * space where there was white space (or the end of an argument).
+ */
+static struct sv canonical(struct sv in, char *out, size_t max)
+{
+	size_t n = 0;
+	bool space = true;
+
+	for (size_t i = 0; i < in.n && n < max; i++) {
+		char ch = in.p[i];
+
+		if (ch == '\'' || ch == '"' || ch == '\\')
+			continue;
+		if (ch == '\0' || ch == ' ' || ch == '\n' || ch == '\t' || ch == '\r') {
+			if (!space)
+				out[n++] = ' ';
+			space = true;
+			continue;
+		}
+		out[n++] = ch;
+		space = false;
+	}
+	while (n && out[n - 1] == ' ')
+		n--;
+	return (struct sv){ out, n };
+}
+
+/* Length of the longest text among the arguments that the command line holds. */
+static size_t match_args(const struct json *v, struct sv command, char *scratch, unsigned int depth)
+{
+	size_t best = 0;
+
+	if (json_is(v, JSON_STRING)) {
+		struct sv want = canonical(json_sv(v), scratch, CANONICAL_MAX);
+
+		return want.n >= MATCH_MIN && sv_find(command, want) >= 0 ? want.n : 0;
+	}
+	if (depth >= LIMIT_JSON_DEPTH)
+		return 0;
+	json_for_each (v, e) {
+		size_t n = match_args(e, command, scratch, depth + 1);
+
+		if (n > best)
+			best = n;
+	}
+	return best;
+}
+
+/* The longest match of a call's arguments in any of the programs that the process ran. */
+static size_t match_programs(const struct tool *tool, const struct program *programs, char *scratch)
+{
+	size_t best = 0;
+
+	for (const struct program *prog = programs; prog; prog = prog->next) {
+		struct sv args = { prog->args, prog->args_len };
+		struct sv line = canonical(args, scratch, CANONICAL_MAX);
+		size_t n = match_args(tool->args, line, scratch + CANONICAL_MAX, 0);
+
+		if (n > best)
+			best = n;
+	}
+	return best;
+}
+
+bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_start,
+		     struct tool_ref *out)
+{
+	char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
+	struct tool *best = NULL, *lone = NULL;
+	size_t best_n = 0, free_cnt = 0;
+
+	if (!scratch)
+		return false;
+	for (struct tool *tool = r->tools; tool; tool = tool->next) {
+		size_t n = match_programs(tool, programs, scratch);
+
+		/* of two calls with the same command the one that nobody took yet */
+		if (n > best_n || (n && n == best_n && best->has_process && !tool->has_process)) {
+			best = tool;
+			best_n = n;
+		}
+		if (!tool->has_process && ts_start >= tool->ts_start) {
+			lone = tool;
+			free_cnt++;
+		}
+	}
+	free(scratch);
+	if (best) {
+		best->has_process = true;
+		*out = (struct tool_ref){ best->span->span_id, "argument" };
+		return true;
+	}
+	if (free_cnt != 1)
+		return false;
+	*out = (struct tool_ref){ lone->span->span_id, "time" };
+	return true;
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Records in, spans out: see trace.h.  This file knows runs; the others know what happens in them. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/limits.h"
+#include "span/engine.h"
+
+int trace_new(struct trace **out, const struct trace_cfg *cfg, trace_span_fn fn, void *ctx)
+{
+	struct trace *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->cfg = *cfg;
+	t->fn = fn;
+	t->ctx = ctx;
+	arena_init(&t->meta, EV_SIZE_MAX);
+	if (proc_table_new(&t->procs, &process_ops, t) ||
+	    conn_table_new(&t->conns, &exchange_ops, t)) {
+		trace_free(&t);
+		return -ENOMEM;
+	}
+	*out = t;
+	return 0;
+}
+
+static void discard(void *ctx, const struct span *s)
+{
+	(void)ctx;
+	(void)s;
+}
+
+void trace_free(struct trace **tp)
+{
+	struct trace *t = *tp;
+
+	if (!t)
+		return;
+	t->fn = discard; /* what trace_end() did not hand out, nobody waits for */
+	if (t->conns)
+		conn_close_all(t->conns, t->now);
+	conn_table_free(&t->conns);
+	proc_table_free(&t->procs);
+	map_for_each (&t->runs, e) {
+		struct run *r = e->value;
+
+		model_expire(r, t->now, true);
+		tool_unanswered(r, t->now);
+		span_free(&r->root);
+		free(r->agent);
+		free(r);
+	}
+	map_fini(&t->runs);
+	arena_fini(&t->meta);
+	free(t);
+	*tp = NULL;
+}
+
+void engine_id(char out[HEX64], const struct run *r, enum span_what what, const uint64_t key[4])
+{
+	struct {
+		char trace_id[HEX128 - 1];
+		uint64_t what, key[4];
+	} in = { .what = what };
+	uint64_t h;
+
+	memcpy(in.trace_id, r->trace_id, sizeof(in.trace_id));
+	memcpy(in.key, key, sizeof(in.key));
+	h = hash64((struct sv){ (const char *)&in, sizeof(in) });
+	snprintf(out, HEX64, "%016llx", (unsigned long long)(h ? h : 1)); /* all zeros is no id */
+}
+
+static struct json *resource(struct run *r, struct arena *a)
+{
+	struct json *o = json_object(a);
+	struct trace *t = r->t;
+
+	if (r->agent)
+		json_set(a, o, attr_defs[ATTR_ID_SERVICE_NAME].key, json_string(a, sv(r->agent)));
+	if (t->host.n)
+		json_set(a, o, attr_defs[ATTR_ID_HOST_NAME].key, json_string(a, t->host));
+	if (t->arch.n)
+		json_set(a, o, attr_defs[ATTR_ID_HOST_ARCH].key, json_string(a, t->arch));
+	json_set(a, o, attr_defs[ATTR_ID_OS_TYPE].key, json_string(a, SV("linux")));
+	if (t->kernel.n)
+		json_set(a, o, attr_defs[ATTR_ID_OS_VERSION].key, json_string(a, t->kernel));
+	return o;
+}
+
+struct span *engine_span(struct run *r, enum span_what what, uint64_t ts_start, uint64_t ts_end)
+{
+	struct span *s;
+
+	if (span_new(&s, what))
+		return NULL;
+	s->no_redact = r->t->cfg.no_redact;
+	memcpy(s->trace_id, r->trace_id, sizeof(s->trace_id));
+	memcpy(s->parent_span_id, r->span_id, sizeof(s->parent_span_id));
+	s->start_ns = ts_start + r->t->wall_offset;
+	s->end_ns = (ts_end > ts_start ? ts_end : ts_start) + r->t->wall_offset;
+	s->kind = SPAN_KIND_INTERNAL;
+	return s;
+}
+
+void engine_fail(struct span *s, struct sv type, struct sv message)
+{
+	span_set_status(s, STATUS_ERROR, message);
+	span_set_str(s, ATTR_ID_ERROR_TYPE, type);
+}
+
+void engine_emit(struct run *r, struct span **s)
+{
+	struct trace *t = r->t;
+
+	(*s)->resource = resource(r, &(*s)->arena);
+	t->totals.spans++;
+	/* an attempt's failure is its call's, when that failed in the end */
+	if ((*s)->status == STATUS_ERROR && (*s)->what != SPAN_ATTEMPT && (*s)->what != SPAN_RUN) {
+		t->totals.errors++;
+		r->errors++;
+	}
+	t->fn(t->ctx, *s);
+	span_free(s);
+}
+
+void engine_join(struct run *r, const struct proc *p, struct pstate *ps)
+{
+	ps->run = r;
+	r->live++;
+	engine_id(ps->span_id, r, SPAN_PROCESS, (uint64_t[4]){ p->tgid, p->start });
+}
+
+struct pstate *engine_pstate(struct trace *t, uint32_t tgid, uint64_t start)
+{
+	struct proc *p = proc_find(t->procs, tgid, start);
+	struct pstate *ps = p ? p->user : NULL;
+
+	if (!ps)
+		return NULL;
+	/* its fork was lost; where only one run is watched there is no doubt whose it is */
+	if (!ps->run && t->runs.cnt == 1)
+		engine_join(t->runs.first->value, p, ps);
+	return ps->run ? ps : NULL;
+}
+
+const char *engine_parent(const struct pstate *p)
+{
+	return p->is_root ? p->run->span_id : p->span_id;
+}
+
+static void feed_meta(struct trace *t, const struct ev_meta *m)
+{
+	if (t->boot_id.p)
+		return; /* one capture, one boot */
+	t->wall_offset = m->wall_offset_ns;
+	t->boot_id = arena_dup(&t->meta, event_meta_get(m, "boot_id"));
+	t->host = arena_dup(&t->meta, event_meta_get(m, "host"));
+	t->kernel = arena_dup(&t->meta, event_meta_get(m, "kernel"));
+	t->arch = arena_dup(&t->meta, event_meta_get(m, "arch"));
+}
+
+static uint64_t lost_records(const struct trace *t)
+{
+	/* the records' own counts come sooner, the statistics are complete */
+	uint64_t counted = t->stats.lost_ring + t->stats.lost_map;
+
+	return counted > t->hdr_lost ? counted : t->hdr_lost;
+}
+
+static uint64_t lost_bytes(const struct trace *t)
+{
+	return t->stats.lost_ring_bytes + t->stats.lost_fault_bytes + t->stats.lost_cap_bytes;
+}
+
+static void name_run(struct run *r)
+{
+	struct {
+		char boot_id[40];
+		uint64_t tgid, start;
+	} in = { .tgid = r->tgid, .start = r->start };
+	struct sv boot = sv_sub(r->t->boot_id, 0, sizeof(in.boot_id));
+
+	if (boot.n)
+		memcpy(in.boot_id, boot.p, boot.n);
+	hash128_hex((struct sv){ (const char *)&in, sizeof(in) }, r->trace_id);
+	engine_id(r->span_id, r, SPAN_RUN, (uint64_t[4]){ r->tgid, r->start });
+}
+
+/* Children that were heard of before their root was named. */
+static void adopt(void *ctx, struct proc *p)
+{
+	struct run *r = ctx;
+	struct pstate *ps = p->user, *parent = p->parent ? p->parent->user : NULL;
+
+	if (ps && !ps->run && !p->ts_exit && parent && parent->run == r)
+		engine_join(r, p, ps);
+}
+
+static int feed_run(struct trace *t, const struct ev_run *e)
+{
+	struct proc *p = proc_find(t->procs, e->hdr.tgid, e->hdr.start);
+	struct pstate *ps = p ? p->user : NULL;
+	struct run *r;
+
+	if (!ps || ps->run) /* part of a run that is there already */
+		return 0;
+	r = calloc(1, sizeof(*r));
+	if (!r || map_put(&t->runs, (struct map_key){ .a = e->hdr.tgid, .b = e->hdr.start }, r)) {
+		free(r);
+		return -ENOMEM;
+	}
+	r->t = t;
+	r->tgid = e->hdr.tgid;
+	r->start = e->hdr.start;
+	r->origin = e->origin;
+	r->ts_start = e->hdr.ts;
+	r->live = 1;
+	r->lost_records = lost_records(t);
+	r->lost_bytes = lost_bytes(t);
+	name_run(r);
+	ps->run = r;
+	ps->is_root = true;
+	proc_each(t->procs, adopt, r);
+	if (!t->first_run[0])
+		memcpy(t->first_run, r->trace_id, sizeof(t->first_run));
+	return 0;
+}
+
+static void run_finish(struct run *r)
+{
+	struct trace *t = r->t;
+	uint64_t records = lost_records(t) - r->lost_records;
+	uint64_t bytes = lost_bytes(t) - r->lost_bytes;
+
+	model_expire(r, t->now, true);
+	tool_unanswered(r, t->now);
+	if (!r->root)
+		return;
+	span_set_int(r->root, ATTR_ID_MODEL_CALLS, r->model_calls);
+	span_set_int(r->root, ATTR_ID_TOOL_CALLS, r->tool_calls);
+	span_set_int(r->root, ATTR_ID_ERRORS, r->errors);
+	if (records || bytes) {
+		span_incomplete(r->root, "lost");
+		span_set_int(r->root, ATTR_ID_LOST_RECORDS, records);
+		span_set_int(r->root, ATTR_ID_LOST_BYTES, bytes);
+	}
+	t->totals.runs++;
+	engine_emit(r, &r->root);
+}
+
+static void runs_tick(struct trace *t, uint64_t now)
+{
+	map_for_each (&t->runs, e)
+		model_expire(e->value, now, false);
+}
+
+/* A run is over when its last process is. */
+static void runs_reap(struct trace *t)
+{
+	map_for_each (&t->runs, e) {
+		struct run *r = e->value;
+
+		if (r->live || !r->root)
+			continue;
+		run_finish(r);
+		map_del(&t->runs, e->key);
+		free(r->agent);
+		free(r);
+	}
+}
+
+int trace_feed(struct trace *t, const struct ev_hdr *rec)
+{
+	int err;
+
+	t->totals.records++;
+	t->hdr_lost += rec->lost;
+	if (rec->ts > t->now)
+		t->now = rec->ts;
+	if (rec->kind == EV_EXIT) /* its connections end first: their spans belong to it */
+		err = conn_feed(t->conns, rec);
+	else
+		err = 0;
+	proc_feed(t->procs, rec);
+	if (rec->kind != EV_EXIT)
+		err = conn_feed(t->conns, rec);
+	switch (rec->kind) {
+	case EV_META:
+		feed_meta(t, (const void *)rec);
+		break;
+	case EV_RUN:
+		err = feed_run(t, (const void *)rec);
+		break;
+	case EV_CONNECT:
+		process_connect(t, (const void *)rec);
+		break;
+	case EV_DATA:
+		t->totals.data_bytes += ((const struct ev_data *)(const void *)rec)->len;
+		break;
+	case EV_STATS:
+		memcpy(&t->stats, rec, sizeof(t->stats));
+		break;
+	case EV_EXIT:
+		runs_reap(t);
+		break;
+	case EV_TICK:
+		runs_tick(t, rec->ts);
+		break;
+	default:
+		break;
+	}
+	return err;
+}
+
+void trace_end(struct trace *t)
+{
+	t->ending = true;
+	conn_close_all(t->conns, t->now);
+	process_unfinished(t);
+	map_for_each (&t->runs, e)
+		((struct run *)e->value)->live = 0;
+	runs_reap(t);
+}
+
+void trace_totals(const struct trace *t, struct trace_totals *out)
+{
+	*out = t->totals;
+	if (!t->priced)
+		out->cost_usd = NAN;
+	out->lost_records = lost_records(t);
+	out->lost_bytes = lost_bytes(t);
+}
+
+const char *trace_first_run(const struct trace *t)
+{
+	return t->first_run;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records in, finished spans out: the process tree, the connections, HTTP, the model APIs and the
+ * tree of spans, wired together.  A pure function of the record stream and the configuration: no
+ * clock, no file, no global; a replay of the same records gives the same spans with the same ids, in
+ * the same order.
+ */
+#ifndef RINGSPAN_TRACE_H
+#define RINGSPAN_TRACE_H
+
+#include "event/event.h"
+#include "span/price.h"
+#include "span/span.h"
+
+struct trace_cfg {
+	const struct price_table *prices; /* NULL: no costs; outlives the trace */
+	bool no_redact;
+};
+
+/* Called for each finished span, parents mostly behind their children, a run's root last. */
+typedef void (*trace_span_fn)(void *ctx, const struct span *s);
+
+struct trace;
+
+int trace_new(struct trace **out, const struct trace_cfg *cfg, trace_span_fn fn, void *ctx);
+void trace_free(struct trace **t);
+
+/* The record has been checked and scrubbed.  0 or -ENOMEM. */
+int trace_feed(struct trace *t, const struct ev_hdr *rec);
+/* No more records will come: everything that is open is finished, marked unfinished. */
+void trace_end(struct trace *t);
+
+/* Sums over all that was fed, for the closing line of `record`. */
+struct trace_totals {
+	uint64_t records, data_bytes, bad_records;
+	uint64_t spans, runs, model_calls, tool_calls, errors;
+	uint64_t input_tokens, output_tokens;
+	double cost_usd;                   /* NaN when no call had a price */
+	uint64_t lost_records, lost_bytes; /* by the kernel side, all causes */
+	uint64_t hole_bytes;               /* missing in streams that were followed */
+};
+void trace_totals(const struct trace *t, struct trace_totals *out);
+/* Trace id of the first run that was seen, "" when none was. */
+const char *trace_first_run(const struct trace *t);
+
+#endif
