@@ -58,7 +58,8 @@ static void lies_are_refused(void **state)
 static void argv_is_masked(void **state)
 {
 	static const char args[] = "curl\0-H\0Authorization: Bearer abcdefgh12345678";
-	_cleanup_free_ struct ev_exec *e = record_exec(1, 7, 1, "/usr/bin/curl", args, sizeof(args));
+	_cleanup_free_ struct ev_exec *e =
+		record_exec(1, 7, 1, "/usr/bin/curl", args, sizeof(args));
 	struct event_scrub *s;
 
 	(void)state;
@@ -71,14 +72,15 @@ static void argv_is_masked(void **state)
 
 static void secret_cut_by_records_is_masked(void **state)
 {
-	static const char head[] = "POST / HTTP/1.1\r\nx-api-key: sk-ant-api03-0123456789abcdefXYZ\r\n\r\n";
+	static const char head[] =
+		"POST / HTTP/1.1\r\nx-api-key: sk-ant-api03-0123456789abcdefXYZ\r\n\r\n";
 	struct event_scrub *s;
 
 	(void)state;
 	for (size_t cut = 1; cut < sizeof(head) - 1; cut++) {
 		struct ev_data *a = record_data(1, 7, 1, EV_WRITE, 0, head, cut);
-		struct ev_data *b = record_data(2, 7, 1, EV_WRITE, cut, head + cut,
-						sizeof(head) - 1 - cut);
+		struct ev_data *b =
+			record_data(2, 7, 1, EV_WRITE, cut, head + cut, sizeof(head) - 1 - cut);
 		char all[sizeof(head)];
 
 		assert_int_equal(event_scrub_new(&s), 0);

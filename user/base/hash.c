@@ -2,7 +2,8 @@
 /* Names by content: see hash.h. */
 #include "base/hash.h"
 
-void hex_encode(const void *p, size_t n, char *out)
+/* Lower case, NUL-terminated. */
+static void hex_encode(const void *p, size_t n, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
 	const unsigned char *in = p;

@@ -12,6 +12,5 @@
 uint64_t hash64(struct sv bytes);
 /* 32 hex digits of a 128-bit hash; not for hostile collisions, only to name things. */
 void hash128_hex(struct sv bytes, char out[HEX128]);
-void hex_encode(const void *p, size_t n, char *out); /* lower case, NUL-terminated */
 
 #endif

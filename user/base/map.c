@@ -26,7 +26,7 @@ static struct map_entry **find(const struct map *m, const struct map_key *key)
 static int grow(struct map *m)
 {
 	size_t cnt = m->slot_cnt ? m->slot_cnt * 2 : SLOTS_MIN;
-	struct map_entry **slots = calloc(cnt, sizeof(*slots));
+	struct map_entry **slots = calloc(cnt, sizeof(struct map_entry *));
 
 	if (!slots)
 		return -ENOMEM;

@@ -13,7 +13,7 @@ struct sv sv(const char *cstr)
 
 bool sv_eq(struct sv a, struct sv b)
 {
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+	return a.n == b.n && (a.n == 0 || (a.p && b.p && memcmp(a.p, b.p, a.n) == 0));
 }
 
 bool sv_is(struct sv a, const char *cstr)
@@ -23,7 +23,7 @@ bool sv_is(struct sv a, const char *cstr)
 
 bool sv_ieq(struct sv a, const char *cstr)
 {
-	return a.n == strlen(cstr) && (a.n == 0 || strncasecmp(a.p, cstr, a.n) == 0);
+	return a.n == strlen(cstr) && (a.n == 0 || (a.p && strncasecmp(a.p, cstr, a.n) == 0));
 }
 
 bool sv_starts(struct sv a, const char *prefix)

@@ -61,7 +61,7 @@ int probe_features(probe_feature_fn fn, void *ctx)
 	struct report r = { .fn = fn, .ctx = ctx };
 	struct features f;
 
-	features_try(&f);
+	features_try(&f, true);
 	for (enum feat i = 0; i < FEAT_CNT; i++) {
 		struct probe_feature row = {
 			.name = feature_name(i),

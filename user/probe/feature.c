@@ -246,7 +246,7 @@ void features_force_off(struct features *f, enum feat feat)
 	snprintf(f->of[feat].reason, REASON_SIZE, "switched off by configuration");
 }
 
-void features_try(struct features *f)
+void features_try(struct features *f, bool all)
 {
 	struct try_ctx t = { .size = REASON_SIZE };
 
@@ -255,7 +255,9 @@ void features_try(struct features *f)
 		enum feat need = tries[i].need;
 
 		t.reason = f->of[i].reason;
-		if (need != i && !f->of[need].on)
+		if (i == FEAT_UPROBE && f->of[FEAT_MULTI].on && !all)
+			say(&t, 0, "not tried: uprobe_multi is there");
+		else if (need != i && !f->of[need].on)
 			say(&t, 0, "needs: %s", defs[need].name);
 		else
 			f->of[i].on = tries[i].run(&t) == 0;

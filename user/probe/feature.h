@@ -14,8 +14,8 @@
 	X(RINGBUF, "ring buffer", "records from the kernel", true)                               \
 	X(MEMLOCK, "locked memory", "a ring of the usual size", true)                            \
 	X(ATTACH, "raw tracepoints", "the process tree, connections", true)                      \
-	X(UPROBE, "uprobes (perf)", "TLS plaintext", false)                                      \
 	X(MULTI, "uprobe_multi", "TLS plaintext; ends in ms, not in seconds", false)             \
+	X(UPROBE, "uprobes (perf)", "TLS plaintext", false)                                      \
 	X(GUARD, "preempt kfuncs", "uprobe programs that are not preempted (6.13+ may need it)", \
 	  false)                                                                                 \
 	X(LOOP, "bpf_loop", "calls that move more than 256 KiB", false)                          \
@@ -37,8 +37,12 @@ struct features {
 	} of[FEAT_CNT];
 };
 
-/* Tries all of them; a feature that others rest on, when off, turns those off with its name. */
-void features_try(struct features *f);
+/*
+ * Tries them; a feature that others rest on, when off, turns those off with its name.  Unless all is
+ * wanted, what only stands in for a feature that is on is left out: taking a perf uprobe away costs
+ * 100 ms.
+ */
+void features_try(struct features *f, bool all);
 void features_force_off(struct features *f, enum feat feat);
 const char *feature_name(enum feat feat);
 const char *feature_use(enum feat feat);

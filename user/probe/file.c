@@ -42,16 +42,16 @@ void files_init(struct files *fs, struct kern *kern, bool multi, struct buf *fac
 	*fs = (struct files){ .kern = kern, .multi = multi, .facts = facts };
 }
 
-static void entry_free(struct file_entry *e)
+static void entry_free(struct file_entry *e, struct detach *d)
 {
-	uprobe_links_fini(&e->links);
+	uprobe_links_fini(&e->links, d);
 	free(e);
 }
 
-void files_fini(struct files *fs)
+void files_fini(struct files *fs, struct detach *d)
 {
 	map_for_each (&fs->seen, m)
-		entry_free(m->value);
+		entry_free(m->value, d);
 	map_fini(&fs->seen);
 }
 
@@ -75,7 +75,7 @@ static int attach_all(struct files *fs, int fd, const struct tls_hooks *hooks,
 		err = uprobe_attach(links, kern_uprobe_fd(fs->kern, enter_progs[role]), &spec);
 	}
 	if (err)
-		uprobe_links_fini(links);
+		uprobe_links_fini(links, NULL);
 	return err;
 }
 
@@ -128,7 +128,7 @@ static void forget_some(struct files *fs)
 		struct file_entry *e = m->value;
 
 		if (!e->links.cnt) {
-			entry_free(e);
+			entry_free(e, NULL);
 			map_del(&fs->seen, m->key);
 		}
 	}
@@ -140,7 +140,7 @@ static bool same_file(const struct file_entry *e, const struct stat *st)
 	       e->mtime.tv_nsec == st->st_mtim.tv_nsec;
 }
 
-int files_hook_fd(struct files *fs, int fd)
+static int files_hook_fd(struct files *fs, int fd)
 {
 	struct file_entry *e;
 	struct map_key key;
@@ -156,7 +156,7 @@ int files_hook_fd(struct files *fs, int fd)
 	if (e && same_file(e, &st))
 		return 0;
 	if (e)
-		entry_free(map_del(&fs->seen, key));
+		entry_free(map_del(&fs->seen, key), NULL);
 	if (fs->seen.cnt >= FILES_MAX)
 		forget_some(fs);
 	e = calloc(1, sizeof(*e));
@@ -166,7 +166,7 @@ int files_hook_fd(struct files *fs, int fd)
 	e->mtime = st.st_mtim;
 	n = hook_elf(fs, fd, &st, &e->links);
 	if (map_put(&fs->seen, key, e)) {
-		entry_free(e);
+		entry_free(e, NULL);
 		return -ENOMEM;
 	}
 	return n;

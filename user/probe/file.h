@@ -16,10 +16,9 @@ struct files {
 };
 
 void files_init(struct files *fs, struct kern *kern, bool multi, struct buf *facts);
-void files_fini(struct files *fs);
+void files_fini(struct files *fs, struct detach *d); /* d: as detach.h says, may be NULL */
 
 /* Functions hooked now; 0 when there are none or they are hooked already; -errno. */
-int files_hook_fd(struct files *fs, int fd);
 int files_hook_path(struct files *fs, const char *path);
 /* What a process runs: its executable, and everything that it has mapped executable. */
 void files_hook_process(struct files *fs, __u32 pid);

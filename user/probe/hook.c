@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "probe/detach.h"
 #include "probe/tracefs.h"
 #include "probe/uprobe.h"
 
@@ -130,8 +131,8 @@ int hooks_attach(struct hook_links *links, struct bpf_object *obj, const struct 
 	return 0;
 }
 
-void hooks_detach(struct hook_links *links)
+void hooks_detach(struct hook_links *links, struct detach *d)
 {
 	while (links->cnt)
-		bpf_link__destroy(links->of[--links->cnt]);
+		detach_link(d, links->of[--links->cnt]);
 }

@@ -9,6 +9,7 @@
 
 struct bpf_object;
 struct bpf_link;
+struct detach;
 
 struct hook_links {
 	struct bpf_link *of[HOOKS_MAX];
@@ -19,6 +20,6 @@ struct hook_links {
 void hooks_select(struct bpf_object *obj, const struct features *f);
 /* Attaches tracepoints, after loading; uprobes are set file by file. */
 int hooks_attach(struct hook_links *links, struct bpf_object *obj, const struct features *f);
-void hooks_detach(struct hook_links *links);
+void hooks_detach(struct hook_links *links, struct detach *d);
 
 #endif

@@ -100,11 +100,16 @@ int kern_new(struct kern **out, const struct probe_cfg *cfg, const struct featur
 	return 0;
 }
 
+void kern_detach(struct kern *k, struct detach *d)
+{
+	hooks_detach(&k->links, d);
+}
+
 void kern_free(struct kern **k)
 {
 	if (!*k)
 		return;
-	hooks_detach(&(*k)->links);
+	kern_detach(*k, NULL);
 	ringspan_bpf__destroy((*k)->skel);
 	free(*k);
 	*k = NULL;
@@ -137,7 +142,7 @@ void kern_untrace(struct kern *k, __u32 tgid)
 	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.traced), &tgid);
 }
 
-bool kern_is_traced(struct kern *k, __u32 tgid)
+static bool kern_is_traced(struct kern *k, __u32 tgid)
 {
 	struct proc_state state;
 

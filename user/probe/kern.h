@@ -7,10 +7,13 @@
 #include "probe/feature.h"
 #include "state.bpf.h"
 
+struct detach;
 struct kern;
 
 /* Loads what the features allow and attaches the tracepoints. */
 int kern_new(struct kern **out, const struct probe_cfg *cfg, const struct features *f);
+/* Takes the tracepoints away, with d (detach.h) side by side with others. */
+void kern_detach(struct kern *k, struct detach *d);
 void kern_free(struct kern **k);
 
 int kern_ring_fd(const struct kern *k);
@@ -20,7 +23,6 @@ int kern_uprobe_fd(const struct kern *k, const char *name);
 /* The table of traced processes; kern_trace() does nothing when tgid is in it. */
 int kern_trace(struct kern *k, __u32 tgid, const struct proc_state *state);
 void kern_untrace(struct kern *k, __u32 tgid);
-bool kern_is_traced(struct kern *k, __u32 tgid);
 
 /* All processes of the machine, to be freed by the caller. */
 int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "probe/detach.h"
 #include "probe/fact.h"
 #include "probe/feature.h"
 #include "probe/file.h"
@@ -39,7 +40,7 @@ struct probe {
 
 static int check_features(struct probe *p, const struct probe_cfg *cfg)
 {
-	features_try(&p->feat);
+	features_try(&p->feat, cfg->force_perf_uprobes);
 	if (cfg->force_perf_uprobes)
 		features_force_off(&p->feat, FEAT_MULTI);
 	if (cfg->force_syscall_tie)
@@ -140,9 +141,14 @@ int probe_new(struct probe **out, const struct probe_cfg *cfg)
 
 void probe_free(struct probe **p)
 {
+	struct detach d = { .cnt = 0 };
+
 	if (!*p)
 		return;
-	files_fini(&(*p)->files);
+	files_fini(&(*p)->files, &d);
+	if ((*p)->kern)
+		kern_detach((*p)->kern, &d);
+	detach_finish(&d);
 	ring_buffer__free((*p)->ring);
 	if ((*p)->epoll >= 0)
 		close((*p)->epoll);

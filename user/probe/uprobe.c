@@ -18,6 +18,7 @@
 #include <linux/perf_event.h>
 #include <bpf/bpf.h>
 #include "base/cleanup.h"
+#include "probe/detach.h"
 
 #define PMU "/sys/bus/event_source/devices/uprobe/"
 
@@ -45,10 +46,10 @@ static int links_add(struct uprobe_links *links, int fd)
 	return 0;
 }
 
-void uprobe_links_fini(struct uprobe_links *links)
+void uprobe_links_fini(struct uprobe_links *links, struct detach *d)
 {
 	for (size_t i = 0; i < links->cnt; i++)
-		close(links->fds[i]);
+		detach_fd(d, links->fds[i]);
 	free(links->fds);
 	*links = (struct uprobe_links){ 0 };
 }
@@ -187,7 +188,7 @@ static int try_attached(int map, int prog, const struct uprobe_spec *spec)
 		if (!err && hits != 1)
 			err = -ENODATA;
 	}
-	uprobe_links_fini(&links);
+	uprobe_links_fini(&links, NULL);
 	return err;
 }
 

@@ -8,6 +8,7 @@
 #include <linux/types.h>
 
 struct bpf_program;
+struct detach;
 
 #define UPROBE_TYPE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI; a program's expected attach type */
 #define UPROBE_OFFSETS 8
@@ -28,7 +29,7 @@ struct uprobe_spec {
 
 /* For every process that maps the file, also later.  0 or -errno; then nothing stays attached. */
 int uprobe_attach(struct uprobe_links *links, int prog_fd, const struct uprobe_spec *spec);
-void uprobe_links_fini(struct uprobe_links *links);
+void uprobe_links_fini(struct uprobe_links *links, struct detach *d);
 
 /* Sets a probe on a function of this program and calls it.  0 when it was hit, else -errno. */
 int uprobe_try(bool multi);

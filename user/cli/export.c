@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* export: a run in a format that other programs read. */
+#include <errno.h>
+#include <string.h>
+#include "base/log.h"
+#include "cli/read.h"
+
+struct export_opts {
+	struct opt_common common;
+	const char *format, *out;
+	bool payload;
+};
+
+static const struct opt export_options[] = {
+	{ "format", 'f', OPT_STR, offsetof(struct export_opts, format), "FORMAT",
+	  "ndjson (without it), otlp-json, tree or lines" },
+	{ "output", 'o', OPT_STR, offsetof(struct export_opts, out), "FILE",
+	  "write to FILE, which is replaced" },
+	{ "payload", 'p', OPT_FLAG, offsetof(struct export_opts, payload), NULL,
+	  "with prompts, answers, arguments and results" },
+	{ 0 },
+};
+
+static int to_file(struct store *s, const char *trace_id, const struct export_opts *o,
+		   const struct sink_ops *ops)
+{
+	struct sink_cfg cfg = { .out = stdout, .payload = o->payload };
+	int code;
+
+	if (!o->out)
+		return read_to_sink(s, trace_id, ops, &cfg);
+	cfg.out = fopen(o->out, "we");
+	if (!cfg.out) {
+		log_err(-errno, "%s: %s", o->out, strerror(errno));
+		return EXIT_NOTHING;
+	}
+	code = read_to_sink(s, trace_id, ops, &cfg);
+	errno = 0;
+	if (ferror(cfg.out) | fclose(cfg.out)) {
+		log_err(-EIO, "%s: cannot be written: %s", o->out, strerror(errno ? errno : EIO));
+		return EXIT_NOTHING;
+	}
+	return code;
+}
+
+static int run_export(void *opts, int argc, char **argv)
+{
+	struct export_opts *o = opts;
+	const struct sink_ops *ops;
+	struct store *s = NULL;
+	char trace_id[HEX128];
+	int code = EXIT_NOTHING;
+	const char *run;
+
+	if (read_run_arg(argc, argv, &run) || read_format(o->format ? o->format : "ndjson", &ops))
+		return EXIT_USAGE;
+	/* the run is found before the file is touched */
+	if (!read_open(&s, &o->common) && !store_find_run(s, run, trace_id))
+		code = to_file(s, trace_id, o, ops);
+	store_free(&s);
+	return code;
+}
+
+const struct cmd cmd_export = {
+	.name = "export",
+	.args = "[RUN]",
+	.help = "write a run for other programs to read",
+	.more = "RUN is a run's id or its first digits; without it the newest run is written.\n",
+	.opts = export_options,
+	.opts_sz = sizeof(struct export_opts),
+	.run = run_export,
+};

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* A session that is fed by the kernel: see live.h. */
+#include "cli/live.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "capture/capture.h"
+#include "cli/read.h"
+#include "sink/human.h"
+#include "sink/term.h"
+
+#define NS_PER_S 1000000000ull
+#define DRAIN_NS (NS_PER_S / 2) /* at the end, where processes go on that nobody waits for */
+
+struct live {
+	const struct live_opts *opts;
+	struct session *session;
+	struct probe *probe;
+	sigset_t old_signals;
+	bool signals_blocked;
+	int signal_fd;
+	uint64_t began, last_record;
+	struct ev_stats told; /* what the session was last told about loss */
+};
+
+uint64_t live_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+static int block_signals(struct live *l)
+{
+	static const int wanted[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		sigaddset(&set, wanted[i]);
+	l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (l->signal_fd < 0)
+		return log_err(-errno, "signalfd: %s", strerror(errno));
+	/* a reader of stderr that goes away must not end the recording */
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &set, &l->old_signals);
+	l->signals_blocked = true;
+	return 0;
+}
+
+void live_unblock(const struct live *l)
+{
+	sigprocmask(SIG_SETMASK, &l->old_signals, NULL);
+}
+
+struct probe *live_probe(struct live *l)
+{
+	return l->probe;
+}
+
+static int open_session(struct live *l, const struct live_opts *o)
+{
+	struct session_cfg cfg = { .capture = o->capture,
+				   .prices = o->prices,
+				   .no_redact = o->no_redact };
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	int err;
+
+	if (!o->no_store) {
+		err = read_store_path(&o->common, &path);
+		if (err)
+			return err;
+		cfg.store = buf_cstr(&path);
+	}
+	if (!o->quiet) {
+		cfg.sink = sink_find(SV("lines"));
+		cfg.sink_cfg.out = stderr;
+		cfg.sink_cfg.colour = term_colour(STDERR_FILENO);
+		cfg.sink_cfg.columns = term_columns(STDERR_FILENO);
+	}
+	return session_new(&l->session, &cfg);
+}
+
+static int feed_meta(struct live *l)
+{
+	_cleanup_free_ struct ev_meta *meta = capture_meta(RINGSPAN_VERSION);
+
+	return meta ? session_feed(l->session, &meta->hdr) : -ENOMEM;
+}
+
+int live_new(struct live **out, const struct live_opts *o)
+{
+	struct probe_cfg cfg = { .ring_bytes = o->ring_bytes };
+	struct live *l = calloc(1, sizeof(*l));
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	l->opts = o;
+	l->signal_fd = -1;
+	l->last_record = live_now();
+	err = open_session(l, o);
+	if (!err)
+		err = block_signals(l);
+	if (!err)
+		err = feed_meta(l);
+	if (!err)
+		err = probe_new(&l->probe, &cfg);
+	if (err) {
+		live_free(&l);
+		return err;
+	}
+	l->began = live_now(); /* what came before is our own doing */
+	*out = l;
+	return 0;
+}
+
+void live_free(struct live **lp)
+{
+	struct live *l = *lp;
+
+	if (!l)
+		return;
+	probe_free(&l->probe);
+	session_free(&l->session);
+	if (l->signal_fd >= 0)
+		close(l->signal_fd);
+	if (l->signals_blocked)
+		sigprocmask(SIG_SETMASK, &l->old_signals, NULL);
+	free(l);
+	*lp = NULL;
+}
+
+static bool lost_more(const struct ev_stats *now, const struct ev_stats *before)
+{
+	return now->lost_ring != before->lost_ring || now->lost_map != before->lost_map ||
+	       now->lost_fault_bytes != before->lost_fault_bytes ||
+	       now->lost_cap_bytes != before->lost_cap_bytes;
+}
+
+static int tell_stats(struct live *l, bool always)
+{
+	struct ev_stats stats;
+	int err = probe_stats(l->probe, &stats);
+
+	if (err || (!always && !lost_more(&stats, &l->told)))
+		return err;
+	l->told = stats;
+	return session_feed(l->session, &stats.hdr);
+}
+
+static int on_record(void *ctx, const struct ev_hdr *rec)
+{
+	struct live *l = ctx;
+	int err = 0;
+
+	/* the end of a process may end its run, which says what was lost: that comes first */
+	if (rec->kind == EV_EXIT)
+		err = tell_stats(l, false);
+	return err ? err : session_feed(l->session, rec);
+}
+
+static int feed_tick(struct live *l, enum ev_kind kind)
+{
+	struct ev_tick tick = { .hdr = { .size = sizeof(tick), .kind = kind } };
+
+	tick.hdr.ts = live_now();
+	return session_feed(l->session, &tick.hdr);
+}
+
+/* Records that were taken in, or -errno. */
+static int take_records(struct live *l)
+{
+	int n = probe_poll(l->probe, 0, on_record, l);
+
+	if (n < 0)
+		return log_err(n, "recording stops: %s", strerror(-n));
+	if (n > 0)
+		l->last_record = live_now();
+	return n;
+}
+
+/* While nothing happens the trace's own time goes on all the same. */
+static int pass_time(struct live *l)
+{
+	uint64_t now = live_now();
+
+	if (now - l->last_record < NS_PER_S)
+		return 0;
+	l->last_record = now;
+	return feed_tick(l, EV_TICK);
+}
+
+int live_step(struct live *l, int timeout_ms, struct signalfd_siginfo *sig)
+{
+	struct pollfd fds[] = { { .fd = l->signal_fd, .events = POLLIN },
+				{ .fd = probe_fd(l->probe), .events = POLLIN } };
+	int n;
+
+	if (poll(fds, ARRAY_SIZE(fds), timeout_ms) < 0 && errno != EINTR)
+		return log_err(-errno, "poll: %s", strerror(errno));
+	n = take_records(l);
+	if (n >= 0)
+		n = pass_time(l);
+	if (n < 0)
+		return n;
+	return read(l->signal_fd, sig, sizeof(*sig)) == (ssize_t)sizeof(*sig);
+}
+
+bool live_over(const struct live *l, size_t runs)
+{
+	struct session_totals t;
+
+	session_totals(l->session, &t);
+	return t.trace.runs >= runs;
+}
+
+/* --- what is told at the end */
+
+static void lost(struct buf *b, uint64_t n, const char *what)
+{
+	if (n)
+		buf_fmt(b, "%s%s %s", b->len ? ", " : "", human_count(n).s, what);
+}
+
+static void lost_bytes(struct buf *b, uint64_t n, const char *what)
+{
+	if (n)
+		buf_fmt(b, "%s%s %s", b->len ? ", " : "", human_bytes(n).s, what);
+}
+
+static void report_loss(const struct session_totals *t, struct buf *b)
+{
+	const struct ev_stats *st = &t->stats;
+
+	lost(b, st->lost_ring, "records that found no room");
+	lost_bytes(b, st->lost_ring_bytes, "of traffic in them");
+	lost(b, st->lost_map, "calls that a full table could not follow");
+	lost_bytes(b, st->lost_fault_bytes, "that could not be read");
+	lost_bytes(b, st->lost_cap_bytes, "of calls longer than is kept");
+	lost(b, t->broken, "broken records");
+	if (!b->len) /* else they are the same bytes */
+		lost_bytes(b, t->trace.hole_bytes, "missing in streams");
+	/* the records' own counts may know of more than the statistics, which come later */
+	if (t->trace.lost_records > st->lost_ring + st->lost_map)
+		lost(b, t->trace.lost_records - st->lost_ring - st->lost_map, "more records");
+}
+
+static void report_totals(struct buf *b, const struct trace_totals *n, uint64_t duration)
+{
+	buf_fmt(b, "%llu model call%s, %llu tool call%s, %llu error%s",
+		(unsigned long long)n->model_calls, n->model_calls == 1 ? "" : "s",
+		(unsigned long long)n->tool_calls, n->tool_calls == 1 ? "" : "s",
+		(unsigned long long)n->errors, n->errors == 1 ? "" : "s");
+	if (n->model_calls)
+		buf_fmt(b, ", %s tokens in, %s out", human_count(n->input_tokens).s,
+			human_count(n->output_tokens).s);
+	if (!isnan(n->cost_usd))
+		buf_fmt(b, ", %s", human_usd(n->cost_usd).s);
+	buf_fmt(b, ", %s\n", human_duration(duration).s);
+}
+
+/* What was recorded, what was lost, and how to look at it. */
+static void report(const struct live *l, uint64_t duration, bool stored)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT, loss = BUF_INIT;
+	const char *indent = "             ";
+	struct session_totals t;
+
+	session_totals(l->session, &t);
+	report_loss(&t, &loss);
+	buf_fmt(&b, "\nrun %.8s ", t.run[0] ? t.run : "-       ");
+	report_totals(&b, &t.trace, duration);
+	buf_fmt(&b, "%s%s records, %s of traffic, %s\n", indent, human_count(t.trace.records).s,
+		human_bytes(t.trace.data_bytes).s, loss.len ? "not all of it" : "nothing lost");
+	if (t.run[0] && stored && !l->opts->no_store)
+		buf_fmt(&b, "%sringspan show %.8s\n", indent, t.run);
+	if (l->opts->capture)
+		buf_fmt(&b, "%sringspan replay %s\n", indent, l->opts->capture);
+	fputs(buf_cstr(&b), stderr);
+	if (loss.len)
+		log_warn("lost: %s%s", buf_cstr(&loss),
+			 t.stats.lost_ring ? "; a larger --ring-size keeps more" : "");
+}
+
+int live_end(struct live *l)
+{
+	uint64_t began_draining = live_now(), duration = began_draining - l->began;
+	int n, err;
+
+	do {
+		n = take_records(l);
+	} while (n > 0 && live_now() - began_draining < DRAIN_NS);
+	err = n < 0 ? n : tell_stats(l, true);
+	if (!err)
+		err = feed_tick(l, EV_END);
+	n = session_end(l->session);
+	report(l, duration, !n);
+	return err ? err : n;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A session that is fed by the kernel: what record and attach share.  Signals are blocked while it
+ * lives and come out of live_step(); a child that is forked meanwhile undoes that by live_unblock().
+ */
+#ifndef RINGSPAN_LIVE_H
+#define RINGSPAN_LIVE_H
+
+#include <sys/signalfd.h>
+#include "cli/cli.h"
+#include "cli/session.h"
+#include "probe/probe.h"
+
+/* Options of both verbs; the option struct of each begins with it. */
+struct live_opts {
+	struct opt_common common;
+	const char *capture, *prices;
+	bool no_store, no_redact, quiet;
+	size_t ring_bytes;
+};
+
+#define LIVE_OPTS                                                                               \
+	{ "capture", 'c',                                                                       \
+	  OPT_STR,   offsetof(struct live_opts, capture),                                       \
+	  "FILE",    "write every record to FILE, for `ringspan replay`" },                     \
+		{ "no-store", 0,                                                                \
+		  OPT_FLAG,   offsetof(struct live_opts, no_store),                             \
+		  NULL,       "keep nothing in the store" },                                    \
+		{ "no-redact", 0,                                                               \
+		  OPT_FLAG,    offsetof(struct live_opts, no_redact),                           \
+		  NULL,        "keep keys and tokens as they are; they are masked otherwise" }, \
+		{ "ring-size", 0,                                                               \
+		  OPT_SIZE,    offsetof(struct live_opts, ring_bytes),                          \
+		  "SIZE",      "of the buffer between kernel and ringspan (8M)" },              \
+		{ "prices", 0,                                                                  \
+		  OPT_STR,  offsetof(struct live_opts, prices),                                 \
+		  "FILE",   "a price table in place of the built-in one" },                     \
+	{                                                                                       \
+		"quiet", 'q', OPT_FLAG, offsetof(struct live_opts, quiet), NULL,                \
+			"show no spans while it runs"                                           \
+	}
+
+struct live;
+
+/* 0 or -errno, logged. */
+int live_new(struct live **out, const struct live_opts *o);
+void live_free(struct live **l);
+
+void live_unblock(const struct live *l); /* signals are as they were before */
+struct probe *live_probe(struct live *l);
+
+/*
+ * Waits up to timeout_ms for records or a signal and takes in what is there.  1: a signal came and is
+ * in *sig; 0; -errno, logged, when it cannot go on.
+ */
+int live_step(struct live *l, int timeout_ms, struct signalfd_siginfo *sig);
+
+/* Whether as many runs as that have come to their end. */
+bool live_over(const struct live *l, size_t runs);
+
+/* Takes in what is left, ends the session and prints what was seen.  0, or the first failure. */
+int live_end(struct live *l);
+
+uint64_t live_now(void); /* CLOCK_MONOTONIC, ns */
+
+#endif

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What the verbs share that read the store and print: see read.h. */
+#include "cli/read.h"
+
+#include <errno.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#define PRICES_MAX (16u << 20) /* bytes of a price table */
+
+int read_store_path(const struct opt_common *common, struct buf *path)
+{
+	if (common->store)
+		return buf_str(path, common->store);
+	return store_default_path(path);
+}
+
+int read_open(struct store **out, const struct opt_common *common)
+{
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	int err = read_store_path(common, &path);
+
+	return err ? err : store_open_read(out, buf_cstr(&path));
+}
+
+int read_run_arg(int argc, char **argv, const char **run)
+{
+	*run = argc > 0 ? argv[0] : NULL;
+	if (argc > 1)
+		return log_err(-EINVAL, "%s: one run at a time; `ringspan runs` lists them",
+			       argv[1]);
+	return 0;
+}
+
+int read_format(const char *name, const struct sink_ops **out)
+{
+	_cleanup_buf_ struct buf names = BUF_INIT;
+
+	*out = sink_find(sv(name));
+	if (*out)
+		return 0;
+	for (size_t i = 0; i < sink_cnt; i++)
+		buf_fmt(&names, "%s%s", i ? ", " : "", sinks[i]->name);
+	return log_err(-EINVAL, "--format %s: no such format; there are %s", name,
+		       buf_cstr(&names));
+}
+
+struct feed {
+	const struct sink_ops *ops;
+	void *st;
+};
+
+static int feed_span(void *ctx, const struct span *s)
+{
+	struct feed *f = ctx;
+
+	return f->ops->span(f->st, s);
+}
+
+int read_to_sink(struct store *s, const char *run, const struct sink_ops *ops,
+		 const struct sink_cfg *cfg)
+{
+	struct feed f = { .ops = ops };
+	char trace_id[HEX128];
+	int err, close_err;
+
+	if (store_find_run(s, run, trace_id) || ops->open(&f.st, cfg))
+		return EXIT_NOTHING;
+	err = store_spans(s, trace_id, cfg->payload, feed_span, &f);
+	close_err = ops->close(f.st);
+	return err || close_err ? EXIT_NOTHING : EXIT_FINE;
+}
+
+static int read_file(const char *path, struct buf *b)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	char piece[4096];
+	size_t n;
+
+	if (!f)
+		return log_err(-errno, "%s: %s", path, strerror(errno));
+	b->max = PRICES_MAX;
+	while ((n = fread(piece, 1, sizeof(piece), f)))
+		if (buf_add(b, piece, n))
+			return log_err(b->err, "%s: too big for a price table", path);
+	if (ferror(f))
+		return log_err(-EIO, "%s: cannot be read", path);
+	return 0;
+}
+
+int read_prices(struct price_table **out, const char *path)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int err;
+
+	if (!path)
+		return price_table_default(out);
+	err = read_file(path, &b);
+	return err ? err : price_table_parse(out, buf_view(&b));
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the verbs share that read the store and print. */
+#ifndef RINGSPAN_READ_H
+#define RINGSPAN_READ_H
+
+#include <stdio.h>
+#include "cli/cli.h"
+#include "sink/sink.h"
+#include "sink/store.h"
+#include "span/price.h"
+
+/* The store of --store or the default one.  0 or -errno, logged. */
+int read_store_path(const struct opt_common *common, struct buf *path);
+int read_open(struct store **out, const struct opt_common *common);
+
+/* At most one argument, a run; -EINVAL otherwise, logged. */
+int read_run_arg(int argc, char **argv, const char **run);
+
+/* A sink's name as --format takes it; -EINVAL, logged. */
+int read_format(const char *name, const struct sink_ops **out);
+
+/* Hands a run's spans (run: as store_find_run() takes it) to a sink.  The exit code. */
+int read_to_sink(struct store *s, const char *run, const struct sink_ops *ops,
+		 const struct sink_cfg *cfg);
+
+/* The price table of a file; the built-in one for NULL.  0 or -errno, logged. */
+int read_prices(struct price_table **out, const char *path);
+
+#endif

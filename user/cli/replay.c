@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* replay: a capture file to the spans that its live run gave, without privilege. */
+#include <errno.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "capture/capture.h"
+#include "cli/read.h"
+#include "cli/session.h"
+#include "sink/term.h"
+
+struct replay_opts {
+	struct opt_common common;
+	const char *format, *prices;
+	bool payload, no_redact;
+};
+
+static const struct opt replay_options[] = {
+	{ "format", 'f', OPT_STR, offsetof(struct replay_opts, format), "FORMAT",
+	  "tree (without it), ndjson, otlp-json or lines" },
+	{ "payload", 'p', OPT_FLAG, offsetof(struct replay_opts, payload), NULL,
+	  "with prompts, answers, arguments and results" },
+	{ "prices", 0, OPT_STR, offsetof(struct replay_opts, prices), "FILE",
+	  "a price table in place of the built-in one" },
+	{ "no-redact", 0, OPT_FLAG, offsetof(struct replay_opts, no_redact), NULL,
+	  "do not mask what a recording with --no-redact kept" },
+	{ 0 },
+};
+
+/* The first error; what was read before it counts. */
+static int feed_all(struct session *s, struct capture_reader *r)
+{
+	struct ev_hdr *rec;
+	int ret, err;
+
+	while ((ret = capture_next(r, &rec)) == 1) {
+		err = session_feed(s, rec);
+		if (err)
+			return log_err(err, "out of memory");
+	}
+	return ret;
+}
+
+static int run_replay(void *opts, int argc, char **argv)
+{
+	struct replay_opts *o = opts;
+	struct session_cfg cfg = {
+		.store = o->common.store,
+		.prices = o->prices,
+		.no_redact = o->no_redact,
+		.sink_cfg = { .out = stdout,
+			      .payload = o->payload,
+			      .colour = term_colour(STDOUT_FILENO),
+			      .columns = term_columns(STDOUT_FILENO) },
+	};
+	struct capture_reader *r = NULL;
+	struct session *s = NULL;
+	int err;
+
+	if (argc != 1) {
+		log_err(-EINVAL, "want one capture file: ringspan replay [OPTION ...] FILE");
+		return EXIT_USAGE;
+	}
+	if (read_format(o->format ? o->format : "tree", &cfg.sink))
+		return EXIT_USAGE;
+	err = capture_open(&r, argv[0]);
+	if (!err)
+		err = session_new(&s, &cfg);
+	if (!err) {
+		int end_err;
+
+		err = feed_all(s, r);
+		end_err = session_end(s);
+		err = err ? err : end_err;
+	}
+	session_free(&s);
+	capture_free(&r);
+	return err ? EXIT_NOTHING : EXIT_FINE;
+}
+
+const struct cmd cmd_replay = {
+	.name = "replay",
+	.args = "FILE",
+	.help = "turn a capture file into spans again, without root",
+	.more = "The spans go to a store only where --store names one.\n",
+	.opts = replay_options,
+	.opts_sz = sizeof(struct replay_opts),
+	.run = run_replay,
+};

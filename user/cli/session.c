@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Records in, and everything that is made of them: see session.h. */
+#include "cli/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "capture/capture.h"
+#include "cli/read.h"
+#include "sink/store.h"
+
+struct session {
+	struct session_cfg cfg;
+	struct event_scrub *scrub; /* NULL: secrets are kept */
+	struct capture_writer *capture;
+	struct price_table *prices;
+	struct trace *trace;
+	struct store *store;
+	void *sink; /* NULL: none, or it failed */
+	struct ev_stats stats;
+	uint64_t broken;
+	int err; /* the first failure */
+	_Alignas(8) char copy[EV_SIZE_MAX];
+};
+
+static void note_err(struct session *s, int err)
+{
+	if (err && !s->err)
+		s->err = err;
+}
+
+/* A store that is locked or full keeps what it got and tries again; anything else is its end. */
+static void store_result(struct session *s, int err)
+{
+	if (!err || err == -EBUSY || err == -ENOSPC)
+		return;
+	note_err(s, err);
+	store_free(&s->store);
+	log_warn("from here on nothing is stored; what was stored before is whole%s",
+		 s->capture ? "" : " (--capture FILE keeps everything in a file)");
+}
+
+static void to_store(struct session *s, const struct span *sp)
+{
+	if (s->store)
+		store_result(s, store_add(s->store, sp));
+}
+
+static void to_sink(struct session *s, const struct span *sp)
+{
+	int err = s->sink ? s->cfg.sink->span(s->sink, sp) : 0;
+
+	if (!err)
+		return;
+	note_err(s, err);
+	s->cfg.sink->close(s->sink);
+	s->sink = NULL;
+}
+
+static void on_span(void *ctx, const struct span *sp)
+{
+	struct session *s = ctx;
+
+	to_store(s, sp);
+	to_sink(s, sp);
+}
+
+static int open_all(struct session *s)
+{
+	struct trace_cfg trace = { .no_redact = s->cfg.no_redact };
+	int err = read_prices(&s->prices, s->cfg.prices);
+
+	if (!err && !s->cfg.no_redact)
+		err = event_scrub_new(&s->scrub);
+	if (!err && s->cfg.store)
+		err = store_open_write(&s->store, s->cfg.store);
+	if (!err && s->cfg.capture)
+		err = capture_create(&s->capture, s->cfg.capture);
+	if (!err && s->cfg.sink)
+		err = s->cfg.sink->open(&s->sink, &s->cfg.sink_cfg);
+	trace.prices = s->prices;
+	return err ? err : trace_new(&s->trace, &trace, on_span, s);
+}
+
+int session_new(struct session **out, const struct session_cfg *cfg)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->cfg = *cfg;
+	err = open_all(s);
+	if (err) {
+		session_free(&s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+static void close_all(struct session *s)
+{
+	if (s->sink)
+		note_err(s, s->cfg.sink->close(s->sink));
+	s->sink = NULL;
+	if (s->store)
+		note_err(s, store_commit(s->store));
+	store_free(&s->store);
+	if (s->capture)
+		note_err(s, capture_close(&s->capture));
+}
+
+void session_free(struct session **sp)
+{
+	struct session *s = *sp;
+
+	if (!s)
+		return;
+	close_all(s);
+	trace_free(&s->trace);
+	price_table_free(&s->prices);
+	event_scrub_free(&s->scrub);
+	free(s);
+	*sp = NULL;
+}
+
+int session_feed(struct session *s, const struct ev_hdr *rec)
+{
+	struct ev_hdr *copy = (void *)s->copy;
+	int err;
+
+	if (rec->size > sizeof(s->copy) || event_check(rec, rec->size)) {
+		s->broken++;
+		return 0;
+	}
+	/* the ring is mapped read-only, and masking secrets writes */
+	memcpy(copy, rec, rec->size);
+	if (s->scrub)
+		event_scrub(s->scrub, copy);
+	if (s->capture && capture_write(s->capture, copy)) {
+		note_err(s, -EIO);
+		capture_close(&s->capture);
+	}
+	if (copy->kind == EV_STATS)
+		memcpy(&s->stats, copy, sizeof(s->stats));
+	err = trace_feed(s->trace, copy);
+	if (s->store)
+		store_result(s, store_tick(s->store));
+	return err;
+}
+
+int session_end(struct session *s)
+{
+	trace_end(s->trace);
+	close_all(s);
+	return s->err;
+}
+
+void session_totals(const struct session *s, struct session_totals *out)
+{
+	*out = (struct session_totals){
+		.stats = s->stats,
+		.broken = s->broken,
+		.run = trace_first_run(s->trace),
+	};
+	trace_totals(s->trace, &out->trace);
+}

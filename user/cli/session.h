@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records in, and everything that is made of them: capture file, spans, store, sink.  What record,
+ * attach and replay share; where the records come from is theirs.
+ */
+#ifndef RINGSPAN_SESSION_H
+#define RINGSPAN_SESSION_H
+
+#include "event/event.h"
+#include "sink/sink.h"
+#include "span/trace.h"
+
+struct session_cfg {
+	const char *store;   /* path; NULL: none */
+	const char *capture; /* path; NULL: none */
+	const char *prices;  /* path; NULL: the built-in table */
+	bool no_redact;
+	const struct sink_ops *sink; /* NULL: none */
+	struct sink_cfg sink_cfg;
+};
+
+struct session;
+
+/* Opens everything, so that what cannot work is known before something starts.  0 or -errno, logged. */
+int session_new(struct session **out, const struct session_cfg *cfg);
+void session_free(struct session **s);
+
+/*
+ * Takes one record, which is copied, checked and scrubbed; one that is broken is counted and left
+ * out.  0, or -ENOMEM: only that cannot be gone on from.  A capture file, a store or a sink that
+ * fails has said so; the session goes on without it.
+ */
+int session_feed(struct session *s, const struct ev_hdr *rec);
+
+/* No more records will come.  0, or the first failure of capture file, store or sink. */
+int session_end(struct session *s);
+
+struct session_totals {
+	struct trace_totals trace;
+	struct ev_stats stats; /* the latest; zero when there was none */
+	uint64_t broken;       /* records that failed their check */
+	const char *run;       /* trace id of the first run, "" for none */
+};
+void session_totals(const struct session *s, struct session_totals *out);
+
+#endif
