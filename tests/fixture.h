@@ -12,10 +12,10 @@
 #include <cmocka.h>
 #include "event/event.h"
 
-#define ASSERT_SV(view, text)                                \
-	do {                                                 \
-		struct sv _v = (view);                       \
-		assert_int_equal(_v.n, strlen(text));        \
+#define ASSERT_SV(view, text)                                  \
+	do {                                                   \
+		struct sv _v = (view);                         \
+		assert_int_equal(_v.n, strlen(text));          \
 		assert_memory_equal(_v.p, text, strlen(text)); \
 	} while (0)
 

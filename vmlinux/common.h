@@ -116,7 +116,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	__u16 skc_dport; /* network byte order */
-	__u16 skc_num;	 /* host byte order */
+	__u16 skc_num;   /* host byte order */
 	__u32 skc_daddr, skc_rcv_saddr;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };

@@ -42,7 +42,7 @@ static int setup(void **state)
 	CPU_SET(0, &one);
 	if (!e || sched_setaffinity(0, sizeof(one), &one))
 		return -1;
-	features_try(&f);
+	features_try(&f, true);
 	e->has_loop = f.of[FEAT_LOOP].on;
 	e->skel = test_emit__open();
 	if (e->skel)

@@ -91,7 +91,7 @@ static void what_this_kernel_gets(void **state)
 	struct features f;
 
 	(void)state;
-	features_try(&f);
+	features_try(&f, true);
 	load(&f);
 }
 
@@ -100,7 +100,7 @@ static void what_an_older_kernel_gets(void **state)
 	struct features f;
 
 	(void)state;
-	features_try(&f);
+	features_try(&f, true);
 	features_force_off(&f, FEAT_MULTI);
 	features_force_off(&f, FEAT_GUARD);
 	features_force_off(&f, FEAT_LOOP);

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+#   make               the tool, at build/ringspan
+#   make demo          installs what is missing, builds, traces a bundled agent, prints its tree (root)
+#   make test          installs what is missing, builds, runs every test (root for the last two groups)
+#   make check         the tests that need no privilege
+#   make lint          layers, licences, formatting, clang-tidy
+#   make corpus CORPUS=DIR   parsers against recorded provider traffic
+#   make bench         what `record` sustains and costs (root)
+#   make install PREFIX=/usr/local DESTDIR=
+#
+#   V=1 shows commands, DEBUG=1 builds with -O0 and sanitizers, OUT=DIR builds elsewhere
+
+OUT     ?= build
+PREFIX  ?= /usr/local
+CLANG   ?= clang
+# Debian puts it in /usr/sbin, which is not everybody's PATH
+BPFTOOL ?= $(firstword $(shell command -v bpftool) $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+ARCH    ?= $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+ifeq ($(origin CC),default)
+  CC    := gcc
+endif
+comma   := ,
+
+PKGS     := libbpf libelf zlib libzstd libbrotlidec sqlite3 libxxhash
+WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow -Wundef
+SANITIZE := $(if $(DEBUG),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
+CFLAGS   ?= -g $(if $(DEBUG),-O1 -fno-omit-frame-pointer,-O2)
+CFLAGS_  := -std=gnu11 $(CFLAGS) $(WARN) $(SANITIZE)
+CPPFLAGS_ = $(CPPFLAGS) -D_GNU_SOURCE -Ibpf -Iuser -Ischemas -I$(OUT) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+LDLIBS_   = $(shell pkg-config --libs $(PKGS)) -lm
+TEST_LIBS = $(shell pkg-config --libs cmocka)
+BPFFLAGS := -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(ARCH) -Ibpf -Ivmlinux/$(ARCH) \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
+
+ifeq ($(V),1)
+  Q :=
+  say :=
+else
+  Q := @
+  say = @printf '  %-5s %s\n' $(1) $@;
+endif
+
+BPF_SRC   := $(sort $(wildcard bpf/*.bpf.c))
+USER_SRC  := $(sort $(wildcard user/*.c user/*/*.c))
+LIB_OBJ   := $(patsubst %.c,$(OUT)/%.o,$(filter-out user/main.c,$(USER_SRC)))
+UNIT      := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(sort $(wildcard tests/unit/*.c)))
+BPF_TEST  := $(patsubst tests/bpf/%.c,$(OUT)/bpf-test/%,$(sort $(wildcard tests/bpf/*.c)))
+BPF_TEST  := $(filter-out %.bpf,$(BPF_TEST))
+TEST_SKEL := $(patsubst tests/bpf/%.bpf.c,$(OUT)/test_%.skel.h,$(wildcard tests/bpf/*.bpf.c))
+C_ALL      = $(shell git ls-files --cached --others --exclude-standard '*.c' '*.h')
+
+all: $(OUT)/ringspan
+
+# --- BPF: an object a file, linked into one, which gives one skeleton
+$(OUT)/%.bpf.o: %.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF)$(CLANG) $(BPFFLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/ringspan.bpf.o: $(BPF_SRC:%.c=$(OUT)/%.o)
+	$(call say,LINK)$(BPFTOOL) gen object $@ $^
+
+$(OUT)/ringspan.skel.h: $(OUT)/ringspan.bpf.o
+	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name ringspan_bpf > $@
+
+$(OUT)/test_%.skel.h: $(OUT)/tests/bpf/%.bpf.o
+	$(call say,SKEL)$(BPFTOOL) gen skeleton $< name test_$* > $@
+
+# --- user space: everything but main.c is a library, so the tests link what ships
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS_) $(CFLAGS_) -MMD -MP -c $< -o $@
+
+# what -MMD cannot see: generated headers before the first build, files that the assembler includes
+$(patsubst %.c,$(OUT)/%.o,$(wildcard user/probe/*.c)): | $(OUT)/ringspan.skel.h
+$(OUT)/user/span/embed.o: schemas/store.sql schemas/span.schema.json schemas/prices.json
+$(BPF_TEST:$(OUT)/bpf-test/%=$(OUT)/tests/bpf/%.o): | $(OUT)/ringspan.skel.h $(TEST_SKEL)
+
+$(OUT)/libringspan.a: $(LIB_OBJ)
+	$(call say,AR)rm -f $@ && $(AR) rcs $@ $^
+
+$(OUT)/ringspan: $(OUT)/user/main.o $(OUT)/libringspan.a
+	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) -o $@
+
+# --- tests: a file is a test
+$(OUT)/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libringspan.a
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(TEST_LIBS) -o $@
+
+$(OUT)/bpf-test/%: $(OUT)/tests/bpf/%.o $(OUT)/libringspan.a
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(TEST_LIBS) -o $@
+
+$(OUT)/case-run: $(OUT)/tests/case/run.o $(OUT)/libringspan.a
+	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) -o $@
+
+$(OUT)/corpus-run: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/corpus/*.c)) $(OUT)/libringspan.a
+	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) -o $@
+
+tests-build: $(OUT)/ringspan $(UNIT) $(BPF_TEST) $(OUT)/case-run
+
+# --- what a user calls.  Packages first: only then can a fresh machine's pkg-config answer.
+demo:
+	$(Q)tests/deps.sh demo
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/demo/demo.sh $(OUT)/ringspan
+
+test:
+	$(Q)tests/deps.sh test
+	$(Q)$(MAKE) --no-print-directory tests-build
+	$(Q)OUT=$(OUT) tests/run.sh all
+
+check:
+	$(Q)$(MAKE) --no-print-directory tests-build
+	$(Q)OUT=$(OUT) tests/run.sh lint unit case golden
+
+lint:
+	$(Q)OUT=$(OUT) tests/run.sh lint
+
+corpus: $(OUT)/corpus-run
+	$(Q)tests/corpus/run.sh $(OUT)/corpus-run $(CORPUS)
+
+$(OUT)/tls_load: tests/bench/tls_load.c
+	$(call say,LD)$(CC) $(CPPFLAGS_) $(CFLAGS_) $< $(shell pkg-config --libs openssl) -o $@
+
+bench: $(OUT)/ringspan $(OUT)/tls_load
+	$(Q)tests/bench/record.py $(OUT)/ringspan $(OUT)/tls_load
+
+format:
+	$(Q)clang-format -i $(C_ALL)
+
+install: $(OUT)/ringspan
+	install -D -m 755 $(OUT)/ringspan $(DESTDIR)$(PREFIX)/bin/ringspan
+
+clean:
+	$(Q)rm -rf $(OUT)
+
+.PHONY: all tests-build demo test check lint corpus bench format install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# What the end-to-end tests share; sourced by each.  A test prints `ok - NAME`, `not ok - NAME` with
+# `# ` lines that say why, or `skip - NAME: REASON`.  Everything lives in $tmp, which is removed.
+# shellcheck shell=bash
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+tests=$(dirname "$here")
+root=$(dirname "$tests")
+RINGSPAN=$(realpath "${RINGSPAN:-$root/build/ringspan}")
+PYTHON=${PYTHON:-/usr/bin/python3}
+NODE=${NODE:-node}
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX")
+pids=()
+export ANTHROPIC_API_KEY OPENAI_API_KEY RINGSPAN_STORE NO_COLOR=1 PYTHONDONTWRITEBYTECODE=1
+ANTHROPIC_API_KEY=sk-ant-api03-THISMUSTNOTLEAK-by-header-$(printf '%066d' 0)AA
+OPENAI_API_KEY=sk-proj-THISMUSTNOTLEAK-by-header-$(printf '%0100d' 0)
+RINGSPAN_STORE=$tmp/default.db
+cd "$tmp" || exit 1
+
+cleanup() {
+	local pid
+	for pid in "${pids[@]}"; do
+		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+	done
+	cd / && rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 143' TERM INT
+
+# bounded COMMAND...: for what must not hang.
+bounded() {
+	timeout --foreground -k 5 60 "$@"
+}
+
+# result NAME STATUS [FILE]: one line, and what FILE holds when it failed.
+result() {
+	if [ "$2" -eq 0 ]; then
+		echo "ok - $1"
+		return
+	fi
+	echo "not ok - $1"
+	[ -z "${3:-}" ] || head -n 20 "$3" | cut -c1-400 | sed 's/^/# /'
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+	local tries=$(($1 * 20))
+	shift
+	until "$@" 2>/dev/null; do
+		[ $((tries -= 1)) -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+# start_mock [OPTION...]: sets mock_port, mock_ca; the ground truth is mock.log.
+start_mock() {
+	: >mock.log
+	timeout 300 "$PYTHON" "$tests/mock/server.py" --log mock.log "$@" >mock.ready &
+	mock_pid=$!
+	pids+=("$mock_pid")
+	wait_for 20 test -s mock.ready || { echo "Bail out! the mock server does not start"; exit 1; }
+	mock_port=$(sed 's/.*"port": \([0-9]*\).*/\1/' mock.ready)
+	mock_ca=$(sed 's/.*"ca": "\([^"]*\)".*/\1/' mock.ready)
+	export NODE_EXTRA_CA_CERTS=$mock_ca
+}
+
+# agent_command LANGUAGE API SCENARIO [OPTION...]: sets the array `agent`.
+agent_command() {
+	local language=$1 api=$2 scenario=$3 model=claude-sonnet-4-5
+	shift 3
+	[ "$api" = anthropic ] || model=gpt-4.1
+	case $language in
+	python) agent=("$PYTHON" "$tests/agents/agent.py") ;;
+	node) agent=("$NODE" "$tests/agents/agent.mjs") ;;
+	esac
+	agent+=(--api "$api" --model "$model" --base-url "https://127.0.0.1:$mock_port"
+		--ca "$mock_ca" --log agent.log "$@" "Do as I say. [[scenario:$scenario]]")
+}
+
+requests() {
+	[ "$(grep -c '"event": "request"' mock.log)" -ge "$1" ]
+}
+
+check_spans() {
+	local schema=$root/schemas/span.schema.json
+	"$PYTHON" "$here/check.py" --schema "$schema" --truth mock.log --server-port "$mock_port" "$@"
+}
+
+# no_secret FILE...: none of them, nor a store's -wal, holds what must not leak.
+no_secret() {
+	local found
+	found=$(grep -al THISMUSTNOTLEAK "$@" 2>/dev/null)
+	[ -z "$found" ] || { echo "a secret is in: $found"; return 1; }
+}
+
+# same_twice: two replays and the export give the same bytes.
+same_twice() {
+	bounded "$RINGSPAN" replay c.rsp --format ndjson --payload >replay1.ndjson || return 1
+	bounded "$RINGSPAN" replay c.rsp --format ndjson --payload >replay2.ndjson || return 1
+	cmp replay1.ndjson replay2.ndjson && cmp replay1.ndjson spans.ndjson
+}
+
+# one_error STATUS FILE: a failure that is reported in one clear line.
+one_error() {
+	if [ "$1" -eq 0 ] || [ "$1" -ge 124 ]; then
+		echo "exit code $1"
+		return 1
+	fi
+	[ "$(wc -l <"$2")" -eq 1 ] && grep -q '^ringspan: ' "$2" && return
+	echo "not one line that starts with \"ringspan: \":"
+	cat "$2"
+	return 1
+}
+
+# run_case NAME LANGUAGE API SCENARIO EXIT-CODE [AGENT-OPTION...]: records an agent's run with the mock
+# that is running and checks all that can be said about any run.
+run_case() {
+	local name=$1 language=$2 api=$3 scenario=$4 wanted=$5 status
+	shift 5
+	rm -f db db-* c.rsp agent.log
+	: >mock.log
+	: >agent.log
+	agent_command "$language" "$api" "$scenario" "$@"
+	{
+		bounded "$RINGSPAN" record --store db --capture c.rsp -- "${agent[@]}" >out 2>err
+		status=$?
+		[ $status -eq "$wanted" ] || echo "record exits with $status instead of $wanted"
+		[ "$wanted" -ne 0 ] || grep -q MOCK-FINAL-ANSWER out || echo "no final answer"
+		bounded "$RINGSPAN" export --store db --format ndjson --payload >spans.ndjson ||
+			echo "export fails"
+		bounded "$RINGSPAN" show --store db --payload >show.txt || echo "show fails"
+		check_spans --spans spans.ndjson --agent-log agent.log --exit-code "$wanted"
+		same_twice
+		no_secret db* c.rsp spans.ndjson show.txt out err
+	} >problems 2>&1
+	[ -s problems ] && cat err >>problems
+	! [ -s problems ]
+	result "$name" $? problems
+}

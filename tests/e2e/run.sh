@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Runs the end-to-end tests: all, or those that are named.  Prints one line for each check and exits
+# 1 when one failed.  A test says in its "# needs:" line what it cannot do without (root, bpf, node);
+# where that is missing it is skipped, and said to be.
+#
+#	RINGSPAN=build/ringspan tests/e2e/run.sh [NAME...]
+
+cd "$(dirname "$0")" || exit 1
+RINGSPAN=${RINGSPAN:-../../build/ringspan}
+export RINGSPAN
+PATH=$PATH:/usr/sbin:/sbin
+failed=0
+
+# missing NEED: why it is not there; nothing when it is.
+missing() {
+	case $1 in
+	root) [ "$(id -u)" -eq 0 ] || echo "not root" ;;
+	bpf)
+		if [ ! -r /sys/kernel/btf/vmlinux ]; then
+			echo "the kernel has no BTF"
+		elif ! bpftool prog show >/dev/null 2>&1; then
+			echo "no BPF here"
+		fi
+		;;
+	node)
+		"${NODE:-node}" -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null ||
+			echo "no node 18 or later"
+		;;
+	esac
+}
+
+reason_to_skip() {
+	local need
+	sed -n 's/^# needs: //p' "$1" | tr ' ' '\n' | while read -r need; do
+		missing "$need"
+	done | head -n 1
+}
+
+run() {
+	local name=$1 reason status
+	reason=$(reason_to_skip "$name.sh")
+	if [ -n "$reason" ]; then
+		echo "skip - e2e $name: $reason"
+		return
+	fi
+	timeout -k 10 300 bash "$name.sh" 2>&1 | sed "s/^\(ok\|not ok\|skip\) - /&e2e $name: /"
+	status=${PIPESTATUS[0]}
+	[ "$status" -eq 0 ] || echo "not ok - e2e $name: ended with $status"
+}
+
+if ! [ -x "$RINGSPAN" ]; then
+	echo "not ok - e2e: there is no $RINGSPAN; run make first"
+	exit 1
+fi
+if [ $# -eq 0 ]; then
+	for test in *.sh; do
+		case $test in lib.sh | run.sh) ;; *) set -- "$@" "${test%.sh}" ;; esac
+	done
+fi
+for name; do
+	run "$name" | tee /dev/fd/3 | grep '^not ok' >/dev/null && failed=1
+done 3>&1
+exit $failed

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What can happen between an agent and its model: retries, errors, cut streams, parallel tools.
+# needs: root bpf
+. "$(dirname "$0")/lib.sh"
+
+start_mock
+for api in anthropic chat responses; do
+	for scenario in text parallel e500 streamerror cut badjson think utf8 secret; do
+		run_case "$api $scenario" python $api $scenario 0
+	done
+	for scenario in parallel cut badjson think close; do
+		run_case "$api $scenario, unary" python $api $scenario 0 --no-stream
+	done
+	run_case "$api error400" python $api error400 1
+done
+run_case "rate" python anthropic rate 0
+run_case "over" python anthropic over 0
+run_case "long" python chat long 0
+run_case "big" python anthropic big 0
+run_case "big, unary" python responses big 0 --no-stream
+run_case "big, gzip" python chat big 0 --accept-encoding gzip
+run_case "cut, gzip" python anthropic cut 0 --accept-encoding gzip
+run_case "close, streamed" python anthropic close 0
+run_case "close, gzip" python chat close 0 --accept-encoding gzip
