@@ -97,7 +97,7 @@ struct ev_exit {
 	__u64 run_delay_ns;       /* waiting in a run queue */
 	__u64 nvcsw, nivcsw;      /* voluntary and involuntary context switches */
 	__u64 min_flt, maj_flt;
-	__u64 rss_peak_bytes;
+	__u64 rss_peak_bytes;          /* of its last program; 0 when not known */
 	__u64 rchar, wchar;            /* bytes by read and write calls, any kind of file */
 	__u64 read_bytes, write_bytes; /* bytes that reached the block layer */
 };

@@ -108,6 +108,7 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	/* the thread's state belongs to the old program, and perhaps to another thread id */
 	bpf_map_delete_elem(&threads, &old);
 	proc->exec_ts = bpf_ktime_get_ns();
+	proc->rss_base = task->signal->maxrss;
 	args = task->mm->arg_end - task->mm->arg_start;
 	len = bpf_probe_read_kernel_str(path, sizeof(path), bprm->filename);
 	if (len == sizeof(path))
@@ -137,6 +138,25 @@ static __always_inline void usage_add(struct usage *u, struct task_struct *t)
 	__sync_fetch_and_add(&u->write_bytes, t->ioac.write_bytes);
 }
 
+/*
+ * Peak memory of the program that ends.  signal->maxrss also holds what was in the process before its
+ * exec: a copy of its parent, which is often larger.  Where that hides the program's own peak, its
+ * memory is looked at, which the tracepoint comes early enough for since 6.16; 0 on older kernels.
+ */
+static __always_inline __u64 rss_peak_pages(struct task_struct *task, const struct proc_state *proc)
+{
+	struct mm_struct *mm = task->mm;
+	__s64 now;
+
+	if (task->signal->maxrss > proc->rss_base)
+		return task->signal->maxrss;
+	if (!mm || bpf_core_type_exists(struct mm_rss_stat___old))
+		return 0;
+	/* literal indexes: CO-RE does not correct the stride of others; 2 are swap entries */
+	now = mm->rss_stat[0].count + mm->rss_stat[1].count + mm->rss_stat[3].count;
+	return now > (__s64)mm->hiwater_rss ? now : mm->hiwater_rss;
+}
+
 static __always_inline void exit_send(struct task_struct *task, const struct proc_state *proc)
 {
 	struct signal_struct *signal = task->signal;
@@ -158,7 +178,7 @@ static __always_inline void exit_send(struct task_struct *task, const struct pro
 	e->nivcsw = u->nivcsw;
 	e->min_flt = u->min_flt;
 	e->maj_flt = u->maj_flt;
-	e->rss_peak_bytes = (__u64)signal->maxrss * cfg_page_size;
+	e->rss_peak_bytes = rss_peak_pages(task, proc) * cfg_page_size;
 	e->rchar = u->rchar;
 	e->wchar = u->wchar;
 	e->read_bytes = u->read_bytes;

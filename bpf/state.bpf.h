@@ -19,6 +19,7 @@ struct usage {
 struct proc_state {
 	__u64 start;        /* group leader's start time */
 	__u64 exec_ts;      /* its last exec that was seen, or 0 */
+	__u64 rss_base;     /* pages: peak of what ran in it before that exec */
 	struct usage ended; /* its threads that are gone */
 	__u32 threads;      /* it ever had beside the first */
 	__s32 alive;        /* threads that have not added to `ended` yet */

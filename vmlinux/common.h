@@ -25,8 +25,16 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct percpu_counter {
+	__s64 count;
+};
+
 struct mm_struct {
-	unsigned long arg_start, arg_end;
+	unsigned long arg_start, arg_end, hiwater_rss;
+	struct percpu_counter rss_stat[4]; /* by MM_FILEPAGES ...; since 6.2 (f1a7941243c1) */
+};
+
+struct mm_rss_stat___old { /* what rss_stat was before */
 };
 
 struct sched_entity {

@@ -42,6 +42,16 @@ static int victim_burn(void)
 	return 7;
 }
 
+/* Runs a small program in a process that was large. */
+static int victim_shrink(void)
+{
+	char *p = mmap(NULL, TOUCH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memset(p, 1, TOUCH);
+	execl("/bin/true", "true", NULL);
+	return 127;
+}
+
 /* Ends while its other threads burn: they all end at the same time. */
 static int victim_race(void)
 {
@@ -87,6 +97,8 @@ static int run_victim(const char *name)
 {
 	if (strcmp(name, "burn") == 0)
 		return victim_burn();
+	if (strcmp(name, "shrink") == 0)
+		return victim_shrink();
 	if (strcmp(name, "race") == 0)
 		return victim_race();
 	if (strcmp(name, "signal") == 0)
@@ -171,6 +183,20 @@ static void usage_is_that_of_wait4(void **state)
 	assert_true(e->rss_peak_bytes >= TOUCH);
 	assert_in_range(distance(e->min_flt, t->used.ru_minflt), 0, 16);
 	assert_in_range(distance(e->nvcsw, t->used.ru_nvcsw), 0, 4);
+}
+
+static void peak_is_of_the_last_program(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_exit *e;
+
+	trace_clear(t);
+	trace_victim(t, "shrink", NULL);
+	e = trace_rec(t, EV_EXIT, t->pid, 0);
+	assert_non_null(e);
+	assert_int_equal(e->status, 0);
+	assert_true(t->used.ru_maxrss * 1024ull >= TOUCH); /* getrusage remembers */
+	assert_true(e->rss_peak_bytes < TOUCH / 2);
 }
 
 static void usage_of_threads_that_end_together(void **state)
@@ -333,6 +359,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(long_arguments),
 		cmocka_unit_test(arguments_over_the_cap),
 		cmocka_unit_test(usage_is_that_of_wait4),
+		cmocka_unit_test(peak_is_of_the_last_program),
 		cmocka_unit_test(usage_of_threads_that_end_together),
 		cmocka_unit_test(ended_by_a_signal),
 		cmocka_unit_test(child_is_followed),

@@ -157,7 +157,8 @@ static void describe_exit(struct span *s, const struct ev_exit *e)
 	span_set_int(s, ATTR_ID_CPU_USER_NS, user);
 	span_set_int(s, ATTR_ID_CPU_SYSTEM_NS, e->cpu_ns - user);
 	span_set_int(s, ATTR_ID_RUN_DELAY_NS, e->run_delay_ns);
-	span_set_int(s, ATTR_ID_MEM_PEAK, e->rss_peak_bytes);
+	if (e->rss_peak_bytes)
+		span_set_int(s, ATTR_ID_MEM_PEAK, e->rss_peak_bytes);
 	span_set_int(s, ATTR_ID_IO_RCHAR, e->rchar);
 	span_set_int(s, ATTR_ID_IO_WCHAR, e->wchar);
 	span_set_int(s, ATTR_ID_IO_READ, e->read_bytes);
