@@ -37,7 +37,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 cd "$folder" || exit 1
-export RINGSPAN_STORE=$folder/demo.db
+export RINGSPAN_STORE=$folder/demo.db COLUMNS=${COLUMNS:-110}
 export ANTHROPIC_API_KEY=no-real-key PYTHONDONTWRITEBYTECODE=1
 
 timeout 300 "$python" "$tests/mock/server.py" --pace 15 >ready &

@@ -343,6 +343,32 @@ static void parallel_tools_keep_their_processes(void **state)
 	assert_int_equal(count(w, SPAN_TOOL_CALL), 2);
 }
 
+/* The client acts when the stream says that it is over, not when its connection ends. */
+static void tool_is_known_before_the_connection_ends(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	bytes(w, 10 * MS, 1, EV_WRITE,
+	      "POST /v1/chat/completions HTTP/1.1\r\nHost: x.test\r\nContent-Length: 27\r\n\r\n"
+	      "{\"model\":\"m\",\"stream\":true}");
+	bytes(w, 20 * MS, 1, EV_READ,
+	      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+	      "data: "
+	      "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\","
+	      "\"function\":{\"name\":\"shell\",\"arguments\":\"{\\\"command\\\":\\\"id "
+	      "-u\\\"}\"}}]},"
+	      "\"finish_reason\":\"tool_calls\"}]}\n\ndata: [DONE]\n\n");
+	run_bash(w, 30 * MS, 21, ARGS("bash\0-c\0id -u"));
+	feed(w, record_exit(40 * MS, 21, 0));
+	close_conn(w, 50 * MS, 1);
+	end(w);
+	assert_int_equal(count(w, SPAN_TOOL_CALL), 1);
+	assert_string_equal(nth(w, SPAN_PROCESS, 0)->parent_span_id,
+			    nth(w, SPAN_TOOL_CALL, 0)->span_id);
+	assert_int_equal(nth(w, SPAN_MODEL_CALL, 0)->status, STATUS_UNSET);
+}
+
 static void tool_without_answer(void **state)
 {
 	struct world *w = *state;
@@ -481,6 +507,7 @@ int main(void)
 		TEST(same_question_twice_at_once_is_two_calls),
 		TEST(failure_that_nobody_mends),
 		TEST(parallel_tools_keep_their_processes),
+		TEST(tool_is_known_before_the_connection_ends),
 		TEST(tool_without_answer),
 		TEST(hole_is_on_the_call_that_has_it),
 		TEST(what_is_open_at_the_end_is_unfinished),

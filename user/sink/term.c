@@ -20,10 +20,11 @@ bool term_utf8(void)
 
 unsigned int term_columns(int fd)
 {
+	const char *wanted = getenv("COLUMNS");
 	struct winsize ws;
 
 	if (!isatty(fd))
-		return 0;
+		return wanted ? (unsigned int)strtoul(wanted, NULL, 10) : 0;
 	if (ioctl(fd, TIOCGWINSZ, &ws) == 0 && ws.ws_col)
 		return ws.ws_col;
 	return 80;

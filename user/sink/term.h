@@ -10,7 +10,7 @@
 #include "base/buf.h"
 
 bool term_utf8(void);              /* the locale's characters are UTF-8 */
-unsigned int term_columns(int fd); /* 0: no terminal */
+unsigned int term_columns(int fd); /* of a terminal; else $COLUMNS, or 0: no bound */
 bool term_colour(int fd);          /* a terminal that is not dumb, and nobody set NO_COLOR */
 
 enum term_style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_RED, STYLE_YELLOW, STYLE_CYAN };

@@ -110,6 +110,7 @@ struct exchange {
 	bool client; /* the process asked; else it answered */
 	struct ev_addr addr;
 	bool request_done, response_done, response_seen;
+	bool answered; /* model_answered() was here */
 	struct sv method, target, host, user_agent, content_type;
 	uint64_t req_first, req_last, req_wire, req_missing;
 	unsigned int req_flags;
@@ -131,7 +132,8 @@ struct span *exchange_span(const struct exchange *x, enum span_what what);
 void exchange_abandon(struct exchange *x);
 
 /* model.c */
-void model_attempt(struct exchange *x);                   /* an exchange with a model API is over */
+void model_answered(struct exchange *x); /* the answer is whole: its tool calls are known */
+void model_attempt(struct exchange *x);  /* an exchange with a model API is over */
 void model_expire(struct run *r, uint64_t now, bool all); /* calls that nobody tried again */
 
 /* tool.c */

@@ -150,6 +150,11 @@ static void on_sse(void *ctx, const struct sse_event *ev)
 	struct exchange *x = ctx;
 
 	sem_event(x->call, ev);
+	/* the client acts on it now, whenever the connection or the last chunk may end */
+	if (x->call->terminated && !x->answered) {
+		sem_finish(x->call, false);
+		model_answered(x);
+	}
 }
 
 static void response_head(struct exchange *x, const struct http_msg *m)

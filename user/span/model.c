@@ -146,6 +146,8 @@ static void set_times(struct span *s, const struct exchange *x)
 
 static bool was_cut(const struct exchange *x)
 {
+	if (x->call->terminated)
+		return false; /* the answer said that it was over */
 	return !x->response_seen || (x->resp_flags & HTTP_CUT) || x->call->response_cut;
 }
 
@@ -305,6 +307,16 @@ static void abandon_stalled(const struct exchange *x)
 	}
 }
 
+void model_answered(struct exchange *x)
+{
+	if (x->answered || x->call->has_error)
+		return;
+	x->answered = true;
+	for (struct sem_tool_call *tc = x->call->calls; tc; tc = tc->next)
+		if (!tc->server)
+			tool_asked(x->run, x, tc);
+}
+
 void model_attempt(struct exchange *x)
 {
 	struct run *r = x->run;
@@ -338,9 +350,7 @@ void model_attempt(struct exchange *x)
 		return;
 	}
 	if (call->span->status != STATUS_ERROR)
-		for (struct sem_tool_call *tc = x->call->calls; tc; tc = tc->next)
-			if (!tc->server)
-				tool_asked(r, x, tc);
+		model_answered(x);
 	finish_call(r, call);
 }
 
