@@ -17,6 +17,7 @@
 #define LIMIT_INFLATE_RATIO 2000       /* decoded bytes for one encoded, past the first MiB */
 #define LIMIT_SSE_EVENT (16u << 20)    /* one server-sent event */
 #define LIMIT_SSE_NAME (4u << 10)      /* the name of an event, and its id */
+#define LIMIT_STREAM_PIECE (16u << 20) /* one line, array element or AWS message of a stream */
 #define LIMIT_CONNS 65536              /* connections that are followed at once */
 #define LIMIT_REORDER_BYTES (4u << 20) /* bytes held while waiting for a missing piece */
 #define LIMIT_REORDER_RECORDS 512      /* records held likewise */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the protocol parsers give: HTTP messages and server-sent events.  Plain data. */
+/* What the protocol parsers give: HTTP messages and the messages of a stream.  Plain data. */
 #ifndef RINGSPAN_PROTO_MSG_H
 #define RINGSPAN_PROTO_MSG_H
 
@@ -65,6 +65,26 @@ struct sse_event {
 	uint64_t ts_first, ts_last; /* when its first and last byte were seen */
 	bool unterminated;          /* the stream ended before the empty line */
 	bool cut;                   /* over a bound: the rest of it was left out */
+	bool error;                 /* AWS: an exception; `event` is its type */
+};
+
+/* A line of NDJSON, or an element of a JSON array that is streamed.  Valid during the callback. */
+struct json_piece {
+	struct sv text;
+	uint64_t ts_first, ts_last; /* when its first and last byte were seen */
+	bool unterminated;          /* the stream ended inside it */
+	bool cut;                   /* over a bound: the rest of it was left out */
+};
+
+typedef void (*json_piece_fn)(void *ctx, const struct json_piece *p);
+
+/* How an answer comes: as one text, or cut into messages while it is being made. */
+enum framing {
+	FRAMING_WHOLE,
+	FRAMING_SSE,         /* server-sent events */
+	FRAMING_LINES,       /* a JSON text a line */
+	FRAMING_ARRAY,       /* the elements of one JSON array */
+	FRAMING_EVENTSTREAM, /* AWS */
 };
 
 #endif
