@@ -3,8 +3,8 @@
 #include "exchange.h"
 
 #include "base/cleanup.h"
+#include "proto/framing.h"
 #include "proto/http1.h"
-#include "proto/sse.h"
 #include "sem/sem.h"
 
 #define DECIDE_AT 8  /* bytes of an answer that tell whether it is a stream */
@@ -13,7 +13,7 @@
 struct exchange {
 	struct arena *arena;
 	struct sem_call *call;
-	struct sse *sse;
+	struct framer *framer;
 	struct buf body[2];
 	struct sv content_type, traceparent;
 	int64_t attempt;
@@ -45,6 +45,8 @@ static void on_head(void *ctx, struct http_msg *m)
 	}
 	x->status = m->status;
 	x->content_type = arena_dup(x->arena, http_field_get(m, "content-type"));
+	if (x->call)
+		sem_head(x->call, m);
 }
 
 static void on_event(void *ctx, const struct sse_event *ev)
@@ -57,17 +59,18 @@ static void on_body(void *ctx, struct http_msg *m, uint64_t ts, struct sv bytes)
 	struct exchange *x = ctx;
 	struct buf *b = &x->body[m->dir];
 	bool decided = m->dir == HTTP_REQUEST || b->len >= DECIDE_AT;
+	enum framing how;
 
-	if (x->sse) {
-		sse_feed(x->sse, ts, bytes);
+	if (x->framer) {
+		framer_feed(x->framer, ts, bytes);
 		return;
 	}
 	buf_sv(b, bytes);
-	if (decided || b->len < DECIDE_AT || !x->call ||
-	    !sem_is_stream(x->content_type, buf_view(b)))
+	if (decided || b->len < DECIDE_AT || !x->call)
 		return;
-	if (!sse_new(&x->sse, on_event, x))
-		sse_feed(x->sse, ts, buf_view(b));
+	how = sem_framing(x->call, x->content_type, buf_view(b));
+	if (how != FRAMING_WHOLE && !framer_new(&x->framer, how, on_event, x))
+		framer_feed(x->framer, ts, buf_view(b));
 }
 
 static void on_done(void *ctx, struct http_msg *m)
@@ -81,8 +84,8 @@ static void on_done(void *ctx, struct http_msg *m)
 		sem_request(x->call, buf_view(&x->body[HTTP_REQUEST]), cut);
 		return;
 	}
-	if (x->sse)
-		sse_end(x->sse, m->ts_last);
+	if (x->framer)
+		framer_end(x->framer, m->ts_last);
 	else
 		sem_response(x->call, x->status, buf_view(&x->body[HTTP_RESPONSE]), cut);
 	sem_finish(x->call, cut);
@@ -201,6 +204,8 @@ static void request_of(struct arena *a, struct json *v, const struct exchange *x
 	set_sv(a, v, "operation", sv(c->operation));
 	json_set(a, v, "stream", json_bool(a, c->stream));
 	set_sv(a, v, "request_model", c->request_model);
+	set_int(a, v, "embedding_dimensions", c->embedding_dimensions);
+	set_sv(a, v, "retrieval_query", c->retrieval_query);
 	set_int(a, v, "n_input_messages", c->input_message_cnt);
 	json_set(a, v, "tools_defined", json_copy(a, c->tool_names));
 	json_set(a, v, "tool_results", results_of(a, c));
@@ -229,6 +234,7 @@ static struct json *result_of(struct arena *a, const struct exchange *x)
 	json_set(a, v, "server_tool_calls", calls_of(a, c, true));
 	json_set(a, v, "usage", usage_of(a, c));
 	json_set(a, v, "output_messages", json_copy(a, c->output_messages));
+	json_set(a, v, "retrieval_documents", json_copy(a, c->retrieval_documents));
 	json_set(a, v, "content_events", json_uint(a, c->content_events));
 	json_set(a, v, "bad_events", json_uint(a, c->bad_events));
 	json_set(a, v, "cut", json_bool(a, c->response_cut));
@@ -251,7 +257,7 @@ struct json *exchange_run(struct arena *a, struct sv request, struct sv response
 	if (x.call)
 		result = result_of(a, &x);
 	http1_free(&h);
-	sse_free(&x.sse);
+	framer_free(&x.framer);
 	sem_call_free(&x.call);
 	buf_fini(&x.body[HTTP_REQUEST]);
 	buf_fini(&x.body[HTTP_RESPONSE]);

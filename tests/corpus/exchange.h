@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One recorded exchange through http1, sse and sem, as the tracer runs it, and the result as a JSON
+ * One recorded exchange through http1, framing and sem, as the tracer runs it, and the result as a JSON
  * object of the corpus' shape, with the messages besides.
  */
 #ifndef RINGSPAN_TESTS_CORPUS_EXCHANGE_H

@@ -14,19 +14,63 @@ static void test_claims(void **state)
 		{ "POST", "x.openai.azure.com", "/openai/deployments/d/chat/completions",
 		  "openai.chat" },
 		{ "POST", "api.writer.com", "/v1/chat", "openai.chat" },
-		{ "POST", "api.cohere.com", "/v1/chat", NULL },
+		{ "POST", "api.cohere.com", "/v1/chat", "cohere.chat_v1" },
+		{ "POST", "api.cohere.com", "/v2/chat", "cohere.chat" },
+		{ "POST", "api.cohere.com", "/v2/embed", "cohere.embed" },
+		{ "POST", "api.cohere.com", "/v1/generate", "cohere.generate" },
+		{ "POST", "api.cohere.com", "/v1/tokenize", NULL },
+		{ "POST", "api.cohere.com", "/v2/rerank", "rerank" },
+		{ "POST", "example.org", "/v1/generate", NULL },
 		{ "GET", "api.openai.com", "/v1/chat/completions", NULL },
-		{ "POST", "api.openai.com", "/v1/completions", NULL },
+		{ "POST", "api.openai.com", "/v1/completions", "openai.completions" },
+		{ "POST", "api.openai.com", "/v1/embeddings", "openai.embeddings" },
+		{ "POST", "x.openai.azure.com", "/openai/deployments/d/embeddings",
+		  "openai.embeddings" },
 		{ "POST", "api.anthropic.com", "/v1/messages", "anthropic.messages" },
 		{ "POST", "localhost", "/anthropic/v1/messages", "anthropic.messages" },
-		{ "POST", "api.anthropic.com", "/v1/messages/count_tokens", NULL },
+		{ "POST", "x-aiplatform.googleapis.com",
+		  "/v1/projects/p/locations/l/publishers/anthropic/models/m@1:streamRawPredict",
+		  "anthropic.messages" },
+		{ "POST", "api.anthropic.com", "/v1/complete", "anthropic.complete" },
+		{ "POST", "api.aleph-alpha.com", "/complete", NULL },
 		{ "POST", "api.anthropic.com", "/v1/messages/batches", NULL },
 		{ "POST", "example.org", "/messages", NULL },
 		{ "POST", "api.deepseek.com", "/responses", "openai.responses" },
 		{ "POST", "api.openai.com", "/v1/responses", "openai.responses" },
 		{ "POST", "api.openai.com", "/v1/responses/resp_1/cancel", NULL },
-		{ "POST", "api.openai.com", "/v1/responses/compact", NULL },
-		{ "GET", "api.openai.com", "/v1/responses/resp_1", NULL },
+		{ "GET", "api.openai.com", "/v1/responses/resp_1", "openai.responses.get" },
+		{ "GET", "api.openai.com", "/v1/responses/resp_1/input_items", NULL },
+		{ "POST", "generativelanguage.googleapis.com",
+		  "/v1beta/models/gemini-2.5-pro:generateContent", "gemini.generate" },
+		{ "POST", "cloudcode-pa.googleapis.com", "/v1internal:streamGenerateContent",
+		  "gemini.generate" },
+		{ "POST", "h.test", "/v1beta/models/m:batchEmbedContents", "gemini.embed" },
+		{ "POST", "h.test", "/v1/projects/p/publishers/google/models/m:predict",
+		  "vertex.predict" },
+		{ "POST", "h.test", "/v1beta/fileSearchStores/x:uploadToFileSearchStore", NULL },
+		{ "POST", "h.test", "/model/m/converse", "bedrock.converse" },
+		{ "POST", "h.test", "/model/arn:aws:x/y/converse-stream", "bedrock.converse" },
+		{ "POST", "h.test", "/model/m/invoke-with-response-stream", "bedrock.invoke" },
+		{ "POST", "h.test", "/model/invoke", NULL },
+		{ "POST", "h.test", "/api/chat", "ollama.chat" },
+		{ "POST", "h.test", "/api/generate", "ollama.generate" },
+		{ "POST", "h.test", "/api/embed", "ollama.embeddings" },
+		{ "POST", "h.test", "/api/embeddings", "ollama.embeddings" },
+		{ "GET", "h.test", "/api/tags", NULL },
+		/* no model operation, but known */
+		{ "POST", "api.anthropic.com", "/v1/messages/count_tokens",
+		  "anthropic.count_tokens" },
+		{ "POST", "h.test",
+		  "/v1/projects/p/publishers/anthropic/models/count-tokens:rawPredict",
+		  "anthropic.count_tokens" },
+		{ "POST", "h.test", "/model/m/count-tokens", "bedrock.count_tokens" },
+		{ "POST", "h.test", "/v1beta/models/m:countTokens", "gemini.count_tokens" },
+		{ "POST", "api.openai.com", "/v1/responses/input_tokens",
+		  "openai.responses.count_tokens" },
+		{ "POST", "api.openai.com", "/v1/responses/compact", "openai.responses.compact" },
+		{ "POST", "api.openai.com", "/v1/images/generations", "openai.images" },
+		{ "POST", "api.openai.com", "/v1/moderations", "openai.moderations" },
+		{ "GET", "api.openai.com", "/v1/threads/t/runs/r", "openai.assistants" },
 		{ "POST", "example.org", "/", NULL },
 	};
 
@@ -78,6 +122,8 @@ static void test_providers(void **state)
 		{ "us-east5-aiplatform.googleapis.com", "gcp.vertex_ai" },
 		{ "bedrock-runtime.eu-west-1.amazonaws.com", "aws.bedrock" },
 		{ "bedrock-mantle.us-east-1.api.aws", "aws.bedrock" },
+		{ "bedrock-runtime-fips.us-east-1.amazonaws.com", "aws.bedrock" },
+		{ "cloudcode-pa.googleapis.com", "gcp.gen_ai" },
 		{ "org-account.snowflakecomputing.com", "snowflake" },
 		{ "[::1]:11434", "ollama" },
 		{ "api.openai.com.evil.test", "" },
@@ -188,30 +234,110 @@ static void test_cut_request(void **state)
 	assert_int_equal(c->input_message_cnt, 2);
 }
 
-static void test_is_stream(void **state)
+static void test_framing(void **state)
 {
 	static const struct {
+		const char *path; /* what the API streams as decides, where nothing else does */
 		const char *type, *first;
-		bool stream;
+		enum framing how;
 	} cases[] = {
-		{ "text/event-stream", "data: {", true },
-		{ "text/event-stream; charset=utf-8", "", true },
-		{ "Text/Event-Stream", "da", true },
-		{ "text/event-stream", "{\"error", false },
-		{ "text/event-stream", "\n\n[{", false },
-		{ "application/json", "{\"id\":", false },
-		{ "application/json", "event: m", true },
-		{ "", ": OPENRO", true },
-		{ "", "\r\ndata:", true },
-		{ "text/html", "<html>", false },
-		{ "", "", false },
-		{ "text/plain", "database", false },
+		{ "/v1/messages", "text/event-stream", "data: {", FRAMING_SSE },
+		{ "/v1/messages", "text/event-stream; charset=utf-8", "", FRAMING_SSE },
+		{ "/v1/messages", "Text/Event-Stream", "da", FRAMING_SSE },
+		{ "/v1/messages", "text/event-stream", "{\"error", FRAMING_WHOLE },
+		{ "/v1/messages", "text/event-stream", "\n\n[{", FRAMING_WHOLE },
+		{ "/v1/messages", "application/json", "{\"id\":", FRAMING_WHOLE },
+		{ "/v1/messages", "application/json", "event: m", FRAMING_SSE },
+		{ "/v1/messages", "", ": OPENRO", FRAMING_SSE },
+		{ "/v1/messages", "", "\r\ndata:", FRAMING_SSE },
+		{ "/v1/messages", "text/html", "<html>", FRAMING_WHOLE },
+		{ "/v1/messages", "", "", FRAMING_WHOLE },
+		{ "/v1/messages", "text/plain", "database", FRAMING_WHOLE },
+		{ "/v1/messages", "application/x-ndjson", "{\"a\"", FRAMING_LINES },
+		{ "/api/chat", "application/x-ndjson", "{\"model\"", FRAMING_LINES },
+		{ "/api/chat", "text/plain", "{\"model\"", FRAMING_LINES },
+		{ "/api/chat", "application/json; charset=utf-8", "{\"model\"", FRAMING_WHOLE },
+		{ "/api/chat", "text/html", "<html>", FRAMING_WHOLE },
+		{ "/v1/chat", "application/stream+json", "{\"is_fin", FRAMING_LINES },
+		{ "/v1/chat", "text/event-stream", "event: t", FRAMING_SSE },
+		{ "/v1/models/m:streamGenerateContent", "application/json", "[{\n", FRAMING_ARRAY },
+		{ "/v1/models/m:streamGenerateContent", "application/json", "{\"err",
+		  FRAMING_WHOLE },
+		{ "/v1/models/m:streamGenerateContent", "text/event-stream", "data: {",
+		  FRAMING_SSE },
+		{ "/v1/models/m:generateContent", "application/json", "[{", FRAMING_WHOLE },
+		{ "/model/m/converse-stream", "application/vnd.amazon.eventstream", "\1\2",
+		  FRAMING_EVENTSTREAM },
+		{ "/model/m/converse-stream", "application/vnd.amazon.eventstream", "{\"mes",
+		  FRAMING_WHOLE },
+		{ "/model/m/converse-stream", "application/json", "{\"mess", FRAMING_WHOLE },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		assert_int_equal(sem_is_stream(sv(cases[i].type), sv(cases[i].first)),
-				 cases[i].stream);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_call_ struct sem_call *c = call_to("h.test", cases[i].path);
+
+		/* Cohere streams when asked, Ollama unless asked not to */
+		send_request(c, sv_is(sv(cases[i].path), "/v1/chat") ? "{'stream':true}" : "{}");
+		assert_int_equal(sem_framing(c, sv(cases[i].type), sv(cases[i].first)),
+				 cases[i].how);
+	}
+}
+
+/* The length of an AWS message begins with a byte that is 0. */
+static void test_framing_of_binary(void **state)
+{
+	_cleanup_call_ struct sem_call *c = call_to("h.test", "/model/m/converse-stream");
+	struct sv first = { "\0\0\0\x80\0\0\0\x40", 8 };
+
+	(void)state;
+	assert_int_equal(sem_framing(c, SV("application/vnd.amazon.eventstream"), first),
+			 FRAMING_EVENTSTREAM);
+	assert_int_equal(sem_framing(c, SV("application/octet-stream"), first), FRAMING_WHOLE);
+}
+
+static void test_framed_error(void **state)
+{
+	static const struct {
+		const char *data, *message;
+	} cases[] = {
+		{ "{'message':'slow down'}", "slow down" },
+		{ "no json", "no json" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_call_ struct sem_call *c = call_to("h.test", "/model/m/converse-stream");
+		_cleanup_free_ char *data = quoted(cases[i].data);
+		struct sse_event ev = { .event = SV("throttlingException"),
+					.data = sv(data),
+					.error = true };
+
+		sem_event(c, &ev);
+		sem_finish(c, false);
+		assert_true(c->has_error);
+		assert_false(c->response_cut);
+		assert_sv(c->error.type, "throttlingException");
+		assert_sv(c->error.message, cases[i].message);
+	}
+}
+
+static void test_error_type_by_header(void **state)
+{
+	struct http_field fields[] = { { SV("x-amzn-ErrorType"),
+					 SV("ValidationException:http://internal/") } };
+	struct http_msg head = { .fields = fields, .field_cnt = 1 };
+	_cleanup_call_ struct sem_call *c = call_to("h.test", "/model/m/converse");
+
+	(void)state;
+	sem_head(c, &head);
+	assert_false(c->has_error);
+	send_answer(c, 400, "{'message':'no'}");
+	sem_finish(c, false);
+	assert_true(c->has_error);
+	assert_sv(c->error.type, "ValidationException");
+	assert_sv(c->error.message, "no");
 }
 
 static void test_error_event_of_text(void **state)
@@ -236,7 +362,10 @@ int main(void)
 		cmocka_unit_test(test_error_in_success),
 		cmocka_unit_test(test_foreign_answers),
 		cmocka_unit_test(test_cut_request),
-		cmocka_unit_test(test_is_stream),
+		cmocka_unit_test(test_framing),
+		cmocka_unit_test(test_framing_of_binary),
+		cmocka_unit_test(test_framed_error),
+		cmocka_unit_test(test_error_type_by_header),
 		cmocka_unit_test(test_error_event_of_text),
 	};
 

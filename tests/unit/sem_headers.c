@@ -109,13 +109,33 @@ static void test_attempt(void **state)
 	}
 }
 
+static void test_aws_attempt(void **state)
+{
+	static const struct {
+		const char *value;
+		int64_t attempt;
+	} cases[] = { { "attempt=1", 1 },        { "ttl=20260101T000000Z; attempt=2; max=3", 2 },
+		      { "attempt=0", SEM_NONE }, { "max=3", SEM_NONE },
+		      { "attempt=", SEM_NONE },  { ";;", SEM_NONE } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct http_field f = { SV("amz-sdk-request"), sv(cases[i].value) };
+		struct http_msg m = { .fields = &f, .field_cnt = 1 };
+		_cleanup_arena_ struct arena a = { 0 };
+		struct sem_headers h;
+
+		sem_headers(&h, &a, &m, NULL);
+		assert_int_equal(h.attempt, cases[i].attempt);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_server_time),
-		cmocka_unit_test(test_retry_after),
-		cmocka_unit_test(test_ids_and_limits),
-		cmocka_unit_test(test_attempt),
+		cmocka_unit_test(test_server_time),    cmocka_unit_test(test_retry_after),
+		cmocka_unit_test(test_ids_and_limits), cmocka_unit_test(test_attempt),
+		cmocka_unit_test(test_aws_attempt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,28 +4,36 @@
  * served or took, so the three are added; in a stream each usage field's last value counts, since
  * message_delta may raise what message_start said (facts of the API reference and recorded traffic).
  */
-#include "sem/answer.h"
+#include "sem/anthropic.h"
+#include "sem/gemini.h"
 #include "sem/otel.h"
 
 #define USAGE_FIELDS 64 /* kept of usage objects: their merging looks each one up */
 
-struct anthropic {
-	struct answer answer;
-	int64_t input, cache_read, cache_write; /* as on the wire */
-	struct json *usage;                     /* the fields' last values */
-};
+/* /projects/.../publishers/anthropic/models/{model}:rawPredict, or :streamRawPredict */
+static bool on_vertex(struct sv path)
+{
+	return sv_has(path, "/publishers/anthropic/models/") && !sv_has(path, "/count-tokens:") &&
+	       (sv_ends(path, ":rawPredict") || sv_ends(path, ":streamRawPredict"));
+}
 
 static int claim(const struct sem_route *r)
 {
 	if (!sv_is(r->method, "POST"))
 		return 0;
-	if (sv_ends(r->path, "/v1/messages"))
+	if (sv_ends(r->path, "/v1/messages") || on_vertex(r->path))
 		return 90;
 	/* a gateway with paths of its own */
 	if (sv_ends(r->path, "/messages") && r->head &&
 	    http_field_get(r->head, "anthropic-version").n)
 		return 80;
 	return 0;
+}
+
+static void route(struct sem_call *c, const struct sem_route *r)
+{
+	if (on_vertex(r->path))
+		gemini_route(c, r);
 }
 
 /* --- request --- */
@@ -182,15 +190,6 @@ static void request(struct sem_call *c, const struct json *body)
 
 /* --- answer --- */
 
-static int64_t plus(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	if (b == SEM_NONE)
-		return a;
-	return __builtin_add_overflow(a, b, &sum) ? a : sum;
-}
-
 static void merge_field(struct sem_call *c, struct json *usage, const struct json *field)
 {
 	struct sv key = field->key;
@@ -223,7 +222,7 @@ static void take_usage(struct sem_call *c, const struct json *u)
 	c->usage.cache_read = st->cache_read;
 	c->usage.cache_write = st->cache_write;
 	if (st->input != SEM_NONE)
-		c->usage.input = plus(plus(st->input, st->cache_read), st->cache_write);
+		c->usage.input = sem_plus(sem_plus(st->input, st->cache_read), st->cache_write);
 	json_for_each (u, field)
 		merge_field(c, st->usage, field);
 }
@@ -362,6 +361,7 @@ const struct sem_ops sem_anthropic_messages = {
 	.operation = "chat",
 	.state_sz = sizeof(struct anthropic),
 	.claim = claim,
+	.route = route,
 	.request = request,
 	.response = response,
 	.event = event,

@@ -151,6 +151,22 @@ static struct json *rate_limits(struct arena *a, const struct http_msg *m)
 	return out;
 }
 
+/* "attempt=2; max=4" (AWS SDKs) */
+static int64_t aws_attempt(struct sv value)
+{
+	int64_t n;
+
+	while (value.n) {
+		struct sv field = sv_trim(sv_token(&value, ';'));
+
+		if (sv_starts(field, "attempt=") &&
+		    !sv_i64(sv_sub(field, strlen("attempt="), field.n), &n) && n > 0 &&
+		    n < INT32_MAX)
+			return n;
+	}
+	return SEM_NONE;
+}
+
 void sem_headers(struct sem_headers *out, struct arena *a, const struct http_msg *request,
 		 const struct http_msg *response)
 {
@@ -160,6 +176,8 @@ void sem_headers(struct sem_headers *out, struct arena *a, const struct http_msg
 	*out = (struct sem_headers){ .attempt = SEM_NONE };
 	if (!sv_i64(retry, &n) && n >= 0 && n < INT32_MAX)
 		out->attempt = n + 1;
+	else if (request)
+		out->attempt = aws_attempt(http_field_get(request, "amz-sdk-request"));
 	if (!response)
 		return;
 	out->request_id = request_id(a, response);

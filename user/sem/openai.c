@@ -23,38 +23,25 @@ void openai_params(struct sem_call *c, const struct json *body)
 	sem_keep(c, &c->reasoning_effort, json_path(body, "reasoning.effort"));
 }
 
-static int64_t first_int(const struct json *v, const char *const *paths, size_t cnt)
-{
-	int64_t n = SEM_NONE;
-
-	for (size_t i = 0; i < cnt && n == SEM_NONE; i++)
-		sem_keep_int(&n, json_path(v, paths[i]));
-	return n;
-}
-
-#define FIRST_INT(v, ...)                                  \
-	first_int(v, (const char *const[]){ __VA_ARGS__ }, \
-		  sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
-
 void openai_usage(struct sem_call *c, const struct json *u)
 {
 	if (!json_is(u, JSON_OBJECT))
 		return;
 	c->has_usage = true;
-	c->usage_raw = json_text(&c->arena, u);
-	c->usage.input = FIRST_INT(u, "prompt_tokens", "input_tokens");
-	c->usage.output = FIRST_INT(u, "completion_tokens", "output_tokens");
+	sem_keep_json(c, &c->usage_raw, u);
+	c->usage.input = SEM_FIRST_INT(u, "prompt_tokens", "input_tokens");
+	c->usage.output = SEM_FIRST_INT(u, "completion_tokens", "output_tokens");
 	/* Writer writes token_details; DeepSeek, Mistral and Together have flat fields */
 	c->usage.cache_read =
-		FIRST_INT(u, "prompt_tokens_details.cached_tokens",
-			  "input_tokens_details.cached_tokens",
-			  "prompt_token_details.cached_tokens", "prompt_cache_hit_tokens",
-			  "num_cached_tokens", "cached_tokens");
-	c->usage.cache_write = FIRST_INT(u, "prompt_tokens_details.cache_write_tokens",
-					 "input_tokens_details.cache_write_tokens");
-	c->usage.reasoning = FIRST_INT(u, "completion_tokens_details.reasoning_tokens",
-				       "output_tokens_details.reasoning_tokens",
-				       "completion_token_details.reasoning_tokens");
+		SEM_FIRST_INT(u, "prompt_tokens_details.cached_tokens",
+			      "input_tokens_details.cached_tokens",
+			      "prompt_token_details.cached_tokens", "prompt_cache_hit_tokens",
+			      "num_cached_tokens", "cached_tokens");
+	c->usage.cache_write = SEM_FIRST_INT(u, "prompt_tokens_details.cache_write_tokens",
+					     "input_tokens_details.cache_write_tokens");
+	c->usage.reasoning = SEM_FIRST_INT(u, "completion_tokens_details.reasoning_tokens",
+					   "output_tokens_details.reasoning_tokens",
+					   "completion_token_details.reasoning_tokens");
 }
 
 /* The string at key, or that of its member "url" ({"image_url": "..."} and {"image_url": {"url"}}). */
@@ -157,6 +144,12 @@ void openai_tool(struct sem_call *c, const struct json *tool)
 		type = SV("function");
 	otel_tool(c, type, json_sv(json_get(f, "name")), json_get(f, "description"),
 		  sv_is(type, "function") ? json_get(f, "parameters") : NULL);
+}
+
+void openai_route(struct sem_call *c, const struct sem_route *r)
+{
+	/* Azure: /openai/deployments/{deployment}/chat/completions */
+	c->request_model = sem_path_model(&c->arena, r->path, "/deployments/");
 }
 
 struct sv openai_arguments(struct arena *a, const struct json *v)

@@ -59,6 +59,8 @@ static struct sv thoughts_of(struct arena *a, const struct json *m)
 
 	if (!s.n)
 		s = json_sv(json_get(m, "reasoning"));
+	if (!s.n)
+		s = json_sv(json_get(m, "thinking")); /* Ollama */
 	return s.n ? s : details_text(a, json_get(m, "reasoning_details"));
 }
 
@@ -110,7 +112,14 @@ static struct json *message(struct sem_call *c, const struct json *m, struct sv 
 	return msg;
 }
 
-static void messages(struct sem_call *c, const struct json *list)
+/* Ollama's own API says tool_name */
+static void take_result_name(struct sem_call *c, struct sem_tool_result *r, const struct json *m)
+{
+	sem_keep(c, &r->name, json_get(m, "tool_name"));
+	sem_keep(c, &r->name, json_get(m, "name"));
+}
+
+void openai_messages(struct sem_call *c, const struct json *list)
 {
 	struct sem_tool_result **tail = &c->results;
 
@@ -129,7 +138,7 @@ static void messages(struct sem_call *c, const struct json *list)
 			*tail = sem_result(c, json_sv(json_get(m, "tool_call_id")),
 					   json_get(m, "content"));
 			if (*tail)
-				sem_keep(c, &(*tail)->name, json_get(m, "name"));
+				take_result_name(c, *tail, m);
 			if (*tail)
 				tail = &(*tail)->next;
 		}
@@ -153,7 +162,7 @@ static void request(struct sem_call *c, const struct json *body)
 	sem_keep_int(&c->max_tokens, json_get(body, "max_completion_tokens"));
 	sem_keep_int(&c->choice_count, json_get(body, "n"));
 	output_type(c, body);
-	messages(c, json_get(body, "messages"));
+	openai_messages(c, json_get(body, "messages"));
 	json_for_each (json_get(body, "tools"), t)
 		openai_tool(c, t);
 	json_for_each (json_get(body, "functions"), f)
@@ -291,7 +300,7 @@ static void take_audio(struct sem_call *c, struct choice *ch, const struct json 
 }
 
 /* A whole message, or a piece of one. */
-static void take_message(struct sem_call *c, struct choice *ch, const struct json *m, uint64_t ts)
+void openai_take_message(struct sem_call *c, struct choice *ch, const struct json *m, uint64_t ts)
 {
 	struct sv refusal = json_sv(json_get(m, "refusal"));
 
@@ -323,8 +332,11 @@ static void take_choices(struct sem_call *c, const struct json *list, uint64_t t
 		ch = answer_choice(c, index);
 		if (!ch)
 			return;
-		take_message(c, ch, m, ts);
-		sem_keep(c, &ch->finish, json_get(e, "finish_reason"));
+		openai_take_message(c, ch, m, ts);
+		/* Mistral's models on Bedrock have the other name; vLLM has both */
+		sem_keep(c, &ch->finish,
+			 json_get(e,
+				  json_get(e, "finish_reason") ? "finish_reason" : "stop_reason"));
 	}
 }
 
@@ -383,6 +395,7 @@ const struct sem_ops sem_openai_chat = {
 	.operation = "chat",
 	.state_sz = sizeof(struct answer),
 	.claim = claim,
+	.route = openai_route,
 	.request = request,
 	.response = response,
 	.event = event,

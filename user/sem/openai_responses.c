@@ -355,6 +355,32 @@ static void finish(struct sem_call *c)
 	c->response_cut |= ans->streamed && !c->terminated && !c->has_error;
 }
 
+/* Fetching an answer that is kept, or made in the background: the POST was the operation. */
+static int claim_get(const struct sem_route *r)
+{
+	long at = sv_find(r->path, SV("/responses/"));
+	struct sv id =
+		at < 0 ? SV("") : sv_sub(r->path, (size_t)at + strlen("/responses/"), r->path.n);
+
+	return sv_is(r->method, "GET") && sv_starts(id, "resp") && sv_find(id, SV("/")) < 0 ? 80
+											    : 0;
+}
+
+static void route_get(struct sem_call *c, const struct sem_route *r)
+{
+	c->stream = sv_is(sem_query(r->query, "stream"), "true");
+}
+
+const struct sem_ops sem_openai_responses_get = {
+	.api = "openai.responses.get",
+	.state_sz = sizeof(struct answer),
+	.claim = claim_get,
+	.route = route_get,
+	.response = response,
+	.event = event,
+	.finish = finish,
+};
+
 const struct sem_ops sem_openai_responses = {
 	.api = "openai.responses",
 	.operation = "chat",

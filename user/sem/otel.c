@@ -88,7 +88,7 @@ struct json *otel_server_response(struct arena *a, struct sv id, const struct js
 	return v;
 }
 
-static const char *modality_of(struct sv mime)
+const char *otel_modality(struct sv mime)
 {
 	if (sv_istarts(mime, "image/"))
 		return "image";
@@ -114,7 +114,7 @@ struct json *otel_blob(struct arena *a, struct sv mime, struct sv base64)
 	struct json *v = typed(a, "blob");
 	bool keep = base64.n <= OTEL_BLOB_MAX;
 
-	json_set(a, v, "modality", json_string(a, sv(modality_of(mime))));
+	json_set(a, v, "modality", json_string(a, sv(otel_modality(mime))));
 	set_str(a, v, "mime_type", mime);
 	json_set(a, v, "content", json_string(a, keep ? base64 : SV("")));
 	if (!keep)
@@ -208,8 +208,23 @@ const char *otel_finish_reason(struct sv word)
 		{ "tool_calls", "tool_call" },
 		{ "tool_use", "tool_call" },
 		{ "function_call", "tool_call" },
+		{ "tool_call", "tool_call" },
+		{ "error_limit", "length" },
 		{ "content_filter", "content_filter" },
+		{ "content_filtered", "content_filter" },
+		{ "guardrail_intervened", "content_filter" },
 		{ "refusal", "content_filter" },
+		{ "error_toxic", "content_filter" },
+		{ "safety", "content_filter" },
+		{ "image_safety", "content_filter" },
+		{ "recitation", "content_filter" },
+		{ "blocklist", "content_filter" },
+		{ "prohibited_content", "content_filter" },
+		{ "spii", "content_filter" },
+		{ "model_armor", "content_filter" },
+		{ "malformed_function_call", "error" },
+		{ "unexpected_tool_call", "error" },
+		{ "user_cancel", "error" },
 		{ "error", "error" },
 		{ "failed", "error" },
 		{ "cancelled", "error" },
@@ -252,6 +267,20 @@ void sem_keep(struct sem_call *c, struct sv *dst, const struct json *v)
 		*dst = arena_dup(&c->arena, s);
 }
 
+void sem_keep_json(struct sem_call *c, struct sv *dst, const struct json *v)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	if (json_write(&b, v) || !b.len)
+		return;
+	if (b.len > dst->n) {
+		*dst = arena_dup(&c->arena, buf_view(&b));
+		return;
+	}
+	memcpy((char *)dst->p, b.p, b.len);
+	dst->n = b.len;
+}
+
 void sem_keep_int(int64_t *dst, const struct json *v)
 {
 	int64_t n;
@@ -266,6 +295,24 @@ void sem_keep_float(double *dst, const struct json *v)
 
 	if (json_f64(v, &d) && !v->cut)
 		*dst = d;
+}
+
+int64_t sem_first_int(const struct json *v, const char *const *paths, size_t cnt)
+{
+	int64_t n = SEM_NONE;
+
+	for (size_t i = 0; i < cnt && n == SEM_NONE; i++)
+		sem_keep_int(&n, json_path(v, paths[i]));
+	return n;
+}
+
+int64_t sem_plus(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (a == SEM_NONE || b == SEM_NONE)
+		return a == SEM_NONE ? b : a;
+	return __builtin_add_overflow(a, b, &sum) ? a : sum;
 }
 
 struct json *sem_strings(struct sem_call *c, const struct json *v)

@@ -26,6 +26,7 @@ struct json *otel_server_call(struct arena *a, struct sv id, struct sv name, str
 struct json *otel_tool_response(struct arena *a, struct sv id, const struct json *response);
 struct json *otel_server_response(struct arena *a, struct sv id, const struct json *item);
 /* mime may be empty; a "data:" uri becomes a blob. */
+const char *otel_modality(struct sv mime);
 struct json *otel_blob(struct arena *a, struct sv mime, struct sv base64);
 struct json *otel_uri(struct arena *a, const char *modality, struct sv uri);
 struct json *otel_file(struct arena *a, const char *modality, struct sv file_id);
@@ -41,8 +42,20 @@ void otel_tool(struct sem_call *c, struct sv type, struct sv name, const struct 
 
 /* Copies a string that is whole and not empty, unless *dst is that already. */
 void sem_keep(struct sem_call *c, struct sv *dst, const struct json *v);
+/*
+ * A value as its JSON text.  Streams repeat their usage with every event, so the memory is used again
+ * where the new text fits.
+ */
+void sem_keep_json(struct sem_call *c, struct sv *dst, const struct json *v);
 void sem_keep_int(int64_t *dst, const struct json *v); /* likewise, whole numbers: not cut */
 void sem_keep_float(double *dst, const struct json *v);
+/* The first of these paths that holds a whole number; SEM_NONE for none. */
+int64_t sem_first_int(const struct json *v, const char *const *paths, size_t cnt);
+#define SEM_FIRST_INT(v, ...)                                  \
+	sem_first_int(v, (const char *const[]){ __VA_ARGS__ }, \
+		      sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+/* Their sum, where SEM_NONE counts as nothing; SEM_NONE for two of them. */
+int64_t sem_plus(int64_t a, int64_t b);
 /* A string or an array of strings. */
 struct json *sem_strings(struct sem_call *c, const struct json *v);
 /* A string, or the `text` of a list's parts, joined. */

@@ -35,7 +35,7 @@ static void set_absent(struct sem_call *c)
 	c->max_tokens = c->choice_count = c->seed = c->top_k_i = SEM_NONE;
 	c->temperature = c->top_p = c->top_k = NAN;
 	c->frequency_penalty = c->presence_penalty = NAN;
-	c->input_message_cnt = SEM_NONE;
+	c->input_message_cnt = c->embedding_dimensions = SEM_NONE;
 	c->usage = (struct sem_usage){ SEM_NONE, SEM_NONE, SEM_NONE, SEM_NONE, SEM_NONE };
 }
 
@@ -77,6 +77,8 @@ int sem_call_new(struct sem_call **out, const struct sem_route *r)
 	c->api = best->api;
 	c->operation = best->operation;
 	c->provider = provider_of(r);
+	if (best->route)
+		best->route(c, r);
 	*out = c;
 	return 0;
 }
@@ -103,7 +105,7 @@ void sem_request(struct sem_call *c, struct sv body, bool cut)
 	v = json_parse(&scratch, body, &err);
 	c->request_seen = json_is(v, JSON_OBJECT);
 	c->request_cut = cut || err.cut || err.broken || err.too_big;
-	if (c->request_seen)
+	if (c->request_seen && c->ops->request)
 		c->ops->request(c, v);
 	c->request_cut |= arena_failed(&c->arena);
 }
@@ -158,8 +160,38 @@ void sem_response(struct sem_call *c, int status, struct sv body, bool cut)
 		plain_error(c, body);
 	else
 		c->response_cut |= err.broken;
-	if (status < 400 && json_is(v, JSON_OBJECT))
+	if (status < 400 && json_is(v, JSON_OBJECT) && c->ops->response)
 		c->ops->response(c, v);
+}
+
+/* AWS names an error in the header alone, with a namespace behind it: "ThrottlingException:http://". */
+static void head_error(struct sem_call *c, const struct http_msg *head)
+{
+	struct sv type = http_field_get(head, "x-amzn-errortype");
+
+	type = sv_token(&type, ':');
+	if (type.n && !c->error.type.n)
+		c->error.type = arena_dup(&c->arena, type);
+}
+
+void sem_head(struct sem_call *c, const struct http_msg *response)
+{
+	head_error(c, response);
+	if (c->ops->head)
+		c->ops->head(c, response);
+}
+
+/* What a framing itself calls an error: its type is a name, its data says more, if anything. */
+static void framed_error(struct sem_call *c, const struct sse_event *ev, const struct json *v)
+{
+	if (c->has_error)
+		return;
+	if (v)
+		sem_error_set(c, v);
+	else
+		plain_error(c, ev->data);
+	if (!c->error.type.n && ev->event.n)
+		c->error.type = arena_dup(&c->arena, ev->event);
 }
 
 void sem_event(struct sem_call *c, const struct sse_event *ev)
@@ -178,6 +210,10 @@ void sem_event(struct sem_call *c, const struct sse_event *ev)
 		return;
 	}
 	v = json_parse(&scratch, ev->data, &err);
+	if (ev->error) {
+		framed_error(c, ev, json_is(v, JSON_OBJECT) ? v : NULL);
+		return;
+	}
 	if (err.broken || err.cut || !json_is(v, JSON_OBJECT)) {
 		c->bad_events++;
 		if (is_error && !json_is(v, JSON_OBJECT))
@@ -188,7 +224,8 @@ void sem_event(struct sem_call *c, const struct sse_event *ev)
 	e = error_object(v, is_error || json_str_is(json_get(v, "type"), "error"));
 	if (e)
 		sem_error_set(c, e);
-	c->ops->event(c, ev->event, v, ev->ts_last);
+	if (c->ops->event)
+		c->ops->event(c, ev->event, v, ev->ts_last);
 	if (!ans->content)
 		return;
 	c->content_events++;
@@ -204,21 +241,53 @@ void sem_finish(struct sem_call *c, bool cut)
 		return;
 	ans->finished = true;
 	c->response_cut |= cut;
-	c->ops->finish(c);
+	if (c->ops->finish)
+		c->ops->finish(c);
 	answer_finish(c);
 	c->response_cut |= arena_failed(&c->arena);
 }
 
-bool sem_is_stream(struct sv content_type, struct sv first)
+static bool is_lines(struct sv content_type)
+{
+	static const char *const types[] = { "application/x-ndjson", "application/ndjson",
+					     "application/jsonl", "application/x-jsonlines",
+					     "application/stream+json" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (sv_istarts(content_type, types[i]))
+			return true;
+	return false;
+}
+
+static bool begins(struct sv s, const char *any)
+{
+	for (; s.n && *any; any++)
+		if (s.p[0] == *any)
+			return true;
+	return false;
+}
+
+enum framing sem_framing(const struct sem_call *c, struct sv content_type, struct sv first)
 {
 	static const char *const fields[] = { "data:", "event:", "id:", "retry:", ":" };
+	enum framing own = c->stream ? c->ops->framing : FRAMING_WHOLE;
 
-	while (first.n && (first.p[0] == ' ' || first.p[0] == '\n' || first.p[0] == '\r'))
+	/* an AWS message begins with its length, and none is as long as a bracket would make it */
+	if (sv_istarts(content_type, "application/vnd.amazon.eventstream") && !begins(first, "{[<"))
+		return FRAMING_EVENTSTREAM;
+	while (begins(first, " \n\r"))
 		first = sv_sub(first, 1, first.n);
-	if (first.n && strchr("{[<", first.p[0]))
-		return false;
+	if (begins(first, "[") && own == FRAMING_ARRAY)
+		return FRAMING_ARRAY;
+	if (begins(first, "{") && is_lines(content_type))
+		return FRAMING_LINES;
+	if (begins(first, "{") && own == FRAMING_LINES &&
+	    !sv_istarts(content_type, "application/json"))
+		return FRAMING_LINES;
+	if (begins(first, "{[<"))
+		return FRAMING_WHOLE;
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (sv_starts(first, fields[i]))
-			return true;
-	return sv_istarts(content_type, "text/event-stream");
+			return FRAMING_SSE;
+	return sv_istarts(content_type, "text/event-stream") ? FRAMING_SSE : FRAMING_WHOLE;
 }

@@ -70,6 +70,9 @@ struct sem_call {
 		*tool_definitions;       /* OpenTelemetry's shapes */
 	struct json *tool_names;         /* array of strings, in the order of the request */
 	struct sem_tool_result *results; /* in the request, behind the last thing the model made */
+	int64_t embedding_dimensions;    /* asked for, else as answered */
+	struct json *encoding_formats;   /* of embeddings: array of strings */
+	struct sv retrieval_query;
 
 	/* the response */
 	struct sv response_id, response_model, response_service_tier, system_fingerprint;
@@ -78,7 +81,8 @@ struct sem_call {
 	struct buf text; /* visible answer of the first choice */
 	struct buf reasoning;
 	struct buf refusal;
-	struct sem_tool_call *calls; /* of the first choice, in order */
+	struct sem_tool_call *calls;      /* of the first choice, in order */
+	struct json *retrieval_documents; /* array of {id, score}, best first */
 	bool has_usage;
 	struct sem_usage usage;
 	struct sv usage_raw; /* the provider's usage object as it was sent */
@@ -104,13 +108,20 @@ struct sem_ops {
 	const char *api;
 	const char *operation; /* gen_ai.operation.name; NULL when it is no model operation */
 	size_t state_sz;       /* a struct that starts with struct answer (sem/answer.h) */
+	/* How it streams where the content type says nothing: FRAMING_LINES, FRAMING_ARRAY. */
+	enum framing framing;
 	/* 0..100: how sure it is that the request is its own.  Body shape is not asked. */
 	int (*claim)(const struct sem_route *r);
+	/* All that follow may be NULL. */
+	/* What the request line holds: a model, whether a stream is asked for. */
+	void (*route)(struct sem_call *c, const struct sem_route *r);
 	/* Fills the request part.  body may be cut; no JSON given here outlives the call. */
 	void (*request)(struct sem_call *c, const struct json *body);
+	/* The answer's header fields; nothing of them may be kept but by copying. */
+	void (*head)(struct sem_call *c, const struct http_msg *head);
 	/* The whole of an answer that is one JSON text.  What is an HTTP error never gets here. */
 	void (*response)(struct sem_call *c, const struct json *body);
-	/* One event of a streamed answer, a JSON object ("[DONE]" and what is no JSON is kept off). */
+	/* One message of a streamed answer, a JSON object ("[DONE]" and what is no JSON is kept off). */
 	void (*event)(struct sem_call *c, struct sv event, const struct json *data, uint64_t ts);
 	/* The answer is over, in whatever way: assemble what is open. */
 	void (*finish)(struct sem_call *c);
@@ -125,15 +136,17 @@ extern const size_t sem_api_cnt;
  */
 int sem_call_new(struct sem_call **out, const struct sem_route *r);
 void sem_call_free(struct sem_call **c);
-void sem_request(struct sem_call *c, struct sv body, bool cut); /* the decoded request body */
-/* The decoded body of an answer that is no event stream. */
-void sem_response(struct sem_call *c, int status, struct sv body, bool cut);
-void sem_event(struct sem_call *c, const struct sse_event *ev);
+void sem_request(struct sem_call *c, struct sv body, bool cut);     /* the decoded request body */
+void sem_head(struct sem_call *c, const struct http_msg *response); /* before body or events */
 /*
- * Whether an answer is for sem_event(): its content type tells, unless its first bytes (8 are enough)
- * know better, since servers answer errors as JSON under text/event-stream and streams under any type.
+ * How the answer comes: its content type tells, unless its first bytes (8 are enough) know better,
+ * since servers answer errors as JSON under text/event-stream and streams under any type.
  */
-bool sem_is_stream(struct sv content_type, struct sv first);
+enum framing sem_framing(const struct sem_call *c, struct sv content_type, struct sv first);
+/* FRAMING_WHOLE: the decoded body. */
+void sem_response(struct sem_call *c, int status, struct sv body, bool cut);
+/* Any other: one message of the stream, in the shape that proto/framing.h gives. */
+void sem_event(struct sem_call *c, const struct sse_event *ev);
 /* After the last event or body.  cut: the transport broke off.  Fills calls, output_messages ... */
 void sem_finish(struct sem_call *c, bool cut);
 
@@ -148,7 +161,7 @@ struct sem_headers {
 	struct sv request_id; /* x-request-id, request-id, apim-request-id ... */
 	uint64_t server_ns;
 	uint64_t retry_after_ns;
-	int64_t attempt; /* x-stainless-retry-count + 1 of the request; SEM_NONE */
+	int64_t attempt; /* x-stainless-retry-count + 1, or amz-sdk-request's, of the request; SEM_NONE */
 	struct json *
 		rate_limits; /* object: header name -> value, of x-ratelimit-* and anthropic-ratelimit-* */
 };

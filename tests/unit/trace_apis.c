@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Exchanges with model APIs that are no chat over server-sent events, through the trace engine: which
+ * span they become, and that every framing of a stream gives its times.
+ */
+#include "../fixture.h"
+#include "base/cleanup.h"
+#include "span/trace.h"
+
+#define MS 1000000ull
+#define AGENT 10
+#define ARGS "python3\0agent.py"
+
+struct world {
+	struct trace *trace;
+	struct span *call, *run; /* the only exchange's span, and the run's */
+	uint64_t pos[2];
+};
+
+static void on_span(void *ctx, const struct span *s)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct world *w = ctx;
+	struct span **to = s->what == SPAN_RUN ? &w->run : &w->call;
+
+	assert_null(*to);
+	assert_int_equal(span_write_json(&b, s, true), 0);
+	assert_int_equal(span_read_json(to, buf_view(&b)), 0);
+}
+
+static void feed(struct world *w, void *rec)
+{
+	assert_int_equal(event_check(rec, ((struct ev_hdr *)rec)->size), 0);
+	assert_int_equal(trace_feed(w->trace, rec), 0);
+	free(rec);
+}
+
+static void bytes(struct world *w, uint64_t ts, int dir, struct sv s)
+{
+	feed(w, record_data(ts, AGENT, 1, dir, w->pos[dir], s.p, s.n));
+	w->pos[dir] += s.n;
+}
+
+/* The request, and the head of its answer, whose body has that length. */
+static void begin(struct world *w, const char *host, const char *path, const char *request,
+		  const char *type, size_t length)
+{
+	static const struct trace_cfg cfg = { 0 };
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	assert_int_equal(trace_new(&w->trace, &cfg, on_span, w), 0);
+	feed(w, record_meta());
+	feed(w, record_run(1 * MS, AGENT));
+	feed(w, record_exec(2 * MS, AGENT, 1, "/usr/bin/python3", ARGS, sizeof(ARGS)));
+	buf_fmt(&b, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %zu\r\n\r\n%s", path, host,
+		strlen(request), request);
+	bytes(w, 10 * MS, EV_WRITE, buf_view(&b));
+	buf_clear(&b);
+	buf_fmt(&b, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", type,
+		length);
+	bytes(w, 20 * MS, EV_READ, buf_view(&b));
+}
+
+static void end(struct world *w)
+{
+	feed(w, record_exit(900 * MS, AGENT, 0));
+	trace_end(w->trace);
+	trace_free(&w->trace);
+	assert_non_null(w->call);
+	assert_non_null(w->run);
+}
+
+static void fini(struct world *w)
+{
+	span_free(&w->call);
+	span_free(&w->run);
+}
+
+static void unary(struct world *w, const char *host, const char *path, const char *request,
+		  const char *answer)
+{
+	begin(w, host, path, request, "application/json", strlen(answer));
+	bytes(w, 30 * MS, EV_READ, sv(answer));
+	end(w);
+}
+
+static void test_embedding(void **state)
+{
+	struct world w = { 0 };
+
+	(void)state;
+	unary(&w, "api.openai.com", "/v1/embeddings",
+	      "{\"model\":\"e-1\",\"input\":\"hi\",\"encoding_format\":\"float\"}",
+	      "{\"model\":\"e-1\",\"data\":[{\"embedding\":[1,2,3]}],"
+	      "\"usage\":{\"prompt_tokens\":4}}");
+	assert_int_equal(w.call->what, SPAN_EMBEDDING);
+	ASSERT_SV(w.call->name, "embeddings e-1");
+	ASSERT_SV(span_attr_sv(w.call, ATTR_ID_OP), "embeddings");
+	ASSERT_SV(span_attr_sv(w.call, ATTR_ID_API), "openai.embeddings");
+	assert_int_equal(span_attr_int(w.call, ATTR_ID_EMBEDDING_DIMENSIONS, 0), 3);
+	assert_int_equal(span_attr_int(w.call, ATTR_ID_USAGE_INPUT, 0), 4);
+	assert_non_null(span_attr(w.call, ATTR_ID_ENCODING_FORMATS));
+	assert_null(span_attr(w.call, ATTR_ID_OPENAI_API));
+	assert_int_equal(span_attr_int(w.run, ATTR_ID_MODEL_CALLS, -1), 0);
+	fini(&w);
+}
+
+static void test_retrieval(void **state)
+{
+	struct world w = { 0 };
+
+	(void)state;
+	unary(&w, "api.cohere.com", "/v2/rerank",
+	      "{\"model\":\"r-1\",\"query\":\"who\",\"documents\":[\"a\",\"b\"]}",
+	      "{\"id\":\"x\",\"results\":[{\"index\":1,\"relevance_score\":0.5}]}");
+	assert_int_equal(w.call->what, SPAN_RETRIEVAL);
+	ASSERT_SV(span_attr_sv(w.call, ATTR_ID_RETRIEVAL_QUERY), "who");
+	ASSERT_SV(json_sv(json_path(span_attr(w.call, ATTR_ID_RETRIEVAL_DOCUMENTS), "0.id")), "1");
+	assert_int_equal(span_attr_int(w.run, ATTR_ID_MODEL_CALLS, -1), 0);
+	fini(&w);
+}
+
+static void test_no_model_operation(void **state)
+{
+	struct world w = { 0 };
+
+	(void)state;
+	unary(&w, "api.anthropic.com", "/v1/messages/count_tokens",
+	      "{\"model\":\"claude-x\",\"messages\":[]}", "{\"input_tokens\":9}");
+	assert_int_equal(w.call->what, SPAN_HTTP);
+	ASSERT_SV(w.call->name, "POST");
+	ASSERT_SV(span_attr_sv(w.call, ATTR_ID_API), "anthropic.count_tokens");
+	assert_null(span_attr(w.call, ATTR_ID_OP));
+	assert_null(span_attr(w.call, ATTR_ID_USAGE_INPUT));
+	fini(&w);
+}
+
+static void test_streams(void **state)
+{
+	static const struct {
+		const char *host, *path, *request, *type, *first, *rest;
+		const char *api;
+	} cases[] = {
+		{ "localhost", "/api/chat", "{\"model\":\"m\",\"messages\":[]}",
+		  "application/x-ndjson",
+		  "{\"model\":\"m\",\"message\":{\"content\":\"yo\"},\"done\":false}\n",
+		  "{\"model\":\"m\",\"done\":true,\"done_reason\":\"stop\",\"eval_count\":7}\n",
+		  "ollama.chat" },
+		{ "generativelanguage.googleapis.com", "/v1beta/models/m:streamGenerateContent",
+		  "{\"contents\":[]}", "application/json",
+		  "[{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"yo\"}]}}]}",
+		  ",\r\n{\"candidates\":[{\"finishReason\":\"STOP\"}],"
+		  "\"usageMetadata\":{\"candidatesTokenCount\":7}}\n]",
+		  "gemini.generate" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct world w = { 0 };
+
+		begin(&w, cases[i].host, cases[i].path, cases[i].request, cases[i].type,
+		      strlen(cases[i].first) + strlen(cases[i].rest));
+		bytes(&w, 30 * MS, EV_READ, sv(cases[i].first));
+		bytes(&w, 50 * MS, EV_READ, sv(cases[i].rest));
+		end(&w);
+		assert_int_equal(w.call->what, SPAN_MODEL_CALL);
+		assert_int_equal(w.call->status, STATUS_UNSET);
+		ASSERT_SV(span_attr_sv(w.call, ATTR_ID_API), cases[i].api);
+		assert_int_equal(span_attr_int(w.call, ATTR_ID_FIRST_TOKEN_NS, 0), 20 * MS);
+		assert_int_equal(span_attr_int(w.call, ATTR_ID_USAGE_OUTPUT, 0), 7);
+		assert_true(span_attr_float(w.call, ATTR_ID_TOKEN_RATE, 0) == 350);
+		assert_int_equal(span_attr_int(w.run, ATTR_ID_MODEL_CALLS, -1), 1);
+		fini(&w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_embedding),
+		cmocka_unit_test(test_retrieval),
+		cmocka_unit_test(test_no_model_operation),
+		cmocka_unit_test(test_streams),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
