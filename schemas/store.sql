@@ -93,9 +93,9 @@ SELECT
 	sum(what = 'tool_call') AS tool_calls,
 	sum(status = 'ERROR' AND what NOT IN ('run', 'attempt')) AS errors,
 	coalesce(sum(CASE WHEN what = 'model_call' THEN attempts END), 0) AS attempts,
-	coalesce(sum(CASE WHEN what = 'model_call' THEN input_tokens END), 0) AS input_tokens,
-	coalesce(sum(CASE WHEN what = 'model_call' THEN output_tokens END), 0) AS output_tokens,
-	sum(CASE WHEN what = 'model_call' THEN cost_usd END) AS cost_usd,
+	coalesce(sum(CASE WHEN what IN ('model_call', 'embedding', 'retrieval') THEN input_tokens END), 0) AS input_tokens,
+	coalesce(sum(CASE WHEN what IN ('model_call', 'embedding', 'retrieval') THEN output_tokens END), 0) AS output_tokens,
+	sum(CASE WHEN what IN ('model_call', 'embedding', 'retrieval') THEN cost_usd END) AS cost_usd,
 	sum(what = 'model_call' AND cost_usd IS NULL) AS unpriced_calls,
 	coalesce(max(CASE WHEN what = 'run' THEN exit_code END), -1) AS exit_code,
 	coalesce((

@@ -70,12 +70,15 @@ static int keep(struct tree_run *r, struct node *n)
 	return map_put(&r->ids, (struct map_key){ .a = n->id }, n);
 }
 
-static void count_model_call(struct tree_run *r, const struct span *s)
+/* Tokens and cost of everything that bills them; calls and attempts of model calls alone. */
+static void count_tokens(struct tree_run *r, const struct span *s)
 {
 	double usd = span_attr_float(s, ATTR_ID_COST, NAN);
 
-	r->model_calls++;
-	r->attempts += (size_t)span_attr_int(s, ATTR_ID_ATTEMPTS, 1);
+	if (s->what == SPAN_MODEL_CALL) {
+		r->model_calls++;
+		r->attempts += (size_t)span_attr_int(s, ATTR_ID_ATTEMPTS, 1);
+	}
 	r->input_tokens += (uint64_t)span_attr_int(s, ATTR_ID_USAGE_INPUT, 0);
 	r->output_tokens += (uint64_t)span_attr_int(s, ATTR_ID_USAGE_OUTPUT, 0);
 	if (isnan(usd))
@@ -106,8 +109,8 @@ static void count(struct tree *t, struct tree_run *r, const struct span *s, stru
 	r->processes += s->what == SPAN_PROCESS;
 	/* an attempt's failure is its call's, when that failed in the end */
 	r->errors += n->failed && s->what != SPAN_ATTEMPT && s->what != SPAN_RUN;
-	if (s->what == SPAN_MODEL_CALL)
-		count_model_call(r, s);
+	if (s->what == SPAN_MODEL_CALL || s->what == SPAN_EMBEDDING || s->what == SPAN_RETRIEVAL)
+		count_tokens(r, s);
 	if (s->what != SPAN_RUN || s->parent_span_id[0])
 		return;
 	if (!r->root)

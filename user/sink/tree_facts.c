@@ -248,6 +248,8 @@ static void kind_facts(struct buf *b, const struct span *s)
 {
 	switch (s->what) {
 	case SPAN_MODEL_CALL:
+	case SPAN_EMBEDDING:
+	case SPAN_RETRIEVAL:
 		model_facts(b, s);
 		break;
 	case SPAN_ATTEMPT:

@@ -10,8 +10,8 @@
 #include "base/map.h"
 #include "conn/conn.h"
 #include "proc/proc.h"
+#include "proto/framing.h"
 #include "proto/http1.h"
-#include "proto/sse.h"
 #include "sem/sem.h"
 #include "span/trace.h"
 
@@ -120,7 +120,7 @@ struct exchange {
 	struct chunk_stats chunks;
 	struct sem_headers facts;
 	struct sem_call *call; /* NULL: no model API */
-	struct sse *sse;
+	struct framer *framer; /* NULL: the answer is one text */
 	struct buf req_body, resp_body;
 	uint64_t key; /* same for every attempt of one call: host, target and request body */
 };

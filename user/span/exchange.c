@@ -32,7 +32,7 @@ static void exchange_free(struct exchange *x)
 	if (*at)
 		*at = x->run_next;
 	sem_call_free(&x->call);
-	sse_free(&x->sse);
+	framer_free(&x->framer);
 	buf_fini(&x->req_body);
 	buf_fini(&x->resp_body);
 	arena_fini(&x->arena);
@@ -145,7 +145,7 @@ static void request_done(struct exchange *x, const struct http_msg *m)
 
 /* --- the answer */
 
-static void on_sse(void *ctx, const struct sse_event *ev)
+static void on_event(void *ctx, const struct sse_event *ev)
 {
 	struct exchange *x = ctx;
 
@@ -169,11 +169,14 @@ static void response_head(struct exchange *x, const struct http_msg *m)
 	facts.attempt = x->facts.attempt;
 	x->facts = facts;
 	x->content_type = arena_dup(&x->arena, http_field_get(m, "content-type"));
+	if (x->call)
+		sem_head(x->call, m);
 }
 
 static void response_body(struct exchange *x, uint64_t ts, struct sv bytes)
 {
 	struct chunk_stats *c = &x->chunks;
+	enum framing how;
 
 	x->resp_last = ts;
 	if (!c->cnt++)
@@ -183,10 +186,11 @@ static void response_body(struct exchange *x, uint64_t ts, struct sv bytes)
 	c->ts_last = ts;
 	if (!x->call)
 		return;
-	if (c->cnt == 1 && sem_is_stream(x->content_type, bytes))
-		sse_new(&x->sse, on_sse, x);
-	if (x->sse)
-		sse_feed(x->sse, ts, bytes);
+	how = c->cnt == 1 ? sem_framing(x->call, x->content_type, bytes) : FRAMING_WHOLE;
+	if (how != FRAMING_WHOLE)
+		framer_new(&x->framer, how, on_event, x);
+	if (x->framer)
+		framer_feed(x->framer, ts, bytes);
 	else
 		buf_sv(&x->resp_body, bytes);
 }
@@ -202,8 +206,8 @@ static void response_done(struct exchange *x, const struct http_msg *m)
 	x->resp_missing = m->missing;
 	if (!x->call)
 		return;
-	if (x->sse)
-		sse_end(x->sse, m->ts_last);
+	if (x->framer)
+		framer_end(x->framer, m->ts_last);
 	else
 		sem_response(x->call, x->status, buf_view(&x->resp_body), cut);
 }
@@ -295,15 +299,22 @@ static void emit_http(struct exchange *x)
 		memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
 	/* low cardinality, as OpenTelemetry asks of a name: the address is in url.full */
 	span_set_name(s, x->method.n ? x->method : SV("HTTP"));
+	if (x->call && !x->call->operation)
+		span_set_str(s, ATTR_ID_API, sv(x->call->api));
 	if (x->status >= 400)
 		engine_fail(s, arena_fmt(&s->arena, "%d", x->status), SV(""));
 	engine_emit(x->run, &s);
 }
 
 /* Paths are claimed on any host; what neither names a model nor is answered like one is not a call. */
-static bool is_model_call(const struct sem_call *c)
+static bool is_model_call(const struct exchange *x)
 {
-	return !c->request_seen || c->request_model.n || c->response_model.n || c->response_id.n ||
+	const struct sem_call *c = x->call;
+	bool unseen = !c->request_seen && (c->provider.n || !x->req_body.len);
+
+	if (!c->operation)
+		return false; /* counts tokens, fetches, manages */
+	return unseen || c->request_model.n || c->response_model.n || c->response_id.n ||
 	       c->has_usage;
 }
 
@@ -313,7 +324,7 @@ static void exchange_over(struct exchange *x)
 	x->addr = x->stream->conn->addr;
 	if (x->call)
 		sem_finish(x->call, !(x->resp_flags & HTTP_COMPLETE));
-	if (x->call && is_model_call(x->call))
+	if (x->call && is_model_call(x))
 		model_attempt(x);
 	else
 		emit_http(x);
@@ -323,8 +334,8 @@ static void exchange_over(struct exchange *x)
 void exchange_abandon(struct exchange *x)
 {
 	x->resp_flags |= HTTP_CUT;
-	if (x->sse)
-		sse_end(x->sse, x->resp_last);
+	if (x->framer)
+		framer_end(x->framer, x->resp_last);
 	else
 		sem_response(x->call, x->status, buf_view(&x->resp_body), true);
 	exchange_unlink(x->stream, x);
@@ -376,8 +387,8 @@ static void on_hole(void *ctx, struct http_msg *m, uint64_t n)
 	struct exchange *x = of_message(ctx, m);
 
 	(void)n;
-	if (x && m->dir == HTTP_RESPONSE && x->sse)
-		sse_gap(x->sse);
+	if (x && m->dir == HTTP_RESPONSE && x->framer)
+		framer_gap(x->framer);
 }
 
 static void on_done(void *ctx, struct http_msg *m)

@@ -24,10 +24,11 @@ static void set_request(struct span *s, const struct sem_call *c)
 	span_set_str(s, ATTR_ID_OP, sv(c->operation));
 	span_set_str(s, ATTR_ID_PROVIDER, c->provider);
 	span_set_str(s, ATTR_ID_API, sv(c->api));
+	if (sv_is(sv(c->api), "openai.chat"))
+		span_set_str(s, ATTR_ID_OPENAI_API, SV("chat_completions"));
+	else if (sv_is(sv(c->api), "openai.responses"))
+		span_set_str(s, ATTR_ID_OPENAI_API, SV("responses"));
 	if (sv_starts(sv(c->api), "openai.")) {
-		span_set_str(s, ATTR_ID_OPENAI_API,
-			     sv_is(sv(c->api), "openai.responses") ? SV("responses")
-								   : SV("chat_completions"));
 		span_set_str(s, ATTR_ID_OPENAI_REQUEST_TIER, c->service_tier);
 		span_set_str(s, ATTR_ID_OPENAI_RESPONSE_TIER, c->response_service_tier);
 		span_set_str(s, ATTR_ID_OPENAI_FINGERPRINT, c->system_fingerprint);
@@ -53,6 +54,8 @@ static void set_request(struct span *s, const struct sem_call *c)
 	span_set_json(s, ATTR_ID_SYSTEM_INSTRUCTIONS, c->system_instructions);
 	span_set_json(s, ATTR_ID_INPUT_MESSAGES, c->input_messages);
 	span_set_json(s, ATTR_ID_TOOL_DEFINITIONS, c->tool_definitions);
+	span_set_json(s, ATTR_ID_ENCODING_FORMATS, c->encoding_formats);
+	span_set_str(s, ATTR_ID_RETRIEVAL_QUERY, c->retrieval_query);
 }
 
 static void set_count(struct span *s, enum attr_id id, int64_t v)
@@ -82,6 +85,8 @@ static void set_answer(struct run *r, struct span *s, const struct sem_call *c)
 	span_set_json(s, ATTR_ID_FINISH_REASONS, c->finish_reasons);
 	span_set_json(s, ATTR_ID_OUTPUT_MESSAGES, c->output_messages);
 	span_set_str(s, ATTR_ID_REFUSAL, buf_view(&c->refusal));
+	span_set_json(s, ATTR_ID_RETRIEVAL_DOCUMENTS, c->retrieval_documents);
+	set_count(s, ATTR_ID_EMBEDDING_DIMENSIONS, c->embedding_dimensions);
 	if (!c->has_usage)
 		return;
 	set_count(s, ATTR_ID_USAGE_INPUT, c->usage.input);
@@ -140,7 +145,7 @@ static void set_times(struct span *s, const struct exchange *x)
 		if (f->server_ns < wait)
 			span_set_int(s, ATTR_ID_NETWORK_NS, wait - f->server_ns);
 	}
-	if (x->sse)
+	if (x->framer)
 		set_stream_rates(s, x);
 }
 
@@ -185,10 +190,17 @@ static bool may_retry(const struct exchange *x, const struct span *s)
 	return true;
 }
 
+static enum span_what what_of(const struct sem_call *c)
+{
+	if (!strcmp(c->operation, "embeddings"))
+		return SPAN_EMBEDDING;
+	return strcmp(c->operation, "retrieval") ? SPAN_MODEL_CALL : SPAN_RETRIEVAL;
+}
+
 static struct span *model_span(struct exchange *x)
 {
 	const struct sem_call *c = x->call;
-	struct span *s = exchange_span(x, SPAN_MODEL_CALL);
+	struct span *s = exchange_span(x, what_of(c));
 
 	if (!s)
 		return NULL;
@@ -234,8 +246,10 @@ static void emit_attempt(struct run *r, const struct call *call, struct span **s
 static void finish_call(struct run *r, struct call *call)
 {
 	span_set_int(call->span, ATTR_ID_ATTEMPTS, call->attempts);
-	r->model_calls++;
-	r->t->totals.model_calls++;
+	if (call->span->what == SPAN_MODEL_CALL) {
+		r->model_calls++;
+		r->t->totals.model_calls++;
+	}
 	engine_emit(r, &call->span);
 	span_free(&call->first);
 	free(call);

@@ -46,7 +46,9 @@ const struct attr_def *attr_find(struct sv key); /* NULL: not in the table */
 	X(TOOL_CALL, "tool_call")   \
 	X(PROCESS, "process")       \
 	X(HTTP, "http")             \
-	X(CONNECT, "connect")
+	X(CONNECT, "connect")       \
+	X(EMBEDDING, "embedding")   \
+	X(RETRIEVAL, "retrieval")
 
 enum span_what {
 #define X(id, text) SPAN_##id,
