@@ -159,8 +159,8 @@ static void take_config(struct sem_call *c, const struct json *body)
 	sem_keep_float(&c->temperature, json_get(config, "temperature"));
 	sem_keep_float(&c->top_p, json_get(config, "topP"));
 	c->top_k_i =
-		SEM_FIRST_INT(body, "inferenceConfig.topK", "additionalModelRequestFields.top_k",
-			      "additionalModelRequestFields.inferenceConfig.topK");
+		sem_first_int(body, "inferenceConfig.topK", "additionalModelRequestFields.top_k",
+			      "additionalModelRequestFields.inferenceConfig.topK", NULL);
 	if (c->top_k_i != SEM_NONE)
 		c->top_k = (double)c->top_k_i;
 	c->stop_sequences = sem_strings(c, json_get(config, "stopSequences"));
@@ -187,16 +187,17 @@ static void request(struct sem_call *c, const struct json *body)
 
 static void take_usage(struct sem_call *c, const struct json *u)
 {
-	int64_t input = SEM_FIRST_INT(u, "inputTokens");
+	int64_t input = sem_first_int(u, "inputTokens", NULL);
 
 	if (!json_is(u, JSON_OBJECT) || !u->cnt)
 		return;
 	c->has_usage = true;
 	sem_keep_json(c, &c->usage_raw, u);
-	c->usage.output = SEM_FIRST_INT(u, "outputTokens");
-	c->usage.cache_read = SEM_FIRST_INT(u, "cacheReadInputTokens", "cacheReadInputTokenCount");
+	c->usage.output = sem_first_int(u, "outputTokens", NULL);
+	c->usage.cache_read =
+		sem_first_int(u, "cacheReadInputTokens", "cacheReadInputTokenCount", NULL);
 	c->usage.cache_write =
-		SEM_FIRST_INT(u, "cacheWriteInputTokens", "cacheWriteInputTokenCount");
+		sem_first_int(u, "cacheWriteInputTokens", "cacheWriteInputTokenCount", NULL);
 	if (input != SEM_NONE)
 		c->usage.input =
 			sem_plus(sem_plus(input, c->usage.cache_read), c->usage.cache_write);

@@ -162,10 +162,10 @@ static void take_chunk(struct sem_call *c, const struct json *v, uint64_t ts)
 	if (!json_is(m, JSON_OBJECT))
 		return;
 	c->terminated = true;
-	st->metrics.input = SEM_FIRST_INT(m, "inputTokenCount");
-	st->metrics.output = SEM_FIRST_INT(m, "outputTokenCount");
-	st->metrics.cache_read = SEM_FIRST_INT(m, "cacheReadInputTokenCount");
-	st->metrics.cache_write = SEM_FIRST_INT(m, "cacheWriteInputTokenCount");
+	st->metrics.input = sem_first_int(m, "inputTokenCount", NULL);
+	st->metrics.output = sem_first_int(m, "outputTokenCount", NULL);
+	st->metrics.cache_read = sem_first_int(m, "cacheReadInputTokenCount", NULL);
+	st->metrics.cache_write = sem_first_int(m, "cacheWriteInputTokenCount", NULL);
 }
 
 static void event(struct sem_call *c, struct sv name, const struct json *data, uint64_t ts)

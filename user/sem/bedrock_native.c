@@ -48,13 +48,13 @@ static void take_config(struct sem_call *c, const struct json *body)
 	const struct json *stop = FIRST(body, "stop", "stop_sequences", "stopSequences",
 					"textGenerationConfig.stopSequences");
 
-	c->max_tokens = SEM_FIRST_INT(body, "max_tokens", "max_tokens_to_sample", "max_gen_len",
-				      "maxTokens", "textGenerationConfig.maxTokenCount");
+	c->max_tokens = sem_first_int(body, "max_tokens", "max_tokens_to_sample", "max_gen_len",
+				      "maxTokens", "textGenerationConfig.maxTokenCount", NULL);
 	sem_keep_float(&c->temperature,
 		       FIRST(body, "temperature", "textGenerationConfig.temperature"));
 	sem_keep_float(&c->top_p, FIRST(body, "top_p", "topP", "p", "textGenerationConfig.topP"));
 	sem_keep_float(&c->top_k, FIRST(body, "top_k", "topK", "k"));
-	c->top_k_i = SEM_FIRST_INT(body, "top_k", "topK", "k");
+	c->top_k_i = sem_first_int(body, "top_k", "topK", "k", NULL);
 	sem_keep_int(&c->choice_count, json_get(body, "num_generations"));
 	c->stop_sequences = sem_strings(c, stop);
 }
@@ -70,9 +70,10 @@ void native_request(struct sem_call *c, const struct json *body)
 	}
 	if (is_embedding(c, body)) {
 		c->operation = "embeddings";
-		c->embedding_dimensions = SEM_FIRST_INT(body, "dimensions", "output_dimension",
-							"embeddingConfig.outputEmbeddingLength",
-							"singleEmbeddingParams.embeddingDimension");
+		c->embedding_dimensions =
+			sem_first_int(body, "dimensions", "output_dimension",
+				      "embeddingConfig.outputEmbeddingLength",
+				      "singleEmbeddingParams.embeddingDimension", NULL);
 		c->encoding_formats =
 			sem_strings(c, FIRST(body, "embedding_types", "embeddingTypes"));
 		return;
@@ -167,10 +168,11 @@ void native_take(struct sem_call *c, const struct json *v, uint64_t ts)
 
 void native_usage(struct bedrock_usage *u, const struct json *v)
 {
-	int64_t input = SEM_FIRST_INT(v, "prompt_token_count", "inputTextTokenCount",
-				      "meta.billed_units.input_tokens");
-	int64_t output = SEM_FIRST_INT(v, "generation_token_count", "totalOutputTextTokenCount",
-				       "results.0.tokenCount", "meta.billed_units.output_tokens");
+	int64_t input = sem_first_int(v, "prompt_token_count", "inputTextTokenCount",
+				      "meta.billed_units.input_tokens", NULL);
+	int64_t output =
+		sem_first_int(v, "generation_token_count", "totalOutputTextTokenCount",
+			      "results.0.tokenCount", "meta.billed_units.output_tokens", NULL);
 
 	if (input != SEM_NONE)
 		u->input = input;

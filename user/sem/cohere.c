@@ -28,8 +28,9 @@ void cohere_params(struct sem_call *c, const struct json *body)
  */
 void cohere_usage(struct sem_call *c, const struct json *u)
 {
-	int64_t input = SEM_FIRST_INT(u, "billed_units.input_tokens", "tokens.input_tokens");
-	int64_t output = SEM_FIRST_INT(u, "billed_units.output_tokens", "tokens.output_tokens");
+	int64_t input = sem_first_int(u, "billed_units.input_tokens", "tokens.input_tokens", NULL);
+	int64_t output =
+		sem_first_int(u, "billed_units.output_tokens", "tokens.output_tokens", NULL);
 
 	if (input == SEM_NONE && output == SEM_NONE)
 		return;

@@ -42,10 +42,10 @@ void gemini_route(struct sem_call *c, const struct sem_route *r)
 
 void gemini_usage(struct sem_call *c, const struct json *u)
 {
-	int64_t prompt = SEM_FIRST_INT(u, "promptTokenCount");
-	int64_t tools = SEM_FIRST_INT(u, "toolUsePromptTokenCount");
-	int64_t candidates = SEM_FIRST_INT(u, "candidatesTokenCount");
-	int64_t thoughts = SEM_FIRST_INT(u, "thoughtsTokenCount");
+	int64_t prompt = sem_first_int(u, "promptTokenCount", NULL);
+	int64_t tools = sem_first_int(u, "toolUsePromptTokenCount", NULL);
+	int64_t candidates = sem_first_int(u, "candidatesTokenCount", NULL);
+	int64_t thoughts = sem_first_int(u, "thoughtsTokenCount", NULL);
 
 	if (sem_plus(sem_plus(prompt, tools), sem_plus(candidates, thoughts)) == SEM_NONE)
 		return;
@@ -53,6 +53,6 @@ void gemini_usage(struct sem_call *c, const struct json *u)
 	sem_keep_json(c, &c->usage_raw, u);
 	c->usage.input = sem_plus(prompt, tools);
 	c->usage.output = sem_plus(candidates, thoughts);
-	c->usage.cache_read = SEM_FIRST_INT(u, "cachedContentTokenCount");
+	c->usage.cache_read = sem_first_int(u, "cachedContentTokenCount", NULL);
 	c->usage.reasoning = thoughts;
 }

@@ -40,8 +40,8 @@ void ollama_params(struct sem_call *c, const struct json *body)
 
 void ollama_take(struct sem_call *c, const struct json *v)
 {
-	int64_t input = SEM_FIRST_INT(v, "prompt_eval_count");
-	int64_t output = SEM_FIRST_INT(v, "eval_count");
+	int64_t input = sem_first_int(v, "prompt_eval_count", NULL);
+	int64_t output = sem_first_int(v, "eval_count", NULL);
 	struct choice *ch = answer_choice(c, 0);
 
 	sem_keep(c, &c->response_model, json_get(v, "model"));

@@ -17,7 +17,7 @@ static void request(struct sem_call *c, const struct json *body)
 
 static void response(struct sem_call *c, const struct json *body)
 {
-	int64_t input = SEM_FIRST_INT(body, "prompt_eval_count");
+	int64_t input = sem_first_int(body, "prompt_eval_count", NULL);
 
 	sem_keep(c, &c->response_model, json_get(body, "model"));
 	sem_dimensions(c, json_get(body, "embedding"));

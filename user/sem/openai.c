@@ -29,19 +29,19 @@ void openai_usage(struct sem_call *c, const struct json *u)
 		return;
 	c->has_usage = true;
 	sem_keep_json(c, &c->usage_raw, u);
-	c->usage.input = SEM_FIRST_INT(u, "prompt_tokens", "input_tokens");
-	c->usage.output = SEM_FIRST_INT(u, "completion_tokens", "output_tokens");
+	c->usage.input = sem_first_int(u, "prompt_tokens", "input_tokens", NULL);
+	c->usage.output = sem_first_int(u, "completion_tokens", "output_tokens", NULL);
 	/* Writer writes token_details; DeepSeek, Mistral and Together have flat fields */
 	c->usage.cache_read =
-		SEM_FIRST_INT(u, "prompt_tokens_details.cached_tokens",
+		sem_first_int(u, "prompt_tokens_details.cached_tokens",
 			      "input_tokens_details.cached_tokens",
 			      "prompt_token_details.cached_tokens", "prompt_cache_hit_tokens",
-			      "num_cached_tokens", "cached_tokens");
-	c->usage.cache_write = SEM_FIRST_INT(u, "prompt_tokens_details.cache_write_tokens",
-					     "input_tokens_details.cache_write_tokens");
-	c->usage.reasoning = SEM_FIRST_INT(u, "completion_tokens_details.reasoning_tokens",
+			      "num_cached_tokens", "cached_tokens", NULL);
+	c->usage.cache_write = sem_first_int(u, "prompt_tokens_details.cache_write_tokens",
+					     "input_tokens_details.cache_write_tokens", NULL);
+	c->usage.reasoning = sem_first_int(u, "completion_tokens_details.reasoning_tokens",
 					   "output_tokens_details.reasoning_tokens",
-					   "completion_token_details.reasoning_tokens");
+					   "completion_token_details.reasoning_tokens", NULL);
 }
 
 /* The string at key, or that of its member "url" ({"image_url": "..."} and {"image_url": {"url"}}). */

@@ -25,7 +25,7 @@ static void request(struct sem_call *c, const struct json *body)
 
 	dialect(c);
 	sem_keep(c, &c->request_model, json_get(body, "model"));
-	c->embedding_dimensions = SEM_FIRST_INT(body, "dimensions", "output_dimension");
+	c->embedding_dimensions = sem_first_int(body, "dimensions", "output_dimension", NULL);
 	c->encoding_formats = sem_strings(c, json_get(body, "encoding_format"));
 	if (json_sv(dtype).n && !json_str_is(dtype, "float"))
 		json_push(c->encoding_formats, json_copy(&c->arena, dtype));
@@ -41,7 +41,7 @@ static void response(struct sem_call *c, const struct json *body)
 	openai_usage(c, usage);
 	/* Voyage: there is nothing but input */
 	if (c->has_usage && c->usage.input == SEM_NONE)
-		c->usage.input = SEM_FIRST_INT(usage, "total_tokens");
+		c->usage.input = sem_first_int(usage, "total_tokens", NULL);
 }
 
 const struct sem_ops sem_openai_embeddings = {

@@ -2,6 +2,7 @@
 /* OpenTelemetry's message shapes and small helpers of the model APIs: see otel.h. */
 #include "sem/otel.h"
 
+#include <stdarg.h>
 #include "base/cleanup.h"
 
 struct json *otel_message(struct arena *a, struct sv role, struct json *parts)
@@ -297,12 +298,16 @@ void sem_keep_float(double *dst, const struct json *v)
 		*dst = d;
 }
 
-int64_t sem_first_int(const struct json *v, const char *const *paths, size_t cnt)
+int64_t sem_first_int(const struct json *v, ...)
 {
 	int64_t n = SEM_NONE;
+	const char *path;
+	va_list paths;
 
-	for (size_t i = 0; i < cnt && n == SEM_NONE; i++)
-		sem_keep_int(&n, json_path(v, paths[i]));
+	va_start(paths, v);
+	while (n == SEM_NONE && (path = va_arg(paths, const char *)))
+		sem_keep_int(&n, json_path(v, path));
+	va_end(paths);
 	return n;
 }
 

@@ -49,11 +49,8 @@ void sem_keep(struct sem_call *c, struct sv *dst, const struct json *v);
 void sem_keep_json(struct sem_call *c, struct sv *dst, const struct json *v);
 void sem_keep_int(int64_t *dst, const struct json *v); /* likewise, whole numbers: not cut */
 void sem_keep_float(double *dst, const struct json *v);
-/* The first of these paths that holds a whole number; SEM_NONE for none. */
-int64_t sem_first_int(const struct json *v, const char *const *paths, size_t cnt);
-#define SEM_FIRST_INT(v, ...)                                  \
-	sem_first_int(v, (const char *const[]){ __VA_ARGS__ }, \
-		      sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+/* The first of these dotted paths that holds a whole number, NULL behind them; SEM_NONE for none. */
+__attribute__((sentinel)) int64_t sem_first_int(const struct json *v, ...);
 /* Their sum, where SEM_NONE counts as nothing; SEM_NONE for two of them. */
 int64_t sem_plus(int64_t a, int64_t b);
 /* A string or an array of strings. */

@@ -20,7 +20,7 @@ static void request(struct sem_call *c, const struct json *body)
 
 static void take_usage(struct sem_call *c, const struct json *u)
 {
-	int64_t tokens = SEM_FIRST_INT(u, "prompt_tokens", "total_tokens");
+	int64_t tokens = sem_first_int(u, "prompt_tokens", "total_tokens", NULL);
 
 	if (tokens == SEM_NONE)
 		return;

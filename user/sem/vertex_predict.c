@@ -36,7 +36,7 @@ static void response(struct sem_call *c, const struct json *body)
 		if (!json_is(json_get(e, "values"), JSON_ARRAY))
 			continue;
 		sem_dimensions(c, json_get(e, "values"));
-		tokens = sem_plus(tokens, SEM_FIRST_INT(e, "statistics.token_count"));
+		tokens = sem_plus(tokens, sem_first_int(e, "statistics.token_count", NULL));
 	}
 	c->has_usage = tokens != SEM_NONE;
 	c->usage.input = tokens;
