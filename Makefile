@@ -22,7 +22,7 @@ ifeq ($(origin CC),default)
 endif
 comma   := ,
 
-PKGS     := libbpf libelf zlib libzstd libbrotlidec sqlite3 libxxhash
+PKGS     := libbpf libelf zlib libzstd libbrotlidec libnghttp2 sqlite3 libxxhash
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow -Wundef
 SANITIZE := $(if $(DEBUG),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
 CFLAGS   ?= -g $(if $(DEBUG),-O1 -fno-omit-frame-pointer,-O2)
@@ -91,7 +91,7 @@ $(OUT)/bpf-test/%: $(OUT)/tests/bpf/%.o $(OUT)/libringspan.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(TEST_LIBS) -o $@
 
-$(OUT)/case-run: $(OUT)/tests/case/run.o $(OUT)/libringspan.a
+$(OUT)/case-run: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/case/*.c)) $(OUT)/libringspan.a
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) -o $@
 
 $(OUT)/corpus-run: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/corpus/*.c)) $(OUT)/libringspan.a

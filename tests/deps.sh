@@ -5,7 +5,7 @@
 set -eu
 
 build="gcc make pkg-config clang bpftool libbpf-dev libelf-dev zlib1g-dev libzstd-dev libbrotli-dev
-libsqlite3-dev libxxhash-dev libc6-dev"
+libsqlite3-dev libxxhash-dev libnghttp2-dev libc6-dev"
 demo="python3 openssl"
 test="clang-format clang-tidy libcmocka-dev libssl-dev python3-jsonschema git procps"
 

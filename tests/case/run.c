@@ -11,297 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/cleanup.h"
-#include "proto/http1.h"
-#include "proto/sse.h"
+#include "case.h"
 
 #define STEP_MAX 256
-
-enum step_kind { STEP_BYTES, STEP_GAP, STEP_END };
-
-struct step {
-	enum step_kind kind;
-	enum http_dir dir;
-	uint64_t ts;
-	uint64_t missing;
-	struct buf bytes;
-};
 
 struct script {
 	struct step steps[STEP_MAX];
 	size_t cnt;
 	size_t bytes;
-};
-
-/* What a driver writes.  Body pieces that follow one another are one line. */
-struct log {
-	struct buf text;
-	struct http_msg *body_msg;
-	uint64_t body_ts;
-	struct buf body;
-};
-
-struct driver {
-	const char *name;
-	const char *line_end; /* of a line of input */
-	int (*open)(void **state, struct log *log);
-	void (*bytes)(void *state, const struct step *st, struct sv piece);
-	void (*gap)(void *state, const struct step *st);
-	void (*end)(void *state, uint64_t ts);
-	void (*close)(void *state, struct log *log);
-};
-
-static void die(const char *what)
-{
-	fprintf(stderr, "case: %s\n", what);
-	exit(2);
-}
-
-static void log_quoted(struct buf *b, struct sv s)
-{
-	buf_ch(b, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = s.p[i];
-
-		if (c == '\r')
-			buf_str(b, "\\r");
-		else if (c == '\n')
-			buf_str(b, "\\n");
-		else if (c == '"' || c == '\\')
-			buf_fmt(b, "\\%c", c);
-		else if (c < ' ' || c >= 0x7f)
-			buf_fmt(b, "\\x%02x", c);
-		else
-			buf_ch(b, c);
-	}
-	buf_ch(b, '"');
-}
-
-/* --- http1 */
-
-struct http1_state {
-	struct http1 *h;
-	struct log *log;
-};
-
-static const char *const flag_names[] = { "complete",        "hole",      "cut",
-					  "joined",          "undecoded", "body-cap",
-					  "close-delimited", "unpaired",  "head-cap" };
-
-static void log_who(struct log *l, const struct http_msg *m)
-{
-	buf_fmt(&l->text, "%c %" PRIu64 " ", m->dir == HTTP_REQUEST ? '>' : '<', m->seq);
-}
-
-static void log_flush(struct log *l)
-{
-	if (!l->body.len)
-		return;
-	log_who(l, l->body_msg);
-	buf_fmt(&l->text, "body@%" PRIu64 " ", l->body_ts);
-	log_quoted(&l->text, buf_view(&l->body));
-	buf_ch(&l->text, '\n');
-	buf_clear(&l->body);
-}
-
-static void log_fields(struct log *l, const struct http_msg *m, const char *kind,
-		       const struct http_field *f, size_t cnt)
-{
-	for (size_t i = 0; i < cnt; i++) {
-		log_who(l, m);
-		buf_fmt(&l->text, "%s " SV_FMT ": ", kind, SV_ARG(f[i].name));
-		log_quoted(&l->text, f[i].value);
-		buf_ch(&l->text, '\n');
-	}
-}
-
-static void log_number(struct log *l, const char *name, uint64_t v)
-{
-	if (v)
-		buf_fmt(&l->text, " %s=%" PRIu64, name, v);
-}
-
-static void log_start(struct log *l, const struct http_msg *m, const char *kind)
-{
-	log_who(l, m);
-	if (m->dir == HTTP_REQUEST)
-		buf_fmt(&l->text, "%s " SV_FMT " " SV_FMT " 1.%d\n", kind, SV_ARG(m->method),
-			SV_ARG(m->target), m->minor);
-	else
-		buf_fmt(&l->text, "%s %d \"" SV_FMT "\" 1.%d\n", kind, m->status, SV_ARG(m->reason),
-			m->minor);
-	log_fields(l, m, "field", m->fields, m->field_cnt);
-}
-
-static void log_done(struct log *l, const struct http_msg *m)
-{
-	log_fields(l, m, "trailer", m->trailers, m->trailer_cnt);
-	log_who(l, m);
-	buf_str(&l->text, "done");
-	for (size_t i = 0; i < ARRAY_SIZE(flag_names); i++) {
-		if (m->flags & (1u << i))
-			buf_fmt(&l->text, " %s", flag_names[i]);
-	}
-	log_number(l, "pos", m->pos);
-	log_number(l, "wire", m->wire_body);
-	log_number(l, "body", m->body_len);
-	log_number(l, "missing", m->missing);
-	buf_fmt(&l->text, " first=%" PRIu64, m->ts_first);
-	log_number(l, "head", m->ts_head);
-	log_number(l, "start", m->ts_body);
-	buf_fmt(&l->text, " last=%" PRIu64 "\n", m->ts_last);
-}
-
-static void on_head(void *ctx, struct http_msg *m)
-{
-	log_flush(ctx);
-	log_start(ctx, m, "head");
-}
-
-static void on_interim(void *ctx, struct http_msg *m)
-{
-	log_flush(ctx);
-	log_start(ctx, m, "interim");
-	log_done(ctx, m);
-}
-
-static void on_body(void *ctx, struct http_msg *m, uint64_t ts, struct sv bytes)
-{
-	struct log *l = ctx;
-
-	if (!bytes.n)
-		die("an empty piece of body was given");
-	if (l->body_msg != m || l->body_ts != ts)
-		log_flush(l);
-	l->body_msg = m;
-	l->body_ts = ts;
-	buf_sv(&l->body, bytes);
-}
-
-static void on_hole(void *ctx, struct http_msg *m, uint64_t n)
-{
-	struct log *l = ctx;
-
-	log_flush(l);
-	log_who(l, m);
-	buf_fmt(&l->text, "hole %" PRIu64 "\n", n);
-}
-
-static void on_done(void *ctx, struct http_msg *m)
-{
-	log_flush(ctx);
-	log_done(ctx, m);
-}
-
-static int http1_case_open(void **state, struct log *log)
-{
-	static const struct http1_ops ops = {
-		.head = on_head,
-		.interim = on_interim,
-		.body = on_body,
-		.hole = on_hole,
-		.done = on_done,
-	};
-	struct http1_state *st = calloc(1, sizeof(*st));
-
-	if (!st)
-		return -ENOMEM;
-	st->log = log;
-	*state = st;
-	return http1_new(&st->h, &ops, log);
-}
-
-static void http1_case_bytes(void *state, const struct step *step, struct sv piece)
-{
-	struct http1_state *st = state;
-
-	if (http1_feed(st->h, step->dir, step->ts, piece))
-		die("out of memory");
-}
-
-static void http1_case_gap(void *state, const struct step *step)
-{
-	struct http1_state *st = state;
-
-	http1_gap(st->h, step->dir, step->ts, step->missing);
-}
-
-static void http1_case_end(void *state, uint64_t ts)
-{
-	struct http1_state *st = state;
-
-	http1_end(st->h, ts);
-}
-
-static void http1_case_close(void *state, struct log *log)
-{
-	struct http1_state *st = state;
-
-	log_flush(log);
-	if (http1_upgraded(st->h))
-		buf_str(&log->text, "upgraded\n");
-	http1_free(&st->h);
-	free(st);
-}
-
-/* --- sse */
-
-static void on_event(void *ctx, const struct sse_event *ev)
-{
-	struct log *l = ctx;
-
-	buf_fmt(&l->text, "event@%" PRIu64 "..%" PRIu64 " ", ev->ts_first, ev->ts_last);
-	log_quoted(&l->text, ev->data);
-	if (ev->event.n) {
-		buf_str(&l->text, " event=");
-		log_quoted(&l->text, ev->event);
-	}
-	if (ev->id.n) {
-		buf_str(&l->text, " id=");
-		log_quoted(&l->text, ev->id);
-	}
-	if (ev->unterminated)
-		buf_str(&l->text, " unterminated");
-	if (ev->cut)
-		buf_str(&l->text, " cut");
-	buf_ch(&l->text, '\n');
-}
-
-static int sse_case_open(void **state, struct log *log)
-{
-	return sse_new((struct sse **)state, on_event, log);
-}
-
-static void sse_case_bytes(void *state, const struct step *step, struct sv piece)
-{
-	if (sse_feed(state, step->ts, piece))
-		die("out of memory");
-}
-
-static void sse_case_gap(void *state, const struct step *step)
-{
-	(void)step;
-	sse_gap(state);
-}
-
-static void sse_case_end(void *state, uint64_t ts)
-{
-	sse_end(state, ts);
-}
-
-static void sse_case_close(void *state, struct log *log)
-{
-	struct sse *s = state;
-
-	(void)log;
-	sse_free(&s);
-}
-
-static const struct driver drivers[] = {
-	{ "http1", "\r\n", http1_case_open, http1_case_bytes, http1_case_gap, http1_case_end,
-	  http1_case_close },
-	{ "sse", "\n", sse_case_open, sse_case_bytes, sse_case_gap, sse_case_end, sse_case_close },
+	struct http_field accepted; /* what the answer of an upgrade says */
 };
 
 static const struct driver *driver_of(struct sv path)
@@ -310,11 +29,7 @@ static const struct driver *driver_of(struct sv path)
 
 	while (part = sv_token(&rest, '/'), rest.n)
 		dir = part;
-	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {
-		if (sv_is(dir, drivers[i].name))
-			return &drivers[i];
-	}
-	return NULL;
+	return case_driver(dir);
 }
 
 /* --- the input of a case */
@@ -383,12 +98,12 @@ static int read_dir(struct sv s, enum http_dir *dir)
 static struct step *step_add(struct script *sc, enum step_kind kind, uint64_t ts)
 {
 	if (sc->cnt == STEP_MAX)
-		die("too many pieces in one case");
+		case_die("too many pieces in one case");
 	sc->steps[sc->cnt] = (struct step){ .kind = kind, .ts = ts };
 	return &sc->steps[sc->cnt++];
 }
 
-/* "gap < 100", "end", "at 7" */
+/* "gap < 100", "end", "at 7", "accepted permessage-deflate" */
 static int read_order(struct script *sc, struct sv line, uint64_t *ts)
 {
 	struct sv word = sv_token(&line, ' ');
@@ -396,6 +111,10 @@ static int read_order(struct script *sc, struct sv line, uint64_t *ts)
 
 	if (sv_is(word, "end")) {
 		step_add(sc, STEP_END, (*ts)++);
+		return 0;
+	}
+	if (sv_is(word, "accepted")) {
+		sc->accepted = (struct http_field){ SV("Sec-WebSocket-Extensions"), line };
 		return 0;
 	}
 	if (sv_is(word, "at")) {
@@ -467,7 +186,7 @@ static void feed_piece(const struct driver *d, void *state, const struct step *s
 	char *copy = malloc(bytes.n);
 
 	if (!copy)
-		die("out of memory");
+		case_die("out of memory");
 	memcpy(copy, bytes.p, bytes.n);
 	d->bytes(state, st, (struct sv){ copy, bytes.n });
 	free(copy);
@@ -488,12 +207,14 @@ static void run_step(const struct driver *d, void *state, const struct step *st,
 
 static void run_script(const struct driver *d, const struct script *sc, size_t cut, struct buf *out)
 {
+	struct http_field accepted = sc->accepted;
+	struct http_msg answer = { .fields = &accepted, .field_cnt = accepted.name.n ? 1 : 0 };
 	struct log log = { 0 };
 	void *state = NULL;
 	size_t at = 0;
 
-	if (d->open(&state, &log))
-		die("out of memory");
+	if (d->open(&state, &log, &answer))
+		case_die("out of memory");
 	for (size_t i = 0; i < sc->cnt; i++) {
 		const struct step *st = &sc->steps[i];
 		bool here = cut > at && cut - at < st->bytes.len;

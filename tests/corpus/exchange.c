@@ -243,7 +243,7 @@ static struct json *result_of(struct arena *a, const struct exchange *x)
 
 struct json *exchange_run(struct arena *a, struct sv request, struct sv response, uint64_t seed)
 {
-	static const struct http1_ops ops = { .head = on_head, .body = on_body, .done = on_done };
+	static const struct http_ops ops = { .head = on_head, .body = on_body, .done = on_done };
 	struct exchange x = { .arena = a, .attempt = SEM_NONE };
 	struct json *result = NULL;
 	uint64_t ts = TICK;

@@ -106,11 +106,11 @@ static void on_done(void *ctx, struct http_msg *m)
 
 static struct http1 *open_parser(struct seen *s)
 {
-	static const struct http1_ops ops = { .head = on_head,
-					      .interim = on_interim,
-					      .body = on_body,
-					      .hole = on_hole,
-					      .done = on_done };
+	static const struct http_ops ops = { .head = on_head,
+					     .interim = on_interim,
+					     .body = on_body,
+					     .hole = on_hole,
+					     .done = on_done };
 	struct http1 *h = NULL;
 
 	*s = (struct seen){ 0 };
@@ -652,6 +652,34 @@ static void test_garbage(void **state)
 	assert_true(heads > 5000);
 }
 
+/* Where the other protocol begins is told of both directions, whatever came with the answer. */
+static void test_upgrade(void **state)
+{
+	static const char request[] = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+	static const char answer[] =
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+	struct seen s;
+	struct http1 *h = open_parser(&s);
+
+	(void)state;
+	feed_str(h, HTTP_REQUEST, request);
+	feed(h, HTTP_RESPONSE, (struct sv){ answer, 20 });
+	assert_false(http1_upgraded(h));
+	feed_str(h, HTTP_RESPONSE, answer + 20);
+	assert_true(http1_upgraded(h));
+	feed_str(h, HTTP_RESPONSE, "\x81\x02hi");
+	feed_str(h, HTTP_REQUEST, "\x81\x02hi");
+	assert_int_equal(http1_pos(h, HTTP_REQUEST), strlen(request));
+	assert_int_equal(http1_pos(h, HTTP_RESPONSE), strlen(answer));
+	close_parser(h, &s);
+
+	h = open_parser(&s);
+	feed_str(h, HTTP_REQUEST, request);
+	feed(h, HTTP_RESPONSE, SV("HTTP/1.1 101 \r\n\r\n\x81\x02hi"));
+	assert_int_equal(http1_pos(h, HTTP_RESPONSE), strlen("HTTP/1.1 101 \r\n\r\n"));
+	close_parser(h, &s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -670,6 +698,7 @@ int main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_holes_heal),
 		cmocka_unit_test(test_guard_page),
+		cmocka_unit_test(test_upgrade),
 		cmocka_unit_test(test_garbage),
 	};
 

@@ -482,6 +482,73 @@ static void other_http_is_told_too(void **state)
 	assert_false(sv_has(span_attr_sv(nth(w, SPAN_HTTP, 0), ATTR_ID_URL_FULL), "secret"));
 }
 
+/* --- HTTP/2: frames by hand (RFC 9113 4.1, RFC 7541 6.2.2) */
+
+static void frame(struct buf *b, int type, int flags, int stream, struct sv payload)
+{
+	const unsigned char head[9] = {
+		payload.n >> 16, payload.n >> 8, payload.n, type, flags, 0, 0, 0, stream
+	};
+
+	buf_add(b, head, sizeof(head));
+	buf_sv(b, payload);
+}
+
+static void field(struct buf *b, const char *name, const char *value)
+{
+	buf_ch(b, 0); /* literal, not indexed, new name */
+	buf_ch(b, (char)strlen(name));
+	buf_str(b, name);
+	buf_ch(b, (char)strlen(value));
+	buf_str(b, value);
+}
+
+static void send_buf(struct world *w, uint64_t ts, int dir, struct buf *b)
+{
+	feed(w, record_data(ts, AGENT, 1, dir, w->pos[1][dir], b->p, b->len));
+	w->pos[1][dir] += b->len;
+	buf_clear(b);
+}
+
+/* Two calls at once on one connection, answered the other way round. */
+static void two_streams_of_http2(void **state)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT, head = BUF_INIT;
+	struct world *w = *state;
+
+	begin(w);
+	buf_str(&out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	frame(&out, 4, 0, 0, SV(""));
+	field(&head, ":method", "POST");
+	field(&head, ":scheme", "https");
+	field(&head, ":authority", "api.anthropic.com");
+	field(&head, ":path", "/v1/messages");
+	for (int stream = 1; stream <= 3; stream += 2) {
+		frame(&out, 1, 4, stream, buf_view(&head));
+		frame(&out, 0, 1, stream, SV(HELLO));
+	}
+	send_buf(w, 10 * MS, EV_WRITE, &out);
+	frame(&out, 4, 0, 0, SV(""));
+	buf_clear(&head);
+	field(&head, ":status", "200");
+	field(&head, "content-type", "application/json");
+	for (int stream = 3; stream >= 1; stream -= 2) {
+		frame(&out, 1, 4, stream, buf_view(&head));
+		frame(&out, 0, 1, stream, SV(DONE));
+		send_buf(w, (stream == 3 ? 20 : 30) * MS, EV_READ, &out);
+	}
+	end(w);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct span *s = nth(w, SPAN_MODEL_CALL, i);
+
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_NET_PROTOCOL_VERSION), "2");
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_PROVIDER), "anthropic");
+		assert_int_equal(span_attr_int(s, ATTR_ID_USAGE_OUTPUT, -1), 3);
+		assert_int_equal(s->end_ns - s->start_ns, (i ? 20 : 10) * MS);
+	}
+}
+
 static void same_records_same_spans(void **state)
 {
 	struct world *w = *state, *v;
@@ -516,6 +583,7 @@ int main(void)
 		TEST(signal_is_told),
 		TEST(connect_is_told),
 		TEST(other_http_is_told_too),
+		TEST(two_streams_of_http2),
 		TEST(same_records_same_spans),
 	};
 

@@ -11,6 +11,11 @@
 #define LIMIT_HTTP_HEAD (256u << 10)   /* start line and headers of a message */
 #define LIMIT_HTTP_HEADERS 256         /* header fields of a message */
 #define LIMIT_HTTP_PIPELINE 256        /* requests without an answer on one connection */
+#define LIMIT_HTTP2_STREAMS 256        /* streams of one connection that are remembered at once */
+#define LIMIT_HPACK_TABLE 65536        /* HPACK's dynamic table, RFC 7541 4.1 */
+#define LIMIT_HPACK_LOST 256           /* it may be lost so often, then headers stay unknown */
+#define LIMIT_GRPC_MESSAGE (16u << 20) /* one gRPC message, decoded */
+#define LIMIT_WS_MESSAGE (16u << 20)   /* one WebSocket message, decoded */
 #define LIMIT_CHUNK_LINE (4u << 10)    /* a chunk-size line with its extensions */
 #define LIMIT_CODINGS 4                /* codings stacked on one body */
 #define LIMIT_BODY (64u << 20)         /* decoded body that is kept of one message */

@@ -73,6 +73,12 @@ void coding_add(struct coding_list *l, struct sv name)
 	l->unknown = true;
 }
 
+void codings_add(struct coding_list *l, struct sv names)
+{
+	while (names.n)
+		coding_add(l, sv_trim(sv_token(&names, ',')));
+}
+
 static int stage_feed(struct decode *d, unsigned int index, struct sv in);
 
 /* Passes a stage's output on.  Each stage is held against the bytes on the wire: see limits.h. */

@@ -25,6 +25,7 @@ struct coding_list {
 
 /* Adds one coding by its name, parameters ignored; identity and the empty name add nothing. */
 void coding_add(struct coding_list *l, struct sv name);
+void codings_add(struct coding_list *l, struct sv names); /* likewise, separated by commas */
 
 struct decode;
 

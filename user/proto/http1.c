@@ -39,7 +39,7 @@ struct side {
 	uint64_t ts;                /* of the last byte that belongs to the message */
 	struct http_msg *m;
 	uint64_t left; /* bytes of the body or chunk that are still to come */
-	struct http1_body body;
+	struct http_body body;
 };
 
 /* A request that waits for its response, with what that one's framing needs of it. */
@@ -49,7 +49,7 @@ struct pending {
 };
 
 struct http1 {
-	struct http1_ops ops;
+	struct http_ops ops;
 	void *ctx;
 	struct side sides[2];
 	bool upgraded;
@@ -61,7 +61,7 @@ struct http1 {
 	uint64_t early_seq, early_ts;
 };
 
-int http1_new(struct http1 **out, const struct http1_ops *ops, void *ctx)
+int http1_new(struct http1 **out, const struct http_ops *ops, void *ctx)
 {
 	struct http1 *h = calloc(1, sizeof(*h));
 
@@ -104,6 +104,11 @@ void http1_free(struct http1 **h)
 bool http1_upgraded(const struct http1 *h)
 {
 	return h->upgraded;
+}
+
+uint64_t http1_pos(const struct http1 *h, enum http_dir dir)
+{
+	return h->sides[dir].pos;
 }
 
 /* --- which response answers which request */
@@ -205,7 +210,7 @@ static void msg_close(struct http1 *h, struct side *s, unsigned int flags)
 {
 	struct http_msg *m = s->m;
 
-	http1_body_close(&s->body, flags & HTTP_COMPLETE);
+	http_body_close(&s->body, flags & HTTP_COMPLETE);
 	m->flags |= flags;
 	m->ts_last = s->ts;
 	s->m = NULL;
@@ -268,6 +273,7 @@ static int head_close(struct http1 *h, struct side *s, unsigned int flags, uint6
 {
 	struct http1_framing f = { 0 };
 	struct pending req = { 0 };
+	struct coding_list codings;
 	struct http_msg *m;
 	int err = msg_new(s, &f);
 
@@ -314,7 +320,8 @@ static int head_close(struct http1 *h, struct side *s, unsigned int flags, uint6
 		msg_close(h, s, HTTP_COMPLETE);
 		return 0;
 	}
-	return http1_body_open(&s->body, m, &f);
+	codings = http1_codings(&f);
+	return http_body_open(&s->body, m, &codings);
 }
 
 /* --- one state each: takes bytes off *bytes, or changes the state */
@@ -411,7 +418,7 @@ static int step_body(struct http1 *h, struct side *s, uint64_t ts, struct sv *by
 	if (s->state != IN_CLOSE)
 		now = sv_sub(now, 0, s->left < SIZE_MAX ? s->left : SIZE_MAX);
 	s->ts = ts;
-	err = http1_body_feed(&s->body, ts, now);
+	err = http_body_feed(&s->body, ts, now);
 	if (err)
 		return err;
 	*bytes = sv_sub(*bytes, now.n, SIZE_MAX);
@@ -541,7 +548,7 @@ void http1_gap(struct http1 *h, enum http_dir dir, uint64_t ts, uint64_t missing
 		inside = missing < s->left ? missing : s->left;
 	if (inside) {
 		s->ts = ts;
-		http1_body_hole(&s->body, inside);
+		http_body_hole(&s->body, inside);
 		missing -= inside;
 		if (s->state != IN_CLOSE)
 			s->left -= inside;

@@ -27,22 +27,12 @@
 
 #include "proto/msg.h"
 
-struct http1_ops {
-	void (*head)(void *ctx, struct http_msg *m);    /* header complete */
-	void (*interim)(void *ctx, struct http_msg *m); /* a 1xx answer; may be NULL */
-	/* decoded body bytes; ts is when they were seen */
-	void (*body)(void *ctx, struct http_msg *m, uint64_t ts, struct sv bytes);
-	/* n body bytes are missing here; may be NULL */
-	void (*hole)(void *ctx, struct http_msg *m, uint64_t n);
-	void (*done)(void *ctx, struct http_msg *m); /* always comes after head(), last */
-};
-
 struct http1;
 
 /* Score 0..100 that these are the first bytes of HTTP/1 in that direction; -1: need more. */
 int http1_detect(enum http_dir dir, struct sv bytes);
 
-int http1_new(struct http1 **out, const struct http1_ops *ops, void *ctx);
+int http1_new(struct http1 **out, const struct http_ops *ops, void *ctx);
 void http1_free(struct http1 **h); /* calls nothing back: http1_end() first */
 /* ts: when the bytes were seen, ns.  0, or -ENOMEM (the connection is then given up). */
 int http1_feed(struct http1 *h, enum http_dir dir, uint64_t ts, struct sv bytes);
@@ -52,5 +42,10 @@ void http1_gap(struct http1 *h, enum http_dir dir, uint64_t ts, uint64_t missing
 void http1_end(struct http1 *h, uint64_t ts);
 /* 101 or 2xx to CONNECT was seen: the bytes that follow are no HTTP. */
 bool http1_upgraded(const struct http1 *h);
+/*
+ * Bytes of that direction that were taken, missing ones too.  Once upgraded, and behind the feed that
+ * did it, this is where the other protocol begins.
+ */
+uint64_t http1_pos(const struct http1 *h, enum http_dir dir);
 
 #endif

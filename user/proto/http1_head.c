@@ -84,9 +84,23 @@ static void note_framing(struct http1_framing *f, const struct http_field *field
 	} else if (sv_ieq(field->name, "transfer-encoding")) {
 		note_transfer(f, value);
 	} else if (sv_ieq(field->name, "content-encoding")) {
-		while (value.n)
-			coding_add(&f->content, sv_trim(sv_token(&value, ',')));
+		codings_add(&f->content, value);
 	}
+}
+
+struct coding_list http1_codings(const struct http1_framing *f)
+{
+	struct coding_list all = f->content;
+
+	/* the transfer coding is put on last (RFC 9112 6.1) */
+	for (unsigned int i = 0; i < f->coded_transfer.cnt; i++) {
+		if (all.cnt == LIMIT_CODINGS)
+			all.unknown = true;
+		else
+			all.coding[all.cnt++] = f->coded_transfer.coding[i];
+	}
+	all.unknown |= f->coded_transfer.unknown;
+	return all;
 }
 
 static size_t line_count(const char *p, const char *end)
@@ -142,6 +156,7 @@ static void read_start(struct http_msg *m, struct sv line)
 		m->status = (int)status;
 		m->reason = sv_trim(line);
 	}
+	m->major = 1;
 	m->minor = version.n ? version.p[version.n - 1] - '0' : 0;
 }
 

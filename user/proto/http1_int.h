@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the HTTP/1 parser share and nobody else needs: http1.c moves one direction from
- * state to state, http1_start.c finds start lines, http1_head.c reads headers, http1_body.c gives
- * bodies.
+ * state to state, http1_start.c finds start lines, http1_head.c reads headers.
  */
 #ifndef RINGSPAN_PROTO_HTTP1_INT_H
 #define RINGSPAN_PROTO_HTTP1_INT_H
 
 #include "base/buf.h"
-#include "proto/decode.h"
+#include "proto/body.h"
 #include "proto/http1.h"
 
 /* --- http1_start.c: recognizes a start line byte by byte */
@@ -48,26 +47,13 @@ struct http1_framing {
 	struct coding_list content, coded_transfer;
 };
 
+/* Both kinds of coding in the order in which they were applied. */
+struct coding_list http1_codings(const struct http1_framing *f);
+
 /* Reads a start line and the field lines behind it into m.  0 or -ENOMEM. */
 int http1_head_read(struct http_msg *m, struct sv text, struct http1_framing *f);
 int http1_trailers_read(struct http_msg *m, struct sv text); /* likewise */
 /* The size that a chunk-size line (without its LF) tells; -EBADMSG. */
 int http1_chunk_size(struct sv line, uint64_t *out);
-
-/* --- http1_body.c: from body bytes on the wire to body() */
-
-struct http1_body {
-	const struct http1_ops *ops;
-	void *ctx;
-	struct http_msg *m;
-	struct decode *decode; /* NULL: given as on the wire */
-	uint64_t ts;
-	bool mute; /* followed, but not given any more */
-};
-
-int http1_body_open(struct http1_body *b, struct http_msg *m, const struct http1_framing *f);
-int http1_body_feed(struct http1_body *b, uint64_t ts, struct sv bytes); /* 0 or -ENOMEM */
-void http1_body_hole(struct http1_body *b, uint64_t n);
-void http1_body_close(struct http1_body *b, bool complete); /* m's flags are final then */
 
 #endif

@@ -17,6 +17,7 @@ enum http_flag {
 	HTTP_CLOSE_DELIMITED = 1 << 6, /* ended by the end of the connection, as its framing says */
 	HTTP_UNPAIRED = 1 << 7,        /* a response to a request that was not seen */
 	HTTP_HEAD_CAP = 1 << 8,        /* a bound cut the header or the trailers */
+	HTTP_HEAD_UNKNOWN = 1 << 9, /* HTTP/2: fields of the header or trailers cannot be known */
 };
 
 /*
@@ -33,7 +34,7 @@ struct http_msg {
 	enum http_dir dir;
 	uint64_t seq;       /* of the exchange on its connection: response n answers request n */
 	unsigned int flags; /* enum http_flag; final in done() */
-	int minor;          /* HTTP/1.x */
+	int major, minor;   /* of the HTTP version */
 	struct sv method, target; /* request */
 	int status;               /* response; 1xx but 101 are given to interim() alone */
 	struct sv reason;
@@ -52,6 +53,17 @@ struct http_msg {
 	uint64_t missing;  /* bytes known to be missing */
 	struct arena arena;
 	void *user; /* the caller's */
+};
+
+/* What an HTTP parser calls; none of it may call the parser. */
+struct http_ops {
+	void (*head)(void *ctx, struct http_msg *m);    /* header complete */
+	void (*interim)(void *ctx, struct http_msg *m); /* a 1xx answer; may be NULL */
+	/* decoded body bytes; ts is when they were seen */
+	void (*body)(void *ctx, struct http_msg *m, uint64_t ts, struct sv bytes);
+	/* n body bytes are missing here; may be NULL */
+	void (*hole)(void *ctx, struct http_msg *m, uint64_t n);
+	void (*done)(void *ctx, struct http_msg *m); /* always comes after head(), last */
 };
 
 /* The value of the first field of that name, case ignored; {NULL, 0} without one. */

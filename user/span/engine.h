@@ -12,6 +12,7 @@
 #include "proc/proc.h"
 #include "proto/framing.h"
 #include "proto/http1.h"
+#include "proto/http2.h"
 #include "sem/sem.h"
 #include "span/trace.h"
 
@@ -115,6 +116,7 @@ struct exchange {
 	uint64_t req_first, req_last, req_wire, req_missing;
 	unsigned int req_flags;
 	int status;
+	int http_major, http_minor;
 	uint64_t resp_first, resp_last, resp_wire, resp_missing;
 	unsigned int resp_flags;
 	struct chunk_stats chunks;
@@ -125,11 +127,41 @@ struct exchange {
 	uint64_t key; /* same for every attempt of one call: host, target and request body */
 };
 
+enum role { ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER };
+
+/* A connection that speaks HTTP. */
+struct stream {
+	struct trace *t;
+	struct conn *conn;
+	struct run *run;
+	struct http1 *http1;
+	struct http2 *http2; /* instead of http1, when the first bytes say so */
+	enum role role;
+	bool is_http2;
+	struct buf sniff; /* first bytes, until they tell who asks */
+	enum ev_dir sniff_dir;
+	uint64_t fed[2];     /* bytes of each direction (enum ev_dir) so far, missing ones too */
+	struct ws *ws;	     /* NULL: no WebSocket */
+	uint64_t ws_from[2]; /* where it begins */
+	struct exchange *open; /* oldest first; LIMIT_HTTP_PIPELINE bounds them */
+};
+
 extern const struct conn_ops exchange_ops; /* ctx: struct trace */
+struct exchange *exchange_new(struct stream *s, uint64_t seq); /* NULL: out of memory */
+void exchange_asked(struct exchange *x, bool cut); /* its call's request is whole, in req_body */
+void exchange_event(struct exchange *x, const struct sse_event *ev); /* of its call's answer */
+void exchange_piece(struct exchange *x, uint64_t ts);		     /* of the answer's bytes */
+void exchange_end(struct exchange *x);				     /* it is over */
 /* A span with what every HTTP exchange has; its parent is the run. */
 struct span *exchange_span(const struct exchange *x, enum span_what what);
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */
 void exchange_abandon(struct exchange *x);
+
+/* ws.c: model calls over a WebSocket */
+void ws_open(struct stream *s, const struct exchange *handshake, const struct http_msg *answer);
+void ws_feed(struct stream *s, enum http_dir dir, uint64_t ts, struct sv bytes);
+void ws_gap(struct stream *s, enum http_dir dir, uint64_t missing);
+void ws_close(struct stream *s);
 
 /* model.c */
 void model_answered(struct exchange *x); /* the answer is whole: its tool calls are known */

@@ -10,19 +10,6 @@
 
 #define SNIFF_MAX 64 /* bytes after which a direction's first bytes are no HTTP start line */
 
-enum role { ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER };
-
-struct stream {
-	struct trace *t;
-	struct conn *conn;
-	struct run *run;
-	struct http1 *http;
-	enum role role;
-	struct buf sniff; /* first bytes, until they tell who asks */
-	enum ev_dir sniff_dir;
-	struct exchange *open; /* oldest first; LIMIT_HTTP_PIPELINE bounds them */
-};
-
 static void exchange_free(struct exchange *x)
 {
 	struct exchange **at = &x->run->exchanges;
@@ -39,7 +26,7 @@ static void exchange_free(struct exchange *x)
 	free(x);
 }
 
-static struct exchange *exchange_new(struct stream *s, uint64_t seq)
+struct exchange *exchange_new(struct stream *s, uint64_t seq)
 {
 	struct exchange *x = calloc(1, sizeof(*x)), **at = &s->open;
 
@@ -98,14 +85,10 @@ static void route_of(struct sem_route *r, struct arena *a, const struct http_msg
 	r->head = m;
 }
 
-static void request_head(struct stream *s, struct http_msg *m)
+static void request_head(struct exchange *x, const struct http_msg *m)
 {
-	struct exchange *x = exchange_new(s, m->seq);
 	struct sem_route route;
 
-	m->user = x;
-	if (!x)
-		return;
 	x->method = arena_dup(&x->arena, m->method);
 	x->target = arena_dup(&x->arena, m->target);
 	x->host = arena_dup(&x->arena, http_field_get(m, "host"));
@@ -126,6 +109,14 @@ static uint64_t attempt_key(const struct exchange *x)
 	return hash64((struct sv){ (const char *)parts, sizeof(parts) });
 }
 
+void exchange_asked(struct exchange *x, bool cut)
+{
+	x->key = attempt_key(x);
+	sem_request(x->call, buf_view(&x->req_body), cut);
+	for (struct sem_tool_result *res = x->call->results; res; res = res->next)
+		tool_answered(x->run, res, x->req_first);
+}
+
 static void request_done(struct exchange *x, const struct http_msg *m)
 {
 	bool cut = !(m->flags & HTTP_COMPLETE) || (m->flags & (HTTP_HOLE | HTTP_BODY_CAP));
@@ -135,26 +126,25 @@ static void request_done(struct exchange *x, const struct http_msg *m)
 	x->req_last = m->ts_last;
 	x->req_wire = m->wire_body;
 	x->req_missing = m->missing;
-	if (!x->call)
-		return;
-	x->key = attempt_key(x);
-	sem_request(x->call, buf_view(&x->req_body), cut);
-	for (struct sem_tool_result *res = x->call->results; res; res = res->next)
-		tool_answered(x->run, res, x->req_first);
+	if (x->call)
+		exchange_asked(x, cut);
 }
 
 /* --- the answer */
 
-static void on_event(void *ctx, const struct sse_event *ev)
+void exchange_event(struct exchange *x, const struct sse_event *ev)
 {
-	struct exchange *x = ctx;
-
 	sem_event(x->call, ev);
 	/* the client acts on it now, whenever the connection or the last chunk may end */
 	if (x->call->terminated && !x->answered) {
 		sem_finish(x->call, false);
 		model_answered(x);
 	}
+}
+
+static void on_event(void *ctx, const struct sse_event *ev)
+{
+	exchange_event(ctx, ev);
 }
 
 static void response_head(struct exchange *x, const struct http_msg *m)
@@ -173,10 +163,9 @@ static void response_head(struct exchange *x, const struct http_msg *m)
 		sem_head(x->call, m);
 }
 
-static void response_body(struct exchange *x, uint64_t ts, struct sv bytes)
+void exchange_piece(struct exchange *x, uint64_t ts)
 {
 	struct chunk_stats *c = &x->chunks;
-	enum framing how;
 
 	x->resp_last = ts;
 	if (!c->cnt++)
@@ -184,9 +173,16 @@ static void response_body(struct exchange *x, uint64_t ts, struct sv bytes)
 	else if (ts - c->ts_last > c->max_gap)
 		c->max_gap = ts - c->ts_last;
 	c->ts_last = ts;
+}
+
+static void response_body(struct exchange *x, uint64_t ts, struct sv bytes)
+{
+	enum framing how;
+
+	exchange_piece(x, ts);
 	if (!x->call)
 		return;
-	how = c->cnt == 1 ? sem_framing(x->call, x->content_type, bytes) : FRAMING_WHOLE;
+	how = x->chunks.cnt == 1 ? sem_framing(x->call, x->content_type, bytes) : FRAMING_WHOLE;
 	if (how != FRAMING_WHOLE)
 		framer_new(&x->framer, how, on_event, x);
 	if (x->framer)
@@ -248,7 +244,7 @@ static void set_holes(struct span *s, const struct exchange *x)
 	} reasons[] = {
 		{ HTTP_HOLE, "hole" },           { HTTP_JOINED, "joined" },
 		{ HTTP_UNDECODED, "undecoded" }, { HTTP_BODY_CAP | HTTP_HEAD_CAP, "cap" },
-		{ HTTP_UNPAIRED, "unpaired" },
+		{ HTTP_UNPAIRED, "unpaired" },   { HTTP_HEAD_UNKNOWN, "header_unknown" },
 	};
 	unsigned int flags = x->req_flags | x->resp_flags;
 
@@ -281,6 +277,11 @@ struct span *exchange_span(const struct exchange *x, enum span_what what)
 		span_set_str(s, ATTR_ID_URL_FULL, url_of(s, x));
 	set_server(s, x);
 	span_set_str(s, ATTR_ID_USER_AGENT, x->user_agent);
+	span_set_str(s, ATTR_ID_NET_PROTOCOL, SV("http"));
+	span_set_str(s, ATTR_ID_NET_PROTOCOL_VERSION,
+		     x->http_major == 2 ? SV("2")
+		     : x->http_minor    ? SV("1.1")
+					: SV("1.0"));
 	process_addr(s, &x->addr);
 	span_set_int(s, ATTR_ID_PROCESS_PID, x->tgid);
 	span_set_int(s, ATTR_ID_CONNECTION, x->conn_id);
@@ -331,6 +332,12 @@ static void exchange_over(struct exchange *x)
 	exchange_free(x);
 }
 
+void exchange_end(struct exchange *x)
+{
+	exchange_unlink(x->stream, x);
+	exchange_over(x);
+}
+
 void exchange_abandon(struct exchange *x)
 {
 	x->resp_flags |= HTTP_CUT;
@@ -338,29 +345,42 @@ void exchange_abandon(struct exchange *x)
 		framer_end(x->framer, x->resp_last);
 	else
 		sem_response(x->call, x->status, buf_view(&x->resp_body), true);
-	exchange_unlink(x->stream, x);
-	exchange_over(x);
+	exchange_end(x);
 }
 
 /* --- the HTTP parser's callbacks */
+
+/* Answers whose request did not come with its last chance are over. */
+static void end_orphans(struct stream *s, uint64_t seq)
+{
+	struct exchange *x = s->open;
+
+	while (x) {
+		struct exchange *next = x->next;
+
+		if (x->response_done && !x->method.n && x->seq != seq)
+			exchange_end(x);
+		x = next;
+	}
+}
 
 static void on_head(void *ctx, struct http_msg *m)
 {
 	struct stream *s = ctx;
 	struct exchange *x;
 
-	if (m->dir == HTTP_REQUEST) {
-		request_head(s, m);
-		return;
-	}
-	x = exchange_find(s, m->seq);
-	if (!x) {
-		if (!(m->flags & HTTP_UNPAIRED))
-			return; /* abandoned: its span is out */
+	end_orphans(s, m->seq);
+	x = exchange_find(s, m->seq); /* either side may be seen first */
+	if (!x && (m->dir == HTTP_REQUEST || (m->flags & HTTP_UNPAIRED)))
 		x = exchange_new(s, m->seq);
-	}
 	m->user = x;
-	if (x)
+	if (!x)
+		return; /* abandoned: its span is out */
+	x->http_major = m->major;
+	x->http_minor = m->minor;
+	if (m->dir == HTTP_REQUEST)
+		request_head(x, m);
+	else
 		response_head(x, m);
 }
 
@@ -401,14 +421,14 @@ static void on_done(void *ctx, struct http_msg *m)
 		request_done(x, m);
 	else
 		response_done(x, m);
-	/* an answer to a request that was not seen has nothing to wait for */
-	if (x->response_done && (x->request_done || !x->method.n)) {
-		exchange_unlink(ctx, x);
-		exchange_over(x);
-	}
+	if (x->response_done && m->status == 101 &&
+	    sv_ieq(http_field_get(m, "upgrade"), "websocket"))
+		ws_open(ctx, x, m);
+	if (x->response_done && x->request_done)
+		exchange_end(x);
 }
 
-static const struct http1_ops http_ops = {
+static const struct http_ops http_ops = {
 	.head = on_head,
 	.body = on_body,
 	.hole = on_hole,
@@ -431,10 +451,6 @@ static void on_open(void *ctx, struct conn *c)
 	s->t = t;
 	s->conn = c;
 	s->run = ps->run;
-	if (http1_new(&s->http, &http_ops, s)) {
-		free(s);
-		return;
-	}
 	c->user = s;
 }
 
@@ -447,11 +463,20 @@ static enum http_dir http_dir(const struct stream *s, enum ev_dir dir)
 static void find_role(struct stream *s, enum ev_dir dir)
 {
 	struct sv first = buf_view(&s->sniff);
-	int request = http1_detect(HTTP_REQUEST, first);
-	int response = http1_detect(HTTP_RESPONSE, first);
+	int request = http1_detect(HTTP_REQUEST, first),
+	    response = http1_detect(HTTP_RESPONSE, first);
+	int request2 = http2_detect(HTTP_REQUEST, first);
+	int response2 = http2_detect(HTTP_RESPONSE, first);
+	bool undecided = request < 0 || response < 0 || request2 < 0 || response2 < 0;
 
-	if ((request < 0 || response < 0) && first.n < SNIFF_MAX)
+	if (undecided && first.n < SNIFF_MAX)
 		return;
+	s->is_http2 = (request2 > response2 ? request2 : response2) >
+		      (request > response ? request : response);
+	if (s->is_http2) {
+		request = request2;
+		response = response2;
+	}
 	if (request > response)
 		s->role = dir == EV_WRITE ? ROLE_CLIENT : ROLE_SERVER;
 	else if (response > request)
@@ -460,12 +485,31 @@ static void find_role(struct stream *s, enum ev_dir dir)
 		s->role = ROLE_CLIENT;
 }
 
-/* The first bytes go to the parser now; who asks is taken as known. */
+static void http_feed(struct stream *s, enum ev_dir dir, uint64_t ts, struct sv bytes)
+{
+	uint64_t end = s->fed[dir] += bytes.n;
+
+	if (s->http2)
+		http2_feed(s->http2, http_dir(s, dir), ts, bytes);
+	else if (s->http1 && !s->ws)
+		http1_feed(s->http1, http_dir(s, dir), ts, bytes);
+	if (s->ws && s->ws_from[dir] < end) {
+		uint64_t n = end - s->ws_from[dir];
+
+		ws_feed(s, http_dir(s, dir), ts,
+			sv_sub(bytes, n < bytes.n ? bytes.n - n : 0, bytes.n));
+	}
+}
+
+/* The first bytes go to a parser now; who asks is taken as known. */
 static void settle(struct stream *s, uint64_t ts)
 {
 	if (s->role == ROLE_UNKNOWN)
 		s->role = ROLE_CLIENT;
-	http1_feed(s->http, http_dir(s, s->sniff_dir), ts, buf_view(&s->sniff));
+	/* without memory for a parser the connection is not followed */
+	if (s->is_http2 ? http2_new(&s->http2, &http_ops, s) : http1_new(&s->http1, &http_ops, s))
+		return;
+	http_feed(s, s->sniff_dir, ts, buf_view(&s->sniff));
 	buf_fini(&s->sniff);
 }
 
@@ -477,12 +521,12 @@ static void on_data(void *ctx, struct conn *c, enum ev_dir dir, uint64_t ts, str
 	if (!s)
 		return;
 	if (s->role != ROLE_UNKNOWN) {
-		http1_feed(s->http, http_dir(s, dir), ts, bytes);
+		http_feed(s, dir, ts, bytes);
 		return;
 	}
 	if (s->sniff.len && dir != s->sniff_dir) { /* the other side did not wait for more */
 		settle(s, ts);
-		http1_feed(s->http, http_dir(s, dir), ts, bytes);
+		http_feed(s, dir, ts, bytes);
 		return;
 	}
 	s->sniff_dir = dir;
@@ -502,7 +546,13 @@ static void on_gap(void *ctx, struct conn *c, enum ev_dir dir, uint64_t ts, uint
 		return;
 	if (s->role == ROLE_UNKNOWN)
 		settle(s, ts);
-	http1_gap(s->http, http_dir(s, dir), ts, missing);
+	s->fed[dir] += missing;
+	if (s->ws)
+		ws_gap(s, http_dir(s, dir), missing);
+	else if (s->http2)
+		http2_gap(s->http2, http_dir(s, dir), ts, missing);
+	else if (s->http1)
+		http1_gap(s->http1, http_dir(s, dir), ts, missing);
 }
 
 static void on_close(void *ctx, struct conn *c, uint64_t ts)
@@ -514,14 +564,19 @@ static void on_close(void *ctx, struct conn *c, uint64_t ts)
 		return;
 	if (s->role == ROLE_UNKNOWN)
 		settle(s, ts);
-	http1_end(s->http, ts);
+	ws_close(s);
+	if (s->http2)
+		http2_end(s->http2);
+	else if (s->http1)
+		http1_end(s->http1, ts);
 	while (s->open) { /* no answer came, or only half of one side is known */
 		struct exchange *x = s->open;
 
 		s->open = x->next;
 		exchange_over(x);
 	}
-	http1_free(&s->http);
+	http1_free(&s->http1);
+	http2_free(&s->http2);
 	buf_fini(&s->sniff);
 	free(s);
 	c->user = NULL;

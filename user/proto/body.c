@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* From the body bytes on the wire, without chunk framing, to the decoded bytes that are given out. */
+/* Undoes the codings of a body and holds its bounds: see body.h. */
+#include "proto/body.h"
+
 #include <errno.h>
 
-#include "proto/http1_int.h"
+#include "base/limits.h"
 
 /* A decode_fn. */
 static int give(void *ctx, struct sv bytes)
 {
-	struct http1_body *b = ctx;
+	struct http_body *b = ctx;
 	struct http_msg *m = b->m;
 	uint64_t room = LIMIT_BODY - m->body_len;
 
@@ -22,38 +24,29 @@ static int give(void *ctx, struct sv bytes)
 	return m->flags & HTTP_BODY_CAP ? -EFBIG : 0;
 }
 
-static void mute(struct http1_body *b, unsigned int why)
+static void mute(struct http_body *b, unsigned int why)
 {
 	b->m->flags |= why;
 	b->mute = true;
 	decode_free(&b->decode);
 }
 
-int http1_body_open(struct http1_body *b, struct http_msg *m, const struct http1_framing *f)
+int http_body_open(struct http_body *b, struct http_msg *m, const struct coding_list *codings)
 {
-	struct coding_list all = f->content;
 	int err;
 
 	b->m = m;
 	b->mute = false;
-	/* the transfer coding is put on last (RFC 9112 6.1) */
-	for (unsigned int i = 0; i < f->coded_transfer.cnt; i++) {
-		if (all.cnt == LIMIT_CODINGS)
-			all.unknown = true;
-		else
-			all.coding[all.cnt++] = f->coded_transfer.coding[i];
-	}
-	all.unknown |= f->coded_transfer.unknown;
-	if (!all.cnt && !all.unknown)
+	if (!codings->cnt && !codings->unknown)
 		return 0;
-	err = decode_new(&b->decode, &all, give, b);
+	err = decode_new(&b->decode, codings, give, b);
 	if (err != -ENOTSUP)
 		return err;
 	m->flags |= HTTP_UNDECODED;
 	return 0;
 }
 
-int http1_body_feed(struct http1_body *b, uint64_t ts, struct sv bytes)
+int http_body_feed(struct http_body *b, uint64_t ts, struct sv bytes)
 {
 	int err;
 
@@ -71,18 +64,23 @@ int http1_body_feed(struct http1_body *b, uint64_t ts, struct sv bytes)
 	return 0;
 }
 
-void http1_body_hole(struct http1_body *b, uint64_t n)
+void http_body_hole(struct http_body *b, uint64_t n)
+{
+	b->m->wire_body += n;
+	http_body_doubt(b, n);
+}
+
+void http_body_doubt(struct http_body *b, uint64_t n)
 {
 	b->m->flags |= HTTP_HOLE;
 	b->m->missing += n;
-	b->m->wire_body += n;
 	if (b->decode)
 		mute(b, HTTP_UNDECODED);
 	if (b->ops->hole)
 		b->ops->hole(b->ctx, b->m, n);
 }
 
-void http1_body_close(struct http1_body *b, bool complete)
+void http_body_close(struct http_body *b, bool complete)
 {
 	if (b->decode) {
 		int err = decode_end(b->decode);
