@@ -549,6 +549,51 @@ static void two_streams_of_http2(void **state)
 	}
 }
 
+static void text_frame(struct buf *b, bool masked, const char *text)
+{
+	size_t n = strlen(text);
+
+	buf_ch(b, (char)0x81); /* the last frame of a text message, RFC 6455 5.2 */
+	buf_ch(b, (char)(126 | (masked ? 0x80 : 0)));
+	buf_ch(b, (char)(n >> 8));
+	buf_ch(b, (char)n);
+	if (masked)
+		buf_add(b, "\0\0\0\0", 4); /* a mask that changes nothing */
+	buf_str(b, text);
+}
+
+static void calls_over_a_websocket(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct world *w = *state;
+
+	begin(w);
+	bytes(w, 10 * MS, 1, EV_WRITE,
+	      "GET /v1/responses HTTP/1.1\r\nHost: api.openai.com\r\nUpgrade: websocket\r\n\r\n");
+	/* the server's first message comes with its answer */
+	buf_str(&b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n");
+	text_frame(&b, false, "{\"type\":\"hello\"}");
+	send_buf(w, 20 * MS, EV_READ, &b);
+	for (int i = 0; i < 2; i++) {
+		text_frame(&b, true,
+			   "{\"type\":\"response.create\",\"model\":\"gpt-x\",\"input\":\"hi\"}");
+		send_buf(w, (30 + 20 * i) * MS, EV_WRITE, &b);
+		text_frame(&b, false,
+			   "{\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\","
+			   "\"status\":\"completed\",\"model\":\"gpt-x\",\"output\":[],"
+			   "\"usage\":{\"input_tokens\":4,\"output_tokens\":2}}}");
+		send_buf(w, (40 + 20 * i) * MS, EV_READ, &b);
+	}
+	end(w);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 2);
+	ASSERT_SV(nth(w, SPAN_MODEL_CALL, 1)->name, "chat gpt-x");
+	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_USAGE_INPUT, -1), 4);
+	assert_int_equal(nth(w, SPAN_MODEL_CALL, 1)->status, STATUS_UNSET);
+	assert_int_equal(nth(w, SPAN_MODEL_CALL, 1)->end_ns - nth(w, SPAN_MODEL_CALL, 1)->start_ns,
+			 10 * MS);
+	assert_int_equal(span_attr_int(nth(w, SPAN_HTTP, 0), ATTR_ID_HTTP_STATUS, 0), 101);
+}
+
 static void same_records_same_spans(void **state)
 {
 	struct world *w = *state, *v;
@@ -584,6 +629,7 @@ int main(void)
 		TEST(connect_is_told),
 		TEST(other_http_is_told_too),
 		TEST(two_streams_of_http2),
+		TEST(calls_over_a_websocket),
 		TEST(same_records_same_spans),
 	};
 

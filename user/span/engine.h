@@ -140,18 +140,18 @@ struct stream {
 	bool is_http2;
 	struct buf sniff; /* first bytes, until they tell who asks */
 	enum ev_dir sniff_dir;
-	uint64_t fed[2];     /* bytes of each direction (enum ev_dir) so far, missing ones too */
-	struct ws *ws;	     /* NULL: no WebSocket */
-	uint64_t ws_from[2]; /* where it begins */
+	uint64_t fed[2];       /* bytes of each direction (enum ev_dir) so far, missing ones too */
+	struct ws *ws;         /* NULL: no WebSocket */
+	uint64_t ws_from[2];   /* where it begins */
 	struct exchange *open; /* oldest first; LIMIT_HTTP_PIPELINE bounds them */
 };
 
-extern const struct conn_ops exchange_ops; /* ctx: struct trace */
+extern const struct conn_ops exchange_ops;                     /* ctx: struct trace */
 struct exchange *exchange_new(struct stream *s, uint64_t seq); /* NULL: out of memory */
 void exchange_asked(struct exchange *x, bool cut); /* its call's request is whole, in req_body */
 void exchange_event(struct exchange *x, const struct sse_event *ev); /* of its call's answer */
-void exchange_piece(struct exchange *x, uint64_t ts);		     /* of the answer's bytes */
-void exchange_end(struct exchange *x);				     /* it is over */
+void exchange_piece(struct exchange *x, uint64_t ts);                /* of the answer's bytes */
+void exchange_end(struct exchange *x);                               /* it is over */
 /* A span with what every HTTP exchange has; its parent is the run. */
 struct span *exchange_span(const struct exchange *x, enum span_what what);
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */

@@ -488,11 +488,16 @@ static void find_role(struct stream *s, enum ev_dir dir)
 static void http_feed(struct stream *s, enum ev_dir dir, uint64_t ts, struct sv bytes)
 {
 	uint64_t end = s->fed[dir] += bytes.n;
+	bool was_ws = s->ws;
 
 	if (s->http2)
 		http2_feed(s->http2, http_dir(s, dir), ts, bytes);
 	else if (s->http1 && !s->ws)
 		http1_feed(s->http1, http_dir(s, dir), ts, bytes);
+	if (s->ws && !was_ws) { /* only now the parser knows how far HTTP goes */
+		s->ws_from[EV_WRITE] = http1_pos(s->http1, http_dir(s, EV_WRITE));
+		s->ws_from[EV_READ] = http1_pos(s->http1, http_dir(s, EV_READ));
+	}
 	if (s->ws && s->ws_from[dir] < end) {
 		uint64_t n = end - s->ws_from[dir];
 

@@ -126,8 +126,6 @@ void ws_open(struct stream *s, const struct exchange *handshake, const struct ht
 		return;
 	}
 	s->ws = ws;
-	s->ws_from[EV_WRITE] = http1_pos(s->http1, HTTP_REQUEST);
-	s->ws_from[EV_READ] = http1_pos(s->http1, HTTP_RESPONSE);
 }
 
 void ws_feed(struct stream *s, enum http_dir dir, uint64_t ts, struct sv bytes)
