@@ -104,7 +104,11 @@ struct ev_exit {
 
 enum ev_dir { EV_READ = 0, EV_WRITE = 1 };
 
-enum ev_src { EV_SRC_OPENSSL = 1 }; /* which library a DATA record was taken from */
+/*
+ * Which library was found.  BoringSSL has OpenSSL's functions, so a DATA record of any of these
+ * says OPENSSL; HOOKED tells them apart.
+ */
+enum ev_src { EV_SRC_OPENSSL = 1, EV_SRC_OPENSSL_STATIC = 2, EV_SRC_BORINGSSL = 3 };
 
 /* Bytes that a process moved through a connection; a long call is many records. */
 struct ev_data {

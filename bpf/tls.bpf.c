@@ -196,6 +196,11 @@ static __always_inline void write_ex_enter(struct pt_regs *ctx, const bool moder
 	call_enter(ctx, EV_WRITE, PT_REGS_PARM4(ctx));
 }
 
+static __always_inline void write_ex2_enter(struct pt_regs *ctx, const bool modern)
+{
+	call_enter(ctx, EV_WRITE, PT_REGS_PARM5(ctx));
+}
+
 static __always_inline void free_enter(struct pt_regs *ctx, const bool modern)
 {
 	struct conn_key key = { .ssl = PT_REGS_PARM1(ctx) };
@@ -221,5 +226,6 @@ UPROBE_PROG("?uprobe", tls_read_enter, read_enter)
 UPROBE_PROG("?uprobe", tls_write_enter, write_enter)
 UPROBE_PROG("?uprobe", tls_read_ex_enter, read_ex_enter)
 UPROBE_PROG("?uprobe", tls_write_ex_enter, write_ex_enter)
+UPROBE_PROG("?uprobe", tls_write_ex2_enter, write_ex2_enter)
 UPROBE_PROG("?uretprobe", tls_exit, call_exit)
 UPROBE_PROG("?uprobe", tls_free_enter, free_enter)

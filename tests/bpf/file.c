@@ -29,11 +29,14 @@ static int locate(int fd, struct tls_hooks *hooks)
 
 static void offsets_are_those_of_the_loader(void **state)
 {
-	static const char *const names[] = { "SSL_read", "SSL_write", "SSL_read_ex", "SSL_write_ex",
-					     "SSL_free" };
+	static const char *const names[TLS_ROLES] = {
+		[TLS_READ] = "SSL_read",           [TLS_WRITE] = "SSL_write",
+		[TLS_READ_EX] = "SSL_read_ex",     [TLS_WRITE_EX] = "SSL_write_ex",
+		[TLS_WRITE_EX2] = "SSL_write_ex2", [TLS_FREE] = "SSL_free",
+	};
 	struct tls_hooks hooks;
 	char path[64];
-	int fd = libssl_copy(path, sizeof(path));
+	int cnt = 0, fd = libssl_copy(path, sizeof(path));
 	void *lib;
 
 	(void)state;
@@ -42,14 +45,19 @@ static void offsets_are_those_of_the_loader(void **state)
 	unlink(path);
 	assert_non_null(lib);
 	assert_int_equal(locate(fd, &hooks), 0);
-	assert_int_equal(hooks.cnt, TLS_ROLES);
 	for (size_t i = 0; i < TLS_ROLES; i++) {
 		unsigned char in_file[32];
 
+		if (i == TLS_WRITE_EX2 && !dlsym(lib, names[i])) { /* before OpenSSL 3.3 */
+			assert_int_equal(hooks.offsets[i], 0);
+			continue;
+		}
+		cnt++;
 		assert_int_equal(pread(fd, in_file, sizeof(in_file), (off_t)hooks.offsets[i]),
 				 sizeof(in_file));
 		assert_memory_equal(in_file, dlsym(lib, names[i]), sizeof(in_file));
 	}
+	assert_int_equal(hooks.cnt, cnt);
 	close(fd);
 }
 
@@ -164,14 +172,15 @@ static void hook_file(void **state)
 	struct trace *t = *state;
 	struct tls_hooks hooks;
 	char good[64], bad[64];
-	int fd;
+	int fd, cnt;
 
 	close(libssl_copy(good, sizeof(good)));
 	fd = libssl_copy(bad, sizeof(bad));
 	assert_int_equal(locate(fd, &hooks), 0);
+	cnt = hooks.cnt;
 	assert_int_equal(pwrite(fd, int3, 4, (off_t)hooks.offsets[TLS_READ]), 4);
 	close(fd);
-	assert_int_equal(probe_hook_file(t->p, good), TLS_ROLES);
+	assert_int_equal(probe_hook_file(t->p, good), cnt);
 	assert_int_equal(probe_hook_file(t->p, good), 0);
 	assert_int_equal(probe_hook_file(t->p, bad), -EINVAL);
 	assert_int_equal(probe_hook_file(t->p, "/proc/self/exe"), 0);

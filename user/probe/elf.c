@@ -26,8 +26,9 @@ struct elf_file {
 	Elf *elf;
 	int fd;
 	__u64 size;
-	GElf_Phdr load[MAX_PHDRS]; /* executable LOAD segments */
+	struct elf_segment load[MAX_PHDRS];
 	size_t load_cnt;
+	__u64 unwind; /* address of .eh_frame_hdr, 0: none */
 };
 
 void elf_file_free(struct elf_file **f)
@@ -37,6 +38,22 @@ void elf_file_free(struct elf_file **f)
 	elf_end((*f)->elf);
 	free(*f);
 	*f = NULL;
+}
+
+static void add_segment(struct elf_file *f, const GElf_Phdr *ph)
+{
+	if (ph->p_type == PT_GNU_EH_FRAME)
+		f->unwind = ph->p_vaddr;
+	if (ph->p_type != PT_LOAD || ph->p_offset > f->size ||
+	    ph->p_filesz > f->size - ph->p_offset || ph->p_vaddr > UINT64_MAX - ph->p_filesz)
+		return;
+	f->load[f->load_cnt++] = (struct elf_segment){
+		.addr = ph->p_vaddr,
+		.offset = ph->p_offset,
+		.size = ph->p_filesz,
+		.exec = ph->p_flags & PF_X,
+		.write = ph->p_flags & PF_W,
+	};
 }
 
 static int read_headers(struct elf_file *f)
@@ -50,13 +67,11 @@ static int read_headers(struct elf_file *f)
 	    elf_getphdrnum(f->elf, &cnt) || cnt > MAX_PHDRS)
 		return -ENOEXEC;
 	for (size_t i = 0; i < cnt; i++) {
-		GElf_Phdr *ph = &f->load[f->load_cnt];
+		GElf_Phdr ph;
 
-		if (!gelf_getphdr(f->elf, i, ph))
+		if (!gelf_getphdr(f->elf, (int)i, &ph))
 			return -ENOEXEC;
-		if (ph->p_type == PT_LOAD && (ph->p_flags & PF_X) && ph->p_offset <= f->size &&
-		    ph->p_filesz <= f->size - ph->p_offset)
-			f->load_cnt++;
+		add_segment(f, &ph);
 	}
 	return 0;
 }
@@ -85,14 +100,41 @@ fail:
 	return err;
 }
 
-/* 0 when the address is not in an executable segment. */
-static __u64 file_offset(const struct elf_file *f, __u64 addr)
+const struct elf_segment *elf_segments(const struct elf_file *f, size_t *cnt)
+{
+	*cnt = f->load_cnt;
+	return f->load;
+}
+
+unsigned int elf_machine(void)
+{
+	return MACHINE;
+}
+
+__u64 elf_offset(const struct elf_file *f, __u64 addr)
 {
 	for (size_t i = 0; i < f->load_cnt; i++) {
-		const GElf_Phdr *ph = &f->load[i];
+		const struct elf_segment *seg = &f->load[i];
 
-		if (addr >= ph->p_vaddr && addr - ph->p_vaddr < ph->p_filesz)
-			return addr - ph->p_vaddr + ph->p_offset;
+		if (seg->exec && addr >= seg->addr && addr - seg->addr < seg->size)
+			return addr - seg->addr + seg->offset;
+	}
+	return 0;
+}
+
+size_t elf_read(const struct elf_file *f, __u64 addr, void *buf, size_t n)
+{
+	for (size_t i = 0; i < f->load_cnt; i++) {
+		const struct elf_segment *seg = &f->load[i];
+		__u64 at = addr - seg->addr;
+		ssize_t got;
+
+		if (addr < seg->addr || at >= seg->size)
+			continue;
+		if (n > seg->size - at)
+			n = seg->size - at;
+		got = pread(f->fd, buf, n, (off_t)(seg->offset + at));
+		return got > 0 ? (size_t)got : 0;
 	}
 	return 0;
 }
@@ -104,7 +146,7 @@ static void match(const struct elf_file *f, const GElf_Sym *sym, const char *nam
 		return;
 	for (size_t i = 0; i < cnt; i++)
 		if (!offsets[i] && strcmp(name, names[i]) == 0)
-			offsets[i] = file_offset(f, sym->st_value);
+			offsets[i] = elf_offset(f, sym->st_value);
 }
 
 /* libelf reads a section as a whole, and a file may be sparse: its size bounds nothing. */
@@ -174,4 +216,56 @@ bool elf_is_entry(struct elf_file *f, __u64 offset)
 		return false;
 	return pread(f->fd, p, sizeof(p), (off_t)offset) == (ssize_t)sizeof(p) &&
 	       insn_is_entry(MACHINE, p, sizeof(p));
+}
+
+/* LSB Core 5.0, 10.6.2; in the only form that linkers write: a sorted table relative to itself. */
+struct unwind_hdr {
+	__u8 version, frame_enc, count_enc, table_enc;
+	__s32 frame;
+	__u32 count;
+};
+
+struct unwind_row {
+	__s32 start, frame;
+};
+
+#define UNWIND_UDATA4 0x03
+#define UNWIND_DATAREL_SDATA4 0x3b
+
+static bool unwind_start(const struct elf_file *f, __u64 row, __u64 *start)
+{
+	__u64 at = f->unwind + sizeof(struct unwind_hdr) + row * sizeof(struct unwind_row);
+	struct unwind_row r;
+
+	if (elf_read(f, at, &r, sizeof(r)) != sizeof(r))
+		return false;
+	*start = f->unwind + (__u64)(__s64)r.start;
+	return true;
+}
+
+int elf_unwind_range(const struct elf_file *f, __u64 addr, __u64 *start, __u64 *end)
+{
+	__u64 low = 0, high, at;
+	struct unwind_hdr h;
+
+	if (!f->unwind || elf_read(f, f->unwind, &h, sizeof(h)) != sizeof(h) || h.version != 1 ||
+	    h.count_enc != UNWIND_UDATA4 || h.table_enc != UNWIND_DATAREL_SDATA4)
+		return -ENOENT;
+	high = h.count;
+	while (low <
+	       high) { /* rows before low begin at or below addr, those from high on above it */
+		__u64 mid = low + (high - low) / 2;
+
+		if (!unwind_start(f, mid, &at))
+			return -ENOENT;
+		if (at <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (!low || !unwind_start(f, low - 1, start))
+		return -ENOENT;
+	if (low >= h.count || !unwind_start(f, low, end))
+		*end = ~0ull;
+	return *start <= addr && addr < *end ? 0 : -ENOENT;
 }

@@ -25,4 +25,25 @@ int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u
 /* Do the bytes at that offset begin a function? */
 bool elf_is_entry(struct elf_file *f, __u64 offset);
 
+/* What the file holds of a LOAD segment; all of it lies inside the file. */
+struct elf_segment {
+	__u64 addr, offset, size;
+	bool exec, write;
+};
+
+const struct elf_segment *elf_segments(const struct elf_file *f, size_t *cnt);
+unsigned int elf_machine(void); /* that of every elf_file: EM_X86_64 or EM_AARCH64 */
+
+/* Where the code at an address lies in the file; 0 when that is not in an executable segment. */
+__u64 elf_offset(const struct elf_file *f, __u64 addr);
+/* Bytes at an address, all from one segment: how many there are, up to n. */
+size_t elf_read(const struct elf_file *f, __u64 addr, void *buf, size_t n);
+
+/*
+ * The function that the unwind table (.eh_frame_hdr) has for an address: begins at *start, and the
+ * table's next at *end (~0: none).  A table may hold fewer entries than there are functions.  -ENOENT
+ * without a table or without an entry.
+ */
+int elf_unwind_range(const struct elf_file *f, __u64 addr, __u64 *start, __u64 *end);
+
 #endif

@@ -28,9 +28,9 @@ struct file_entry {
 
 /* enter: the program of each role; tls_exit serves the returns of all but free. */
 static const char *const enter_progs[TLS_ROLES] = {
-	[TLS_READ] = "tls_read_enter",       [TLS_WRITE] = "tls_write_enter",
-	[TLS_READ_EX] = "tls_read_ex_enter", [TLS_WRITE_EX] = "tls_write_ex_enter",
-	[TLS_FREE] = "tls_free_enter",
+	[TLS_READ] = "tls_read_enter",           [TLS_WRITE] = "tls_write_enter",
+	[TLS_READ_EX] = "tls_read_ex_enter",     [TLS_WRITE_EX] = "tls_write_ex_enter",
+	[TLS_WRITE_EX2] = "tls_write_ex2_enter", [TLS_FREE] = "tls_free_enter",
 };
 
 static const char exit_prog[] = "tls_exit";
@@ -110,8 +110,10 @@ static int hook_elf(struct files *fs, int fd, const struct stat *st, struct upro
 	if (err)
 		return err == -ENOEXEC ? 0 : err;
 	for (size_t i = 0; i < tls_libs_cnt; i++) {
-		int n = hook_lib(fs, tls_libs[i], fd, elf, st, links);
+		int n = 0;
 
+		if (!tls_libs[i]->stripped || (!hooked && !err))
+			n = hook_lib(fs, tls_libs[i], fd, elf, st, links);
 		if (n > 0)
 			hooked += n;
 		else if (n < 0)

@@ -10,7 +10,16 @@
 #include "event.h"
 #include "probe/elf.h"
 
-enum tls_role { TLS_READ, TLS_WRITE, TLS_READ_EX, TLS_WRITE_EX, TLS_FREE, TLS_ROLES };
+/* TLS_WRITE_EX2: the number of bytes written goes where the fifth argument points, not the fourth */
+enum tls_role {
+	TLS_READ,
+	TLS_WRITE,
+	TLS_READ_EX,
+	TLS_WRITE_EX,
+	TLS_WRITE_EX2,
+	TLS_FREE,
+	TLS_ROLES
+};
 
 struct tls_hooks {
 	__u64 offsets[TLS_ROLES]; /* into the file; 0: not there */
@@ -22,6 +31,8 @@ struct tls_ops {
 	enum ev_src src;
 	/* Where such files usually are (glob(7)), NULL-terminated: probed before anything runs. */
 	const char *const *globs;
+	/* Searches code: not asked about a file in which an earlier line of tls.def found something. */
+	bool stripped;
 	/*
 	 * Fills hooks: hooks->cnt functions, 0 when this library is not in the file.  -EINVAL, with a
 	 * warning, when it is but cannot be probed safely; then nothing of it is.

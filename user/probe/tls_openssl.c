@@ -9,8 +9,9 @@
 #include "probe/tls.h"
 
 static const char *const names[TLS_ROLES] = {
-	[TLS_READ] = "SSL_read",         [TLS_WRITE] = "SSL_write", [TLS_READ_EX] = "SSL_read_ex",
-	[TLS_WRITE_EX] = "SSL_write_ex", [TLS_FREE] = "SSL_free",
+	[TLS_READ] = "SSL_read",           [TLS_WRITE] = "SSL_write",
+	[TLS_READ_EX] = "SSL_read_ex",     [TLS_WRITE_EX] = "SSL_write_ex",
+	[TLS_WRITE_EX2] = "SSL_write_ex2", [TLS_FREE] = "SSL_free",
 };
 
 static const char *const globs[] = {
