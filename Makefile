@@ -28,7 +28,7 @@ SANITIZE := $(if $(DEBUG),-fsanitize=address$(comma)undefined -fno-sanitize-reco
 CFLAGS   ?= -g $(if $(DEBUG),-O1 -fno-omit-frame-pointer,-O2)
 CFLAGS_  := -std=gnu11 $(CFLAGS) $(WARN) $(SANITIZE)
 CPPFLAGS_ = $(CPPFLAGS) -D_GNU_SOURCE -Ibpf -Iuser -Ischemas -I$(OUT) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LDLIBS_   = $(shell pkg-config --libs $(PKGS)) -lm
+LDLIBS_   = $(shell pkg-config --libs $(PKGS)) -lZydis -lm
 TEST_LIBS = $(shell pkg-config --libs cmocka)
 BPFFLAGS := -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(ARCH) -Ibpf -Ivmlinux/$(ARCH) \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch)

@@ -72,4 +72,21 @@ static __always_inline void conn_bind(struct conn_state *c, const struct sock_re
 	ev_submit(e);
 }
 
+/* The object ends, if it is known: what has its address later is another one. */
+static __always_inline void conn_close(const struct proc_state *proc, __u64 ssl)
+{
+	struct conn_key key = { .ssl = ssl, .tgid = bpf_get_current_pid_tgid() >> 32 };
+	struct conn_state *c = conn_find(proc, ssl);
+	struct ev_close *e;
+
+	if (!c)
+		return;
+	e = ev_reserve(EV_CLOSE, sizeof(*e), 0, proc->start);
+	if (e) {
+		e->conn = c->id;
+		ev_submit(e);
+	}
+	bpf_map_delete_elem(&conns, &key);
+}
+
 #endif

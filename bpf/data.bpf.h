@@ -28,7 +28,7 @@ struct data_job {
 	__u64 gap;  /* bytes between this run and the tail */
 	__u64 tail; /* bytes of the tail */
 	__u32 dir;
-	__u32 pad;
+	__u32 src; /* enum ev_src */
 };
 
 static __always_inline void data_record(struct data_job *j, __u32 room, __u32 n, __u64 missing)
@@ -43,7 +43,7 @@ static __always_inline void data_record(struct data_job *j, __u32 room, __u32 n,
 	e->pos = j->pos;
 	e->enter_ts = j->enter_ts;
 	e->dir = j->dir;
-	e->src = EV_SRC_OPENSSL;
+	e->src = j->src;
 	__builtin_memset(e->pad, 0, sizeof(e->pad));
 	barrier_var(n);
 	if (n > room)

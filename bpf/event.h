@@ -106,9 +106,14 @@ enum ev_dir { EV_READ = 0, EV_WRITE = 1 };
 
 /*
  * Which library was found.  BoringSSL has OpenSSL's functions, so a DATA record of any of these
- * says OPENSSL; HOOKED tells them apart.
+ * says OPENSSL (but Go's, which is its own); HOOKED tells them apart.
  */
-enum ev_src { EV_SRC_OPENSSL = 1, EV_SRC_OPENSSL_STATIC = 2, EV_SRC_BORINGSSL = 3 };
+enum ev_src {
+	EV_SRC_OPENSSL = 1,
+	EV_SRC_OPENSSL_STATIC = 2,
+	EV_SRC_BORINGSSL = 3,
+	EV_SRC_GOTLS = 5,
+};
 
 /* Bytes that a process moved through a connection; a long call is many records. */
 struct ev_data {

@@ -12,27 +12,28 @@
 
 #include "config.bpf.h"
 
-extern void bpf_preempt_disable(void) __ksym __weak;
-extern void bpf_preempt_enable(void) __ksym __weak;
+/* In guard.bpf.c: the linker of libbpf 1.1 takes an extern kfunc from one object only. */
+extern __hidden int guard_enter(void);
+extern __hidden int guard_leave(void);
 
 /* body(struct pt_regs *ctx, const bool modern) */
-#define UPROBE_PROG(sec, name, body)           \
-	SEC(sec)                               \
-	int name(struct pt_regs *ctx)          \
-	{                                      \
-		if (cfg_guard)                 \
-			bpf_preempt_disable(); \
-		body(ctx, true);               \
-		if (cfg_guard)                 \
-			bpf_preempt_enable();  \
-		return 0;                      \
-	}                                      \
-                                               \
-	SEC(sec)                               \
-	int name##_old(struct pt_regs *ctx)    \
-	{                                      \
-		body(ctx, false);              \
-		return 0;                      \
+#define UPROBE_PROG(sec, name, body)        \
+	SEC(sec)                            \
+	int name(struct pt_regs *ctx)       \
+	{                                   \
+		if (cfg_guard)              \
+			guard_enter();      \
+		body(ctx, true);            \
+		if (cfg_guard)              \
+			guard_leave();      \
+		return 0;                   \
+	}                                   \
+                                            \
+	SEC(sec)                            \
+	int name##_old(struct pt_regs *ctx) \
+	{                                   \
+		body(ctx, false);           \
+		return 0;                   \
 	}
 
 #endif

@@ -24,7 +24,7 @@ struct proc_state {
 	__u32 threads;      /* it ever had beside the first */
 	__s32 alive;        /* threads that have not added to `ended` yet */
 	__u32 counted;      /* `alive` is right: traced since there was one thread */
-	__u32 pad;
+	__u32 go;           /* Go's crypto/tls was called in it */
 };
 
 /* One row of the task iterator: a process as it is now. */
@@ -37,7 +37,7 @@ struct proc_row {
 	char comm[EV_COMM_LEN];
 };
 
-/* A TLS object of a process. */
+/* A TLS object of a process, or a goroutine. */
 struct conn_key {
 	__u64 ssl;
 	__u32 tgid;

@@ -8,6 +8,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "conn.bpf.h"
+#include "gotls.bpf.h"
 
 #define MSG_PEEK 2
 
@@ -55,6 +56,8 @@ static __always_inline void sock_moved(struct sock *sk, __u32 dir)
 	struct thread_state *t;
 
 	if (!proc || !sk || !sock_is_inet(sk) || !sock_is_connected(sk))
+		return;
+	if (proc->go && go_sock_moved(proc, sk, dir))
 		return;
 	t = thread_get();
 	if (!t)

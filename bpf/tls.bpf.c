@@ -149,6 +149,7 @@ static __always_inline void call_send(struct data_job *job, const struct tls_cal
 	job->gap = 0;
 	job->tail = 0;
 	job->dir = dir;
+	job->src = EV_SRC_OPENSSL;
 	data_send(job, modern);
 }
 
@@ -203,23 +204,10 @@ static __always_inline void write_ex2_enter(struct pt_regs *ctx, const bool mode
 
 static __always_inline void free_enter(struct pt_regs *ctx, const bool modern)
 {
-	struct conn_key key = { .ssl = PT_REGS_PARM1(ctx) };
 	struct proc_state *proc = traced_here();
-	struct conn_state *c;
-	struct ev_close *e;
 
-	if (!proc)
-		return;
-	c = conn_find(proc, key.ssl);
-	if (!c)
-		return;
-	e = ev_reserve(EV_CLOSE, sizeof(*e), 0, proc->start);
-	if (e) {
-		e->conn = c->id;
-		ev_submit(e);
-	}
-	key.tgid = bpf_get_current_pid_tgid() >> 32;
-	bpf_map_delete_elem(&conns, &key);
+	if (proc)
+		conn_close(proc, PT_REGS_PARM1(ctx));
 }
 
 UPROBE_PROG("?uprobe", tls_read_enter, read_enter)

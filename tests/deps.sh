@@ -4,7 +4,7 @@
 # Not root, or no apt-get: says which they are and goes on, the build then tells what it needs.
 set -eu
 
-build="gcc make pkg-config clang bpftool libbpf-dev libelf-dev zlib1g-dev libzstd-dev libbrotli-dev
+build="gcc make pkg-config clang bpftool libbpf-dev libelf-dev libzydis-dev zlib1g-dev libzstd-dev libbrotli-dev
 libsqlite3-dev libxxhash-dev libnghttp2-dev libc6-dev"
 demo="python3 openssl"
 test="clang-format clang-tidy libcmocka-dev libssl-dev python3-jsonschema git procps"

@@ -39,6 +39,7 @@ static __always_inline int emit(const bool modern)
 	j->gap = 0;
 	j->tail = 0;
 	j->dir = EV_WRITE;
+	j->src = EV_SRC_OPENSSL;
 	data_send(j, modern);
 	return 0;
 }

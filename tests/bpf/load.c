@@ -43,6 +43,14 @@ static const struct budget {
 	{ "tls_write_ex2_enter_old", 450 },
 	{ "tls_exit_old", 50000 },
 	{ "tls_free_enter_old", 200 },
+	{ "gotls_read_enter", 600 },
+	{ "gotls_write_enter", 600 },
+	{ "gotls_exit", 3000 },
+	{ "gotls_close_enter", 200 },
+	{ "gotls_read_enter_old", 600 },
+	{ "gotls_write_enter_old", 600 },
+	{ "gotls_exit_old", 50000 },
+	{ "gotls_close_enter_old", 200 },
 };
 
 static __u32 budget_of(const char *prog)

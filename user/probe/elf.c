@@ -111,12 +111,20 @@ unsigned int elf_machine(void)
 	return MACHINE;
 }
 
-__u64 elf_offset(const struct elf_file *f, __u64 addr)
+int elf_pread(const struct elf_file *f, __u64 offset, void *p, size_t n)
+{
+	if (offset > f->size || n > f->size - offset)
+		return -ENODATA;
+	return pread(f->fd, p, n, (off_t)offset) == (ssize_t)n ? 0 : -ENODATA;
+}
+
+__u64 elf_code_offset(const struct elf_file *f, __u64 addr, __u64 n)
 {
 	for (size_t i = 0; i < f->load_cnt; i++) {
 		const struct elf_segment *seg = &f->load[i];
 
-		if (seg->exec && addr >= seg->addr && addr - seg->addr < seg->size)
+		if (seg->exec && addr >= seg->addr && addr - seg->addr < seg->size &&
+		    n <= seg->size - (addr - seg->addr))
 			return addr - seg->addr + seg->offset;
 	}
 	return 0;
@@ -146,7 +154,7 @@ static void match(const struct elf_file *f, const GElf_Sym *sym, const char *nam
 		return;
 	for (size_t i = 0; i < cnt; i++)
 		if (!offsets[i] && strcmp(name, names[i]) == 0)
-			offsets[i] = elf_offset(f, sym->st_value);
+			offsets[i] = elf_code_offset(f, sym->st_value, 1);
 }
 
 /* libelf reads a section as a whole, and a file may be sparse: its size bounds nothing. */
@@ -206,6 +214,25 @@ int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u
 	for (size_t i = 0; i < cnt; i++)
 		found += offsets[i] != 0;
 	return err ? err : found;
+}
+
+__u64 elf_section_addr(struct elf_file *f, const char *name)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh;
+	size_t names;
+
+	if (elf_getshdrstrndx(f->elf, &names) || !gelf_getshdr(elf_getscn(f->elf, names), &sh) ||
+	    !fits(f, &sh, MAX_NAMES))
+		return 0;
+	while ((scn = elf_nextscn(f->elf, scn))) {
+		const char *s =
+			gelf_getshdr(scn, &sh) ? elf_strptr(f->elf, names, sh.sh_name) : NULL;
+
+		if (s && strcmp(s, name) == 0)
+			return sh.sh_addr;
+	}
+	return 0;
 }
 
 bool elf_is_entry(struct elf_file *f, __u64 offset)

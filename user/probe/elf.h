@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Functions in an ELF file, as offsets into the file.  The file may be hostile: nothing is mapped (it
+ * Functions and bytes of an ELF file, by offsets into the file.  The file may be hostile: nothing is mapped (it
  * could be truncated while we read), and all sizes are bounded.
  */
 #ifndef RINGSPAN_PROBE_ELF_H
@@ -22,6 +22,15 @@ void elf_file_free(struct elf_file **f);
  */
 int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u64 *offsets);
 
+/* n bytes at that offset into the file; 0, or -ENODATA when they are not all there. */
+int elf_pread(const struct elf_file *f, __u64 offset, void *p, size_t n);
+
+/* Where n bytes of code at that address lie in the file; 0: not in one executable segment. */
+__u64 elf_code_offset(const struct elf_file *f, __u64 addr, __u64 n);
+
+/* The address of the section of that name; 0 when there is none. */
+__u64 elf_section_addr(struct elf_file *f, const char *name);
+
 /* Do the bytes at that offset begin a function? */
 bool elf_is_entry(struct elf_file *f, __u64 offset);
 
@@ -34,8 +43,6 @@ struct elf_segment {
 const struct elf_segment *elf_segments(const struct elf_file *f, size_t *cnt);
 unsigned int elf_machine(void); /* that of every elf_file: EM_X86_64 or EM_AARCH64 */
 
-/* Where the code at an address lies in the file; 0 when that is not in an executable segment. */
-__u64 elf_offset(const struct elf_file *f, __u64 addr);
 /* Bytes at an address, all from one segment: how many there are, up to n. */
 size_t elf_read(const struct elf_file *f, __u64 addr, void *buf, size_t n);
 

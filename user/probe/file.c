@@ -55,17 +55,38 @@ void files_fini(struct files *fs, struct detach *d)
 	map_fini(&fs->seen);
 }
 
+/* Runs of sites with the same program go in one attach. */
+static int attach_sites(struct files *fs, int fd, const struct tls_hooks *hooks,
+			struct uprobe_links *links)
+{
+	struct uprobe_spec spec = { .file = fd, .multi = fs->multi };
+	int err = 0;
+
+	for (size_t i = 0; !err && i < hooks->site_cnt; i++) {
+		const char *prog = hooks->sites[i].prog;
+
+		spec.offsets[spec.cnt++] = hooks->sites[i].offset;
+		if (spec.cnt < UPROBE_OFFSETS && i + 1 < hooks->site_cnt &&
+		    strcmp(hooks->sites[i + 1].prog, prog) == 0)
+			continue;
+		err = uprobe_attach(links, kern_uprobe_fd(fs->kern, prog), &spec);
+		spec.cnt = 0;
+	}
+	return err;
+}
+
 /* Returns first: a call whose return was not seen is dropped, one whose entry was not is not told. */
 static int attach_all(struct files *fs, int fd, const struct tls_hooks *hooks,
 		      struct uprobe_links *links)
 {
 	struct uprobe_spec spec = { .file = fd, .ret = true, .multi = fs->multi };
-	int err;
+	int err = 0;
 
 	for (int role = 0; role < TLS_ROLES; role++)
 		if (role != TLS_FREE && hooks->offsets[role])
 			spec.offsets[spec.cnt++] = hooks->offsets[role];
-	err = uprobe_attach(links, kern_uprobe_fd(fs->kern, exit_prog), &spec);
+	if (spec.cnt)
+		err = uprobe_attach(links, kern_uprobe_fd(fs->kern, exit_prog), &spec);
 	for (int role = 0; !err && role < TLS_ROLES; role++) {
 		if (!hooks->offsets[role])
 			continue;
@@ -74,6 +95,8 @@ static int attach_all(struct files *fs, int fd, const struct tls_hooks *hooks,
 		spec.offsets[0] = hooks->offsets[role];
 		err = uprobe_attach(links, kern_uprobe_fd(fs->kern, enter_progs[role]), &spec);
 	}
+	if (!err)
+		err = attach_sites(fs, fd, hooks, links);
 	if (err)
 		uprobe_links_fini(links, NULL);
 	return err;

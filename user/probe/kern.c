@@ -176,19 +176,25 @@ int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt)
 	return 0;
 }
 
-void kern_sweep_conns(struct kern *k)
+static void sweep(struct kern *k, const struct bpf_map *map)
 {
-	int fd = bpf_map__fd(k->skel->maps.conns);
+	int fd = bpf_map__fd(map);
 	struct conn_key key, next;
 	bool more = bpf_map_get_next_key(fd, NULL, &next) == 0;
 
-	for (size_t i = 0; more && i < bpf_map__max_entries(k->skel->maps.conns); i++) {
+	for (size_t i = 0; more && i < bpf_map__max_entries(map); i++) {
 		key = next;
 		/* asked before the key goes: afterwards the walk would begin anew */
 		more = bpf_map_get_next_key(fd, &key, &next) == 0;
 		if (!kern_is_traced(k, key.tgid))
 			bpf_map_delete_elem(fd, &key);
 	}
+}
+
+void kern_sweep_conns(struct kern *k)
+{
+	sweep(k, k->skel->maps.conns);
+	sweep(k, k->skel->maps.goroutines);
 }
 
 int kern_stats(struct kern *k, struct cpu_stats *sum)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * TLS libraries: how to find their functions in a file.  One file and one line in tls.def for each;
- * an ops struct only says where to probe, what happens there is in bpf/tls.bpf.c.
+ * an ops struct only says where to probe, what happens there is in bpf/.
  */
 #ifndef RINGSPAN_PROBE_TLS_H
 #define RINGSPAN_PROBE_TLS_H
@@ -21,9 +21,19 @@ enum tls_role {
 	TLS_ROLES
 };
 
+#define TLS_SITES_MAX 96
+
+/* A place inside a function, for libraries whose calls are not OpenSSL's. */
+struct tls_site {
+	__u64 offset;
+	const char *prog; /* in bpf/ */
+};
+
 struct tls_hooks {
 	__u64 offsets[TLS_ROLES]; /* into the file; 0: not there */
 	int cnt;
+	struct tls_site sites[TLS_SITES_MAX]; /* beside these, probed in this order */
+	size_t site_cnt;
 };
 
 struct tls_ops {

@@ -274,13 +274,13 @@ static const char *find_functions(struct elf_file *f, const struct site *sites, 
 		return strerror(-err);
 	for (int i = 0; i < REPORTS; i++) {
 		start[i] = reporter(f, &p, &reports[i]);
-		if (!start[i] || !elf_is_entry(f, elf_offset(f, start[i])))
+		if (!start[i] || !elf_is_entry(f, elf_code_offset(f, start[i], 1)))
 			return "it cannot be told where SSL_read and SSL_write begin";
 	}
 	if (start[READ] == start[WRITE] || start[LENGTH] != start[WRITE])
 		return "what looks like SSL_write is another function";
-	hooks->offsets[TLS_READ] = elf_offset(f, start[READ]);
-	hooks->offsets[TLS_WRITE] = elf_offset(f, start[WRITE]);
+	hooks->offsets[TLS_READ] = elf_code_offset(f, start[READ], 1);
+	hooks->offsets[TLS_WRITE] = elf_code_offset(f, start[WRITE], 1);
 	hooks->cnt = 2;
 	return NULL;
 }

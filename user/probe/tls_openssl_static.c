@@ -103,7 +103,7 @@ static const char *check(struct elf_file *f, const struct function *fn,
 	for (int i = 0; i < FUNCTIONS; i++) {
 		if (!scan_is_called(&calls[i], fn[i].start))
 			return "nothing calls what should be a function";
-		if (!elf_is_entry(f, elf_offset(f, fn[i].start)))
+		if (!elf_is_entry(f, elf_code_offset(f, fn[i].start, 1)))
 			return "the bytes found do not begin a function";
 	}
 	return NULL;
@@ -130,9 +130,9 @@ static const char *find_functions(struct elf_file *f, struct search *s, struct t
 	doubt = check(f, fn, calls);
 	if (doubt)
 		return doubt;
-	hooks->offsets[TLS_READ_EX] = elf_offset(f, fn[RD].start);
+	hooks->offsets[TLS_READ_EX] = elf_code_offset(f, fn[RD].start, 1);
 	hooks->offsets[takes_flags(f, &fn[WR]) ? TLS_WRITE_EX2 : TLS_WRITE_EX] =
-		elf_offset(f, fn[WR].start);
+		elf_code_offset(f, fn[WR].start, 1);
 	hooks->cnt = FUNCTIONS;
 	return NULL;
 }
