@@ -30,7 +30,7 @@ static void test_request(void **state)
 	assert_sv(c->request_model, "claude-x");
 	assert_int_equal(c->max_tokens, 64);
 	assert_true(c->temperature == 0.5);
-	assert_int_equal(c->top_k_i, 3);
+	assert_true(c->top_k == 3);
 	assert_true(c->stream);
 	assert_int_equal(c->seed, SEM_NONE);
 	assert_int_equal(c->input_message_cnt, 3);

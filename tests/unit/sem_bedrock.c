@@ -49,7 +49,7 @@ static void test_converse_request(void **state)
 		     "'content':[{'text':'no '},{'text':'dir'}]}},{'toolResult':{'toolUseId':'t1',"
 		     "'content':[{'json':{'a':1}}]}}]}]}");
 	assert_int_equal(c->max_tokens, 64);
-	assert_int_equal(c->top_k_i, 3);
+	assert_true(c->top_k == 3);
 	assert_int_equal(c->input_message_cnt, 3);
 	assert_json(c->system_instructions, "[{'type':'text','content':'Be brief'}]");
 	assert_json(c->tool_names, "['ls','code']");

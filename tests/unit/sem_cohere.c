@@ -22,7 +22,7 @@ static void test_v2_request(void **state)
 	assert_sv(c->request_model, "command-x");
 	assert_true(c->stream);
 	assert_true(c->top_p == 0.9);
-	assert_int_equal(c->top_k_i, 3);
+	assert_true(c->top_k == 3);
 	assert_int_equal(c->seed, 7);
 	assert_int_equal(c->input_message_cnt, 4);
 	assert_json(c->tool_names, "['ls']");

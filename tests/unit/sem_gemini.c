@@ -30,7 +30,7 @@ static void test_request(void **state)
 		   "'response':{'out':[1]}}}]}]}");
 	assert_int_equal(c->max_tokens, 64);
 	assert_true(c->temperature == 0.5);
-	assert_int_equal(c->top_k_i, 3);
+	assert_true(c->top_k == 3);
 	assert_sv(c->output_type, "json");
 	assert_sv(c->reasoning_effort, "low");
 	assert_int_equal(c->input_message_cnt, 3);

@@ -77,7 +77,6 @@ void conn_table_free(struct conn_table **t)
 
 static void tell_gap(struct conn_table *t, struct conn *c, enum ev_dir dir, uint64_t ts, uint64_t n)
 {
-	c->hole_bytes += n;
 	c->dirs[dir].next += n;
 	t->ops->gap(t->ctx, c, dir, ts, n);
 }

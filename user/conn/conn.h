@@ -15,7 +15,6 @@ struct conn {
 	uint64_t start;      /* of the process */
 	struct ev_addr addr; /* family 0: not known (yet) */
 	uint64_t ts_first;
-	uint64_t hole_bytes;
 	void *user; /* the owner's */
 	struct conn_dir *dirs;
 };

@@ -17,7 +17,6 @@ static void request(struct sem_call *c, const struct json *body)
 	sem_keep_float(&c->temperature, json_get(body, "temperature"));
 	sem_keep_float(&c->top_p, json_get(body, "top_p"));
 	sem_keep_float(&c->top_k, json_get(body, "top_k"));
-	sem_keep_int(&c->top_k_i, json_get(body, "top_k"));
 	c->stop_sequences = sem_strings(c, json_get(body, "stop_sequences"));
 	sem_prompt(c, json_get(body, "prompt"));
 }

@@ -154,15 +154,15 @@ static void take_config(struct sem_call *c, const struct json *body)
 {
 	const struct json *config = json_get(body, "inferenceConfig");
 	const struct json *more = json_get(body, "additionalModelRequestFields");
+	int64_t top_k;
 
 	sem_keep_int(&c->max_tokens, json_get(config, "maxTokens"));
 	sem_keep_float(&c->temperature, json_get(config, "temperature"));
 	sem_keep_float(&c->top_p, json_get(config, "topP"));
-	c->top_k_i =
-		sem_first_int(body, "inferenceConfig.topK", "additionalModelRequestFields.top_k",
+	top_k = sem_first_int(body, "inferenceConfig.topK", "additionalModelRequestFields.top_k",
 			      "additionalModelRequestFields.inferenceConfig.topK", NULL);
-	if (c->top_k_i != SEM_NONE)
-		c->top_k = (double)c->top_k_i;
+	if (top_k != SEM_NONE)
+		c->top_k = (double)top_k;
 	c->stop_sequences = sem_strings(c, json_get(config, "stopSequences"));
 	sem_keep(c, &c->service_tier, json_path(body, "serviceTier.type"));
 	sem_keep(c, &c->reasoning_effort, json_get(more, "reasoning_effort"));

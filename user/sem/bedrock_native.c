@@ -54,7 +54,6 @@ static void take_config(struct sem_call *c, const struct json *body)
 		       FIRST(body, "temperature", "textGenerationConfig.temperature"));
 	sem_keep_float(&c->top_p, FIRST(body, "top_p", "topP", "p", "textGenerationConfig.topP"));
 	sem_keep_float(&c->top_k, FIRST(body, "top_k", "topK", "k"));
-	c->top_k_i = sem_first_int(body, "top_k", "topK", "k", NULL);
 	sem_keep_int(&c->choice_count, json_get(body, "num_generations"));
 	c->stop_sequences = sem_strings(c, stop);
 }

@@ -213,7 +213,6 @@ static void take_config(struct sem_call *c, const struct json *g)
 	sem_keep_float(&c->temperature, json_get(g, "temperature"));
 	sem_keep_float(&c->top_p, sem_field(g, "topP"));
 	sem_keep_float(&c->top_k, sem_field(g, "topK"));
-	sem_keep_int(&c->top_k_i, sem_field(g, "topK"));
 	sem_keep_int(&c->max_tokens, sem_field(g, "maxOutputTokens"));
 	sem_keep_int(&c->choice_count, sem_field(g, "candidateCount"));
 	sem_keep_int(&c->seed, json_get(g, "seed"));

@@ -28,7 +28,6 @@ void ollama_params(struct sem_call *c, const struct json *body)
 	sem_keep_float(&c->temperature, json_get(o, "temperature"));
 	sem_keep_float(&c->top_p, json_get(o, "top_p"));
 	sem_keep_float(&c->top_k, json_get(o, "top_k"));
-	sem_keep_int(&c->top_k_i, json_get(o, "top_k"));
 	sem_keep_int(&c->seed, json_get(o, "seed"));
 	sem_keep_float(&c->frequency_penalty, json_get(o, "frequency_penalty"));
 	sem_keep_float(&c->presence_penalty, json_get(o, "presence_penalty"));

@@ -14,7 +14,6 @@ void openai_params(struct sem_call *c, const struct json *body)
 	sem_keep_float(&c->temperature, json_get(body, "temperature"));
 	sem_keep_float(&c->top_p, json_get(body, "top_p"));
 	sem_keep_float(&c->top_k, json_get(body, "top_k"));
-	sem_keep_int(&c->top_k_i, json_get(body, "top_k"));
 	sem_keep_float(&c->frequency_penalty, json_get(body, "frequency_penalty"));
 	sem_keep_float(&c->presence_penalty, json_get(body, "presence_penalty"));
 	sem_keep_int(&c->seed, json_get(body, "seed"));

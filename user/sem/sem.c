@@ -32,7 +32,7 @@ const size_t sem_api_cnt = ARRAY_SIZE(sem_apis);
 
 static void set_absent(struct sem_call *c)
 {
-	c->max_tokens = c->choice_count = c->seed = c->top_k_i = SEM_NONE;
+	c->max_tokens = c->choice_count = c->seed = SEM_NONE;
 	c->temperature = c->top_p = c->top_k = NAN;
 	c->frequency_penalty = c->presence_penalty = NAN;
 	c->input_message_cnt = c->embedding_dimensions = SEM_NONE;

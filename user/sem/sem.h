@@ -60,7 +60,7 @@ struct sem_call {
 	bool request_seen; /* its body was there and was JSON */
 	bool request_cut;  /* ... but not all of it */
 	struct sv request_model;
-	int64_t max_tokens, choice_count, seed, top_k_i;
+	int64_t max_tokens, choice_count, seed;
 	double temperature, top_p, top_k, frequency_penalty, presence_penalty; /* NAN = absent */
 	struct json *stop_sequences; /* array of strings */
 	struct sv output_type;       /* gen_ai.output.type */

@@ -96,7 +96,7 @@ void process_addr(struct span *s, const struct ev_addr *a);
 
 /* exchange.c */
 struct chunk_stats {
-	uint64_t cnt, ts_first, ts_last, max_gap;
+	uint64_t cnt, ts_last, max_gap;
 };
 
 struct exchange {

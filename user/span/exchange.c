@@ -40,7 +40,6 @@ struct exchange *exchange_new(struct stream *s, uint64_t seq)
 	x->proc_start = s->conn->start;
 	x->client = s->role == ROLE_CLIENT;
 	x->seq = seq;
-	x->facts.attempt = SEM_NONE;
 	while (*at)
 		at = &(*at)->next;
 	*at = x;
@@ -99,7 +98,6 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 		return;
 	route_of(&route, &x->arena, m);
 	sem_call_new(&x->call, &route); /* -ENOENT: no model API */
-	sem_headers(&x->facts, &x->arena, m, NULL);
 }
 
 static uint64_t attempt_key(const struct exchange *x)
@@ -117,17 +115,21 @@ void exchange_asked(struct exchange *x, bool cut)
 		tool_answered(x->run, res, x->req_first);
 }
 
+/* Is there less of the body than was sent? */
+static bool body_is_cut(const struct http_msg *m)
+{
+	return !(m->flags & HTTP_COMPLETE) || (m->flags & (HTTP_HOLE | HTTP_BODY_CAP));
+}
+
 static void request_done(struct exchange *x, const struct http_msg *m)
 {
-	bool cut = !(m->flags & HTTP_COMPLETE) || (m->flags & (HTTP_HOLE | HTTP_BODY_CAP));
-
 	x->request_done = true;
 	x->req_flags = m->flags;
 	x->req_last = m->ts_last;
 	x->req_wire = m->wire_body;
 	x->req_missing = m->missing;
 	if (x->call)
-		exchange_asked(x, cut);
+		exchange_asked(x, body_is_cut(m));
 }
 
 /* --- the answer */
@@ -149,15 +151,11 @@ static void on_event(void *ctx, const struct sse_event *ev)
 
 static void response_head(struct exchange *x, const struct http_msg *m)
 {
-	struct sem_headers facts;
-
 	x->response_seen = true;
 	x->status = m->status;
 	x->resp_first = m->ts_first;
 	x->resp_last = m->ts_last;
-	sem_headers(&facts, &x->arena, NULL, m);
-	facts.attempt = x->facts.attempt;
-	x->facts = facts;
+	sem_headers(&x->facts, &x->arena, NULL, m);
 	x->content_type = arena_dup(&x->arena, http_field_get(m, "content-type"));
 	if (x->call)
 		sem_head(x->call, m);
@@ -168,9 +166,7 @@ void exchange_piece(struct exchange *x, uint64_t ts)
 	struct chunk_stats *c = &x->chunks;
 
 	x->resp_last = ts;
-	if (!c->cnt++)
-		c->ts_first = ts;
-	else if (ts - c->ts_last > c->max_gap)
+	if (c->cnt++ && ts - c->ts_last > c->max_gap)
 		c->max_gap = ts - c->ts_last;
 	c->ts_last = ts;
 }
@@ -193,8 +189,6 @@ static void response_body(struct exchange *x, uint64_t ts, struct sv bytes)
 
 static void response_done(struct exchange *x, const struct http_msg *m)
 {
-	bool cut = !(m->flags & HTTP_COMPLETE) || (m->flags & (HTTP_HOLE | HTTP_BODY_CAP));
-
 	x->response_done = true;
 	x->resp_flags = m->flags;
 	x->resp_last = m->ts_last;
@@ -205,7 +199,7 @@ static void response_done(struct exchange *x, const struct http_msg *m)
 	if (x->framer)
 		framer_end(x->framer, m->ts_last);
 	else
-		sem_response(x->call, x->status, buf_view(&x->resp_body), cut);
+		sem_response(x->call, x->status, buf_view(&x->resp_body), body_is_cut(m));
 }
 
 /* --- its end */

@@ -32,7 +32,7 @@ void trace_end(struct trace *t);
 
 /* Sums over all that was fed, for the closing line of `record`. */
 struct trace_totals {
-	uint64_t records, data_bytes, bad_records;
+	uint64_t records, data_bytes;
 	uint64_t spans, runs, model_calls, tool_calls, errors;
 	uint64_t input_tokens, output_tokens;
 	double cost_usd;                   /* NaN when no call had a price */
