@@ -26,21 +26,23 @@
 #define EV_FACT 512
 
 /*	NAME		id	struct */
-#define EV_KINDS(X)               \
-	X(FORK, 1, ev_fork)       \
-	X(EXEC, 2, ev_exec)       \
-	X(EXIT, 3, ev_exit)       \
-	X(DATA, 4, ev_data)       \
-	X(SOCK, 5, ev_sock)       \
-	X(CONNECT, 6, ev_connect) \
-	X(CLOSE, 7, ev_close)     \
-	X(MAP, 8, ev_map)         \
-	X(META, 512, ev_meta)     \
-	X(RUN, 513, ev_run)       \
-	X(PROC, 514, ev_exec)     \
-	X(HOOKED, 515, ev_hooked) \
-	X(STATS, 516, ev_stats)   \
-	X(TICK, 517, ev_tick)     \
+#define EV_KINDS(X)                  \
+	X(FORK, 1, ev_fork)          \
+	X(EXEC, 2, ev_exec)          \
+	X(EXIT, 3, ev_exit)          \
+	X(DATA, 4, ev_data)          \
+	X(SOCK, 5, ev_sock)          \
+	X(CONNECT, 6, ev_connect)    \
+	X(CLOSE, 7, ev_close)        \
+	X(MAP, 8, ev_map)            \
+	X(FLOW, 9, ev_flow)          \
+	X(FLOW_END, 10, ev_flow_end) \
+	X(META, 512, ev_meta)        \
+	X(RUN, 513, ev_run)          \
+	X(PROC, 514, ev_exec)        \
+	X(HOOKED, 515, ev_hooked)    \
+	X(STATS, 516, ev_stats)      \
+	X(TICK, 517, ev_tick)        \
 	X(END, 518, ev_tick)
 
 enum ev_kind {
@@ -105,20 +107,29 @@ struct ev_exit {
 enum ev_dir { EV_READ = 0, EV_WRITE = 1 };
 
 /*
- * Which library was found.  BoringSSL has OpenSSL's functions, so a DATA record of any of these
- * says OPENSSL (but Go's, which is its own); HOOKED tells them apart.
+ * Where bytes were seen.  Below EV_SRC_FLOW: at the functions of a TLS library, as plaintext.
+ * BoringSSL has OpenSSL's functions, so a DATA record of either says OPENSSL; HOOKED tells them
+ * apart.  From EV_SRC_FLOW on: at system calls on a file, which tells what kind of file.
  */
 enum ev_src {
 	EV_SRC_OPENSSL = 1,
 	EV_SRC_OPENSSL_STATIC = 2,
 	EV_SRC_BORINGSSL = 3,
 	EV_SRC_GOTLS = 5,
+	EV_SRC_RUSTLS = 6, /* a TLS connection is two objects there, one for each direction */
+	EV_SRC_GNUTLS = 7,
+	EV_SRC_NSS = 8,
+	EV_SRC_FLOW = 16,
+	EV_SRC_STREAM = 16, /* TCP, or a stream socket of AF_UNIX */
+	EV_SRC_DGRAM = 17,  /* UDP: a record begins a datagram unless it is a later part of one */
+	EV_SRC_PIPE = 18,
+	EV_SRC_TTY = 19, /* either side of a pseudo terminal */
 };
 
 /* Bytes that a process moved through a connection; a long call is many records. */
 struct ev_data {
 	struct ev_hdr hdr;
-	__u64 conn;     /* names the TLS object and its generation; unique in a capture */
+	__u64 conn;     /* names the TLS object or flow and its generation; unique in a capture */
 	__u64 pos;      /* stream offset of payload[0]; each direction counts its own */
 	__u64 enter_ts; /* when the call was entered */
 	__u32 len;      /* payload bytes here */
@@ -161,6 +172,49 @@ struct ev_connect {
 struct ev_close {
 	struct ev_hdr hdr;
 	__u64 conn;
+};
+
+/* What the first bytes of a flow look like. */
+enum ev_proto {
+	EV_PROTO_UNKNOWN = 0,
+	EV_PROTO_HTTP1 = 1,
+	EV_PROTO_HTTP2 = 2,
+	EV_PROTO_JSONRPC = 3, /* an object that begins with a member of JSON-RPC's */
+	EV_PROTO_DNS = 4,     /* by its port */
+	EV_PROTO_TLS = 5,
+	EV_PROTO_QUIC = 6,
+};
+
+/*
+ * A process moves bytes by system calls through a socket, pipe or terminal, and they look like
+ * something known: told once, and again when it becomes something else (TLS behind CONNECT).  DATA
+ * follows, but for TLS and QUIC, whose first bytes (a ClientHello) are the payload here.  A file that
+ * carries nothing known makes no record at all, unless it is an inet socket: that one is UNKNOWN.
+ */
+struct ev_flow {
+	struct ev_hdr hdr;
+	__u64 conn; /* names process and file object, as in DATA */
+	__u64 file; /* inode number: of a socket what SOCK and CONNECT call sock */
+	__u64 peer; /* AF_UNIX: inode number of the socket at the other end; 0 unknown */
+	struct ev_addr addr;
+	__u32 src;   /* enum ev_src */
+	__u32 proto; /* enum ev_proto */
+	__s32 fd;
+	__u32 len; /* payload */
+};
+
+/* A flow of which FLOW told is over: its file was closed for good. */
+struct ev_flow_end {
+	struct ev_hdr hdr;
+	__u64 conn;
+	__u64 file;
+	struct ev_addr addr;
+	__u64 bytes[2]; /* by enum ev_dir; of TCP what the kernel counted on the socket */
+	__u64 unseen
+		[2]; /* of these, moved by none of the calls that are followed: sendfile, io_uring */
+	__u64 rtt_ns;  /* TCP: smoothed round trip time; 0 unknown */
+	__u32 retrans; /* TCP: segments sent again */
+	__u32 pad;
 };
 
 /* A process mapped a file executable that no traced process had mapped before. */

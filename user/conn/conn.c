@@ -195,6 +195,7 @@ static int feed_data(struct conn_table *t, const struct ev_data *rec)
 
 	if (!c)
 		return -ENOMEM;
+	c->src = rec->src;
 	d = &c->dirs[rec->dir];
 	if (rec->pos <= d->next) {
 		give(t, c, rec->dir, rec->pos, ts, event_payload(&rec->hdr), rec->missing);
@@ -235,6 +236,33 @@ static void close_of_process(struct conn_table *t, const struct ev_hdr *rec)
 	}
 }
 
+/* Only what carries content is a connection here: TLS is one at its library, and QUIC is none. */
+static int feed_flow(struct conn_table *t, const struct ev_flow *rec)
+{
+	struct conn *c;
+
+	if (rec->proto == EV_PROTO_TLS || rec->proto == EV_PROTO_QUIC ||
+	    rec->proto == EV_PROTO_UNKNOWN)
+		return 0;
+	c = conn_get(t, &rec->hdr, rec->conn);
+	if (!c)
+		return -ENOMEM;
+	c->src = rec->src;
+	c->proto = rec->proto;
+	c->file = rec->file;
+	c->peer = rec->peer;
+	c->addr = rec->addr;
+	return 0;
+}
+
+static void close_id(struct conn_table *t, const struct ev_hdr *rec, uint64_t id)
+{
+	struct conn *c = map_get(&t->conns, (struct map_key){ rec->tgid, rec->start, id });
+
+	if (c)
+		close_conn(t, c, rec->ts);
+}
+
 int conn_feed(struct conn_table *t, const struct ev_hdr *rec)
 {
 	struct conn *c;
@@ -251,16 +279,17 @@ int conn_feed(struct conn_table *t, const struct ev_hdr *rec)
 		if (!c)
 			return -ENOMEM;
 		c->addr = s->addr;
+		c->file = s->sock;
 		return 0;
 	}
-	case EV_CLOSE: {
-		const struct ev_close *cl = (const void *)rec;
-
-		c = map_get(&t->conns, (struct map_key){ rec->tgid, rec->start, cl->conn });
-		if (c)
-			close_conn(t, c, rec->ts);
+	case EV_FLOW:
+		return feed_flow(t, (const void *)rec);
+	case EV_CLOSE:
+		close_id(t, rec, ((const struct ev_close *)(const void *)rec)->conn);
 		return 0;
-	}
+	case EV_FLOW_END:
+		close_id(t, rec, ((const struct ev_flow_end *)(const void *)rec)->conn);
+		return 0;
 	case EV_EXEC: /* a new program: the old one's TLS objects are gone, whoever freed them */
 	case EV_EXIT:
 		close_of_process(t, rec);

@@ -13,6 +13,9 @@ struct conn {
 	uint64_t id; /* the kernel side's: unique in a capture */
 	uint32_t tgid;
 	uint64_t start;      /* of the process */
+	unsigned int src;    /* enum ev_src; 0: not known yet */
+	unsigned int proto;  /* enum ev_proto: what the kernel side took a flow for */
+	uint64_t file, peer; /* of a flow, as in FLOW; of TLS the socket it sits on, or 0 */
 	struct ev_addr addr; /* family 0: not known (yet) */
 	uint64_t ts_first;
 	void *user; /* the owner's */
@@ -32,7 +35,7 @@ struct conn_table;
 int conn_table_new(struct conn_table **out, const struct conn_ops *ops, void *ctx);
 void conn_table_free(struct conn_table **t); /* without close(): conn_close_all() first */
 
-/* Takes in DATA, SOCK, CLOSE, EXEC and EXIT; of every record the time, which ends the wait for stragglers. */
+/* Takes in DATA, SOCK, CLOSE, FLOW, FLOW_END, EXEC and EXIT; of every record the time, which ends the wait for stragglers. */
 int conn_feed(struct conn_table *t, const struct ev_hdr *rec); /* 0 or -ENOMEM */
 void conn_close_all(struct conn_table *t, uint64_t ts);
 

@@ -75,6 +75,11 @@ static void scrub_data(struct event_scrub *s, struct ev_data *d)
 	redact_bytes(&st->state[d->dir], payload(&d->hdr, bytes), bytes.n);
 }
 
+static void forget(struct event_scrub *s, const struct ev_hdr *rec, uint64_t conn)
+{
+	free(map_del(&s->streams, (struct map_key){ rec->tgid, rec->start, conn }));
+}
+
 void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 {
 	switch (rec->kind) {
@@ -88,12 +93,12 @@ void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 		redact_text(payload(rec, args), args.n);
 		break;
 	}
-	case EV_CLOSE: {
-		const struct ev_close *c = (const void *)rec;
-
-		free(map_del(&s->streams, (struct map_key){ rec->tgid, rec->start, c->conn }));
+	case EV_CLOSE:
+		forget(s, rec, ((const struct ev_close *)(const void *)rec)->conn);
 		break;
-	}
+	case EV_FLOW_END:
+		forget(s, rec, ((const struct ev_flow_end *)(const void *)rec)->conn);
+		break;
 	default:
 		break;
 	}
