@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the trace engine share: trace.c (runs, records in), process.c (processes and
- * connects), exchange.c (HTTP exchanges), model.c (model calls and their attempts), tool.c (tool
- * calls).  Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
+ * connects), stream.c (connections to protocols), http.c and exchange.c (HTTP exchanges), ws.c, model.c
+ * (model calls and their attempts), tool.c (tool calls).  Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
 #define RINGSPAN_ENGINE_H
 
 #include "base/map.h"
-#include "conn/conn.h"
 #include "proc/proc.h"
 #include "proto/framing.h"
 #include "proto/http1.h"
 #include "proto/http2.h"
 #include "sem/sem.h"
+#include "span/stream.h"
 #include "span/trace.h"
 
 struct tool;
@@ -103,12 +103,13 @@ struct exchange {
 	struct exchange *next;     /* on its connection, oldest first */
 	struct exchange *run_next; /* in its run */
 	struct run *run;
-	struct stream *stream;
+	struct http_conn *http;
 	struct arena arena;
 	uint64_t conn_id, seq;
 	uint32_t tgid;
 	uint64_t proc_start;
 	bool client; /* the process asked; else it answered */
+	bool tls;
 	struct ev_addr addr;
 	bool request_done, response_done, response_seen;
 	bool answered; /* model_answered() was here */
@@ -127,41 +128,38 @@ struct exchange {
 	uint64_t key; /* same for every attempt of one call: host, target and request body */
 };
 
-enum role { ROLE_UNKNOWN, ROLE_CLIENT, ROLE_SERVER };
+enum role { ROLE_CLIENT, ROLE_SERVER };
 
 /* A connection that speaks HTTP. */
-struct stream {
-	struct trace *t;
-	struct conn *conn;
-	struct run *run;
+struct http_conn {
+	struct stream *stream;
 	struct http1 *http1;
-	struct http2 *http2; /* instead of http1, when the first bytes say so */
+	struct http2 *http2; /* instead of http1 */
 	enum role role;
 	bool is_http2;
-	struct buf sniff; /* first bytes, until they tell who asks */
-	enum ev_dir sniff_dir;
 	uint64_t fed[2];       /* bytes of each direction (enum ev_dir) so far, missing ones too */
 	struct ws *ws;         /* NULL: no WebSocket */
 	uint64_t ws_from[2];   /* where it begins */
 	struct exchange *open; /* oldest first; LIMIT_HTTP_PIPELINE bounds them */
 };
 
-extern const struct conn_ops exchange_ops;                     /* ctx: struct trace */
-struct exchange *exchange_new(struct stream *s, uint64_t seq); /* NULL: out of memory */
+extern const struct http_ops exchange_ops;                        /* ctx: struct http_conn */
+struct exchange *exchange_new(struct http_conn *h, uint64_t seq); /* NULL: out of memory */
 void exchange_asked(struct exchange *x, bool cut); /* its call's request is whole, in req_body */
 void exchange_event(struct exchange *x, const struct sse_event *ev); /* of its call's answer */
 void exchange_piece(struct exchange *x, uint64_t ts);                /* of the answer's bytes */
 void exchange_end(struct exchange *x);                               /* it is over */
+void exchange_end_all(struct http_conn *h);                          /* so is its connection */
 /* A span with what every HTTP exchange has; its parent is the run. */
 struct span *exchange_span(const struct exchange *x, enum span_what what);
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */
 void exchange_abandon(struct exchange *x);
 
 /* ws.c: model calls over a WebSocket */
-void ws_open(struct stream *s, const struct exchange *handshake, const struct http_msg *answer);
-void ws_feed(struct stream *s, enum http_dir dir, uint64_t ts, struct sv bytes);
-void ws_gap(struct stream *s, enum http_dir dir, uint64_t missing);
-void ws_close(struct stream *s);
+void ws_open(struct http_conn *h, const struct exchange *handshake, const struct http_msg *answer);
+void ws_feed(struct http_conn *h, enum http_dir dir, uint64_t ts, struct sv bytes);
+void ws_gap(struct http_conn *h, enum http_dir dir, uint64_t missing);
+void ws_close(struct http_conn *h);
 
 /* model.c */
 void model_answered(struct exchange *x); /* the answer is whole: its tool calls are known */

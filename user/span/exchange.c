@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * HTTP exchanges: connections go through the HTTP parser, requests and answers are paired, and what
- * a model API claims goes on to model.c; the rest becomes an http span.
+ * HTTP exchanges: requests and answers are paired, and what a model API claims goes on to model.c; the
+ * rest becomes an http span.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "base/limits.h"
 #include "span/engine.h"
-
-#define SNIFF_MAX 64 /* bytes after which a direction's first bytes are no HTTP start line */
 
 static void exchange_free(struct exchange *x)
 {
@@ -26,40 +24,42 @@ static void exchange_free(struct exchange *x)
 	free(x);
 }
 
-struct exchange *exchange_new(struct stream *s, uint64_t seq)
+struct exchange *exchange_new(struct http_conn *h, uint64_t seq)
 {
-	struct exchange *x = calloc(1, sizeof(*x)), **at = &s->open;
+	struct exchange *x = calloc(1, sizeof(*x)), **at = &h->open;
+	const struct conn *c = h->stream->conn;
 
 	if (!x)
 		return NULL;
 	arena_init(&x->arena, 4 * LIMIT_HTTP_HEAD);
-	x->run = s->run;
-	x->stream = s;
-	x->conn_id = s->conn->id;
-	x->tgid = s->conn->tgid;
-	x->proc_start = s->conn->start;
-	x->client = s->role == ROLE_CLIENT;
+	x->run = h->stream->run;
+	x->http = h;
+	x->conn_id = c->id;
+	x->tgid = c->tgid;
+	x->proc_start = c->start;
+	x->client = h->role == ROLE_CLIENT;
+	x->tls = c->src < EV_SRC_FLOW;
 	x->seq = seq;
 	while (*at)
 		at = &(*at)->next;
 	*at = x;
-	x->run_next = s->run->exchanges;
-	s->run->exchanges = x;
+	x->run_next = x->run->exchanges;
+	x->run->exchanges = x;
 	return x;
 }
 
-static struct exchange *exchange_find(struct stream *s, uint64_t seq)
+static struct exchange *exchange_find(struct http_conn *h, uint64_t seq)
 {
-	struct exchange *x = s->open;
+	struct exchange *x = h->open;
 
 	while (x && x->seq != seq)
 		x = x->next;
 	return x;
 }
 
-static void exchange_unlink(struct stream *s, const struct exchange *x)
+static void exchange_unlink(struct http_conn *h, const struct exchange *x)
 {
-	struct exchange **at = &s->open;
+	struct exchange **at = &h->open;
 
 	while (*at && *at != x)
 		at = &(*at)->next;
@@ -208,7 +208,8 @@ static struct sv url_of(struct span *s, const struct exchange *x)
 {
 	if (sv_starts(x->target, "http://") || sv_starts(x->target, "https://"))
 		return x->target; /* absolute form, RFC 9112 3.2.2 */
-	return arena_fmt(&s->arena, "https://" SV_FMT SV_FMT, SV_ARG(x->host), SV_ARG(x->target));
+	return arena_fmt(&s->arena, "%s://" SV_FMT SV_FMT, x->tls ? "https" : "http",
+			 SV_ARG(x->host), SV_ARG(x->target));
 }
 
 static void set_server(struct span *s, const struct exchange *x)
@@ -316,7 +317,7 @@ static bool is_model_call(const struct exchange *x)
 /* x is off its connection's list already. */
 static void exchange_over(struct exchange *x)
 {
-	x->addr = x->stream->conn->addr;
+	x->addr = x->http->stream->conn->addr;
 	if (x->call)
 		sem_finish(x->call, !(x->resp_flags & HTTP_COMPLETE));
 	if (x->call && is_model_call(x))
@@ -328,7 +329,7 @@ static void exchange_over(struct exchange *x)
 
 void exchange_end(struct exchange *x)
 {
-	exchange_unlink(x->stream, x);
+	exchange_unlink(x->http, x);
 	exchange_over(x);
 }
 
@@ -342,12 +343,12 @@ void exchange_abandon(struct exchange *x)
 	exchange_end(x);
 }
 
-/* --- the HTTP parser's callbacks */
+/* --- the HTTP parsers' callbacks */
 
 /* Answers whose request did not come with its last chance are over. */
-static void end_orphans(struct stream *s, uint64_t seq)
+static void end_orphans(struct http_conn *h, uint64_t seq)
 {
-	struct exchange *x = s->open;
+	struct exchange *x = h->open;
 
 	while (x) {
 		struct exchange *next = x->next;
@@ -360,13 +361,13 @@ static void end_orphans(struct stream *s, uint64_t seq)
 
 static void on_head(void *ctx, struct http_msg *m)
 {
-	struct stream *s = ctx;
+	struct http_conn *h = ctx;
 	struct exchange *x;
 
-	end_orphans(s, m->seq);
-	x = exchange_find(s, m->seq); /* either side may be seen first */
+	end_orphans(h, m->seq);
+	x = exchange_find(h, m->seq); /* either side may be seen first */
 	if (!x && (m->dir == HTTP_REQUEST || (m->flags & HTTP_UNPAIRED)))
-		x = exchange_new(s, m->seq);
+		x = exchange_new(h, m->seq);
 	m->user = x;
 	if (!x)
 		return; /* abandoned: its span is out */
@@ -379,9 +380,9 @@ static void on_head(void *ctx, struct http_msg *m)
 }
 
 /* An abandoned exchange is gone while its messages may still be open. */
-static struct exchange *of_message(struct stream *s, const struct http_msg *m)
+static struct exchange *of_message(struct http_conn *h, const struct http_msg *m)
 {
-	return m->user ? exchange_find(s, m->seq) : NULL;
+	return m->user ? exchange_find(h, m->seq) : NULL;
 }
 
 static void on_body(void *ctx, struct http_msg *m, uint64_t ts, struct sv bytes)
@@ -422,168 +423,19 @@ static void on_done(void *ctx, struct http_msg *m)
 		exchange_end(x);
 }
 
-static const struct http_ops http_ops = {
+const struct http_ops exchange_ops = {
 	.head = on_head,
 	.body = on_body,
 	.hole = on_hole,
 	.done = on_done,
 };
 
-/* --- the connection's callbacks */
-
-static void on_open(void *ctx, struct conn *c)
+void exchange_end_all(struct http_conn *h)
 {
-	struct trace *t = ctx;
-	struct pstate *ps = engine_pstate(t, c->tgid, c->start);
-	struct stream *s;
+	while (h->open) {
+		struct exchange *x = h->open;
 
-	if (!ps)
-		return;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return;
-	s->t = t;
-	s->conn = c;
-	s->run = ps->run;
-	c->user = s;
-}
-
-static enum http_dir http_dir(const struct stream *s, enum ev_dir dir)
-{
-	return (s->role == ROLE_CLIENT) == (dir == EV_WRITE) ? HTTP_REQUEST : HTTP_RESPONSE;
-}
-
-/* Who asks?  The first bytes tell; a connection that was joined half way is taken for a client's. */
-static void find_role(struct stream *s, enum ev_dir dir)
-{
-	struct sv first = buf_view(&s->sniff);
-	int request = http1_detect(HTTP_REQUEST, first),
-	    response = http1_detect(HTTP_RESPONSE, first);
-	int request2 = http2_detect(HTTP_REQUEST, first);
-	int response2 = http2_detect(HTTP_RESPONSE, first);
-	bool undecided = request < 0 || response < 0 || request2 < 0 || response2 < 0;
-
-	if (undecided && first.n < SNIFF_MAX)
-		return;
-	s->is_http2 = (request2 > response2 ? request2 : response2) >
-		      (request > response ? request : response);
-	if (s->is_http2) {
-		request = request2;
-		response = response2;
-	}
-	if (request > response)
-		s->role = dir == EV_WRITE ? ROLE_CLIENT : ROLE_SERVER;
-	else if (response > request)
-		s->role = dir == EV_READ ? ROLE_CLIENT : ROLE_SERVER;
-	else
-		s->role = ROLE_CLIENT;
-}
-
-static void http_feed(struct stream *s, enum ev_dir dir, uint64_t ts, struct sv bytes)
-{
-	uint64_t end = s->fed[dir] += bytes.n;
-	bool was_ws = s->ws;
-
-	if (s->http2)
-		http2_feed(s->http2, http_dir(s, dir), ts, bytes);
-	else if (s->http1 && !s->ws)
-		http1_feed(s->http1, http_dir(s, dir), ts, bytes);
-	if (s->ws && !was_ws) { /* only now the parser knows how far HTTP goes */
-		s->ws_from[EV_WRITE] = http1_pos(s->http1, http_dir(s, EV_WRITE));
-		s->ws_from[EV_READ] = http1_pos(s->http1, http_dir(s, EV_READ));
-	}
-	if (s->ws && s->ws_from[dir] < end) {
-		uint64_t n = end - s->ws_from[dir];
-
-		ws_feed(s, http_dir(s, dir), ts,
-			sv_sub(bytes, n < bytes.n ? bytes.n - n : 0, bytes.n));
-	}
-}
-
-/* The first bytes go to a parser now; who asks is taken as known. */
-static void settle(struct stream *s, uint64_t ts)
-{
-	if (s->role == ROLE_UNKNOWN)
-		s->role = ROLE_CLIENT;
-	/* without memory for a parser the connection is not followed */
-	if (s->is_http2 ? http2_new(&s->http2, &http_ops, s) : http1_new(&s->http1, &http_ops, s))
-		return;
-	http_feed(s, s->sniff_dir, ts, buf_view(&s->sniff));
-	buf_fini(&s->sniff);
-}
-
-static void on_data(void *ctx, struct conn *c, enum ev_dir dir, uint64_t ts, struct sv bytes)
-{
-	struct stream *s = c->user;
-
-	(void)ctx;
-	if (!s)
-		return;
-	if (s->role != ROLE_UNKNOWN) {
-		http_feed(s, dir, ts, bytes);
-		return;
-	}
-	if (s->sniff.len && dir != s->sniff_dir) { /* the other side did not wait for more */
-		settle(s, ts);
-		http_feed(s, dir, ts, bytes);
-		return;
-	}
-	s->sniff_dir = dir;
-	buf_sv(&s->sniff, bytes);
-	find_role(s, dir);
-	if (s->role != ROLE_UNKNOWN)
-		settle(s, ts);
-}
-
-static void on_gap(void *ctx, struct conn *c, enum ev_dir dir, uint64_t ts, uint64_t missing)
-{
-	struct trace *t = ctx;
-	struct stream *s = c->user;
-
-	t->totals.hole_bytes += missing;
-	if (!s)
-		return;
-	if (s->role == ROLE_UNKNOWN)
-		settle(s, ts);
-	s->fed[dir] += missing;
-	if (s->ws)
-		ws_gap(s, http_dir(s, dir), missing);
-	else if (s->http2)
-		http2_gap(s->http2, http_dir(s, dir), ts, missing);
-	else if (s->http1)
-		http1_gap(s->http1, http_dir(s, dir), ts, missing);
-}
-
-static void on_close(void *ctx, struct conn *c, uint64_t ts)
-{
-	struct stream *s = c->user;
-
-	(void)ctx;
-	if (!s)
-		return;
-	if (s->role == ROLE_UNKNOWN)
-		settle(s, ts);
-	ws_close(s);
-	if (s->http2)
-		http2_end(s->http2);
-	else if (s->http1)
-		http1_end(s->http1, ts);
-	while (s->open) { /* no answer came, or only half of one side is known */
-		struct exchange *x = s->open;
-
-		s->open = x->next;
+		h->open = x->next;
 		exchange_over(x);
 	}
-	http1_free(&s->http1);
-	http2_free(&s->http2);
-	buf_fini(&s->sniff);
-	free(s);
-	c->user = NULL;
 }
-
-const struct conn_ops exchange_ops = {
-	.open = on_open,
-	.data = on_data,
-	.gap = on_gap,
-	.close = on_close,
-};

@@ -19,7 +19,7 @@ int trace_new(struct trace **out, const struct trace_cfg *cfg, trace_span_fn fn,
 	t->ctx = ctx;
 	arena_init(&t->meta, EV_SIZE_MAX);
 	if (proc_table_new(&t->procs, &process_ops, t) ||
-	    conn_table_new(&t->conns, &exchange_ops, t)) {
+	    conn_table_new(&t->conns, &stream_conn_ops, t)) {
 		trace_free(&t);
 		return -ENOMEM;
 	}

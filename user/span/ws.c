@@ -12,7 +12,7 @@
 #define WS_SEQ (UINT64_C(1) << 32) /* ordinals of messages, apart from those of HTTP exchanges */
 
 struct ws {
-	struct stream *stream;
+	struct http_conn *http;
 	struct websocket *socket;
 	struct arena arena;
 	struct sv target, host, user_agent; /* of the handshake */
@@ -51,7 +51,7 @@ static void on_request(struct ws *ws, const struct websocket_message *m)
 	body = request_of(&scratch, m->data);
 	if (!body.n)
 		return;
-	x = exchange_new(ws->stream, WS_SEQ + ws->next_seq++);
+	x = exchange_new(ws->http, WS_SEQ + ws->next_seq++);
 	if (!x)
 		return;
 	x->call = call_of(ws);
@@ -78,7 +78,7 @@ static void on_request(struct ws *ws, const struct websocket_message *m)
 static void on_answer(struct ws *ws, const struct websocket_message *m)
 {
 	struct sse_event ev = { .data = m->data, .ts_first = m->ts_first, .ts_last = m->ts_last };
-	struct exchange *x = ws->stream->open;
+	struct exchange *x = ws->http->open;
 
 	while (x && x->seq < WS_SEQ)
 		x = x->next;
@@ -109,14 +109,14 @@ static void on_message(void *ctx, const struct websocket_message *m)
 		on_answer(ws, m);
 }
 
-void ws_open(struct stream *s, const struct exchange *handshake, const struct http_msg *answer)
+void ws_open(struct http_conn *h, const struct exchange *handshake, const struct http_msg *answer)
 {
-	struct ws *ws = s->role == ROLE_CLIENT && s->http1 ? calloc(1, sizeof(*ws)) : NULL;
+	struct ws *ws = h->role == ROLE_CLIENT && h->http1 ? calloc(1, sizeof(*ws)) : NULL;
 
 	if (!ws)
 		return;
 	arena_init(&ws->arena, LIMIT_HTTP_HEAD);
-	ws->stream = s;
+	ws->http = h;
 	ws->target = arena_dup(&ws->arena, handshake->target);
 	ws->host = arena_dup(&ws->arena, handshake->host);
 	ws->user_agent = arena_dup(&ws->arena, handshake->user_agent);
@@ -125,29 +125,29 @@ void ws_open(struct stream *s, const struct exchange *handshake, const struct ht
 		free(ws);
 		return;
 	}
-	s->ws = ws;
+	h->ws = ws;
 }
 
-void ws_feed(struct stream *s, enum http_dir dir, uint64_t ts, struct sv bytes)
+void ws_feed(struct http_conn *h, enum http_dir dir, uint64_t ts, struct sv bytes)
 {
-	websocket_feed(s->ws->socket, dir, ts, bytes);
+	websocket_feed(h->ws->socket, dir, ts, bytes);
 }
 
-void ws_gap(struct stream *s, enum http_dir dir, uint64_t missing)
+void ws_gap(struct http_conn *h, enum http_dir dir, uint64_t missing)
 {
-	websocket_gap(s->ws->socket, dir, missing);
+	websocket_gap(h->ws->socket, dir, missing);
 }
 
-void ws_close(struct stream *s)
+void ws_close(struct http_conn *h)
 {
-	if (!s->ws)
+	if (!h->ws)
 		return;
-	websocket_end(s->ws->socket);
-	for (struct exchange *x = s->open; x; x = x->next)
+	websocket_end(h->ws->socket);
+	for (struct exchange *x = h->open; x; x = x->next)
 		if (x->seq >= WS_SEQ)
 			x->resp_flags |= HTTP_CUT;
-	websocket_free(&s->ws->socket);
-	arena_fini(&s->ws->arena);
-	free(s->ws);
-	s->ws = NULL;
+	websocket_free(&h->ws->socket);
+	arena_fini(&h->ws->arena);
+	free(h->ws);
+	h->ws = NULL;
 }

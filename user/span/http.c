@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * HTTP on a connection: which version, who asks, and the bytes through the parser whose messages
+ * become exchanges.  Behind an upgrade they go to ws.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include "base/cleanup.h"
+#include "span/engine.h"
+
+static int max(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+static enum http_dir http_dir(const struct http_conn *h, enum ev_dir dir)
+{
+	return (h->role == ROLE_CLIENT) == (dir == EV_WRITE) ? HTTP_REQUEST : HTTP_RESPONSE;
+}
+
+static int http_detect(const struct conn *c, enum ev_dir dir, struct sv first)
+{
+	int scores[] = { http1_detect(HTTP_REQUEST, first), http1_detect(HTTP_RESPONSE, first),
+			 http2_detect(HTTP_REQUEST, first), http2_detect(HTTP_RESPONSE, first) };
+	int best = 0;
+
+	(void)c;
+	(void)dir;
+	for (size_t i = 0; i < ARRAY_SIZE(scores); i++) {
+		if (scores[i] < 0)
+			return -1;
+		best = max(best, scores[i]);
+	}
+	return best;
+}
+
+/* Who asks?  The first bytes tell; a connection that was joined half way is taken for a client's. */
+static void find_role(struct http_conn *h, enum ev_dir dir, struct sv first)
+{
+	int request = http1_detect(HTTP_REQUEST, first);
+	int response = http1_detect(HTTP_RESPONSE, first);
+	int request2 = http2_detect(HTTP_REQUEST, first);
+	int response2 = http2_detect(HTTP_RESPONSE, first);
+
+	h->is_http2 = max(request2, response2) > max(request, response);
+	if (h->is_http2) {
+		request = request2;
+		response = response2;
+	}
+	if (response > request)
+		h->role = dir == EV_READ ? ROLE_CLIENT : ROLE_SERVER;
+	else if (request > response)
+		h->role = dir == EV_WRITE ? ROLE_CLIENT : ROLE_SERVER;
+	else
+		h->role = ROLE_CLIENT;
+}
+
+static int http_open(struct stream *s, enum ev_dir dir, struct sv first)
+{
+	struct http_conn *h = calloc(1, sizeof(*h));
+	int err;
+
+	if (!h)
+		return -ENOMEM;
+	h->stream = s;
+	find_role(h, dir, first);
+	err = h->is_http2 ? http2_new(&h->http2, &exchange_ops, h)
+			  : http1_new(&h->http1, &exchange_ops, h);
+	if (err) {
+		free(h);
+		return err;
+	}
+	s->state = h;
+	return 0;
+}
+
+static void http_data(struct stream *s, enum ev_dir dir, uint64_t ts, struct sv bytes)
+{
+	struct http_conn *h = s->state;
+	uint64_t end = h->fed[dir] += bytes.n;
+	bool was_ws = h->ws;
+
+	if (h->http2)
+		http2_feed(h->http2, http_dir(h, dir), ts, bytes);
+	else if (!h->ws)
+		http1_feed(h->http1, http_dir(h, dir), ts, bytes);
+	if (h->ws && !was_ws) { /* only now the parser knows how far HTTP goes */
+		h->ws_from[EV_WRITE] = http1_pos(h->http1, http_dir(h, EV_WRITE));
+		h->ws_from[EV_READ] = http1_pos(h->http1, http_dir(h, EV_READ));
+	}
+	if (h->ws && h->ws_from[dir] < end) {
+		uint64_t n = end - h->ws_from[dir];
+
+		ws_feed(h, http_dir(h, dir), ts,
+			sv_sub(bytes, n < bytes.n ? bytes.n - n : 0, bytes.n));
+	}
+}
+
+static void http_gap(struct stream *s, enum ev_dir dir, uint64_t ts, uint64_t missing)
+{
+	struct http_conn *h = s->state;
+
+	h->fed[dir] += missing;
+	if (h->ws)
+		ws_gap(h, http_dir(h, dir), missing);
+	else if (h->http2)
+		http2_gap(h->http2, http_dir(h, dir), ts, missing);
+	else
+		http1_gap(h->http1, http_dir(h, dir), ts, missing);
+}
+
+static void http_close(struct stream *s, uint64_t ts)
+{
+	struct http_conn *h = s->state;
+
+	ws_close(h);
+	if (h->http2)
+		http2_end(h->http2);
+	else
+		http1_end(h->http1, ts);
+	exchange_end_all(h); /* no answer came, or only half of one side is known */
+	http1_free(&h->http1);
+	http2_free(&h->http2);
+	free(h);
+}
+
+const struct stream_ops stream_http = {
+	.name = "http",
+	.detect = http_detect,
+	.open = http_open,
+	.data = http_data,
+	.gap = http_gap,
+	.close = http_close,
+};
