@@ -91,7 +91,7 @@ SELECT
 	count(*) AS span_cnt,
 	sum(what = 'model_call') AS model_calls,
 	sum(what = 'tool_call') AS tool_calls,
-	sum(status = 'ERROR' AND what NOT IN ('run', 'attempt')) AS errors,
+	sum(status = 'ERROR' AND what NOT IN ('run', 'agent', 'turn', 'attempt')) AS errors,
 	coalesce(sum(CASE WHEN what = 'model_call' THEN attempts END), 0) AS attempts,
 	coalesce(sum(CASE WHEN what IN ('model_call', 'embedding', 'retrieval') THEN input_tokens END), 0) AS input_tokens,
 	coalesce(sum(CASE WHEN what IN ('model_call', 'embedding', 'retrieval') THEN output_tokens END), 0) AS output_tokens,

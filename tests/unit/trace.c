@@ -180,15 +180,15 @@ static void one_call(void **state)
 	end(w);
 	run = nth(w, SPAN_RUN, 0);
 	call = nth(w, SPAN_MODEL_CALL, 0);
-	assert_int_equal(w->cnt, 2);
-	ASSERT_SV(run->name, "invoke_agent agent.py");
+	assert_int_equal(w->cnt, 4); /* with agent and turn */
+	ASSERT_SV(run->name, "run agent.py");
 	assert_string_equal(run->parent_span_id, "");
 	assert_int_equal(run->start_ns, 1700000000000000000 + 1 * MS);
 	assert_int_equal(run->end_ns, 1700000000000000000 + 900 * MS);
 	assert_int_equal(span_attr_int(run, ATTR_ID_PROCESS_EXIT_CODE, -1), 0);
 	assert_int_equal(span_attr_int(run, ATTR_ID_MODEL_CALLS, -1), 1);
 	ASSERT_SV(call->name, "chat claude-x");
-	assert_string_equal(call->parent_span_id, run->span_id);
+	assert_string_equal(call->parent_span_id, nth(w, SPAN_TURN, 0)->span_id);
 	assert_int_equal(call->status, STATUS_UNSET);
 	assert_int_equal(call->end_ns - call->start_ns, 20 * MS);
 	assert_int_equal(span_attr_int(call, ATTR_ID_USAGE_INPUT, -1), 7);

@@ -108,7 +108,7 @@ static void count(struct tree *t, struct tree_run *r, const struct span *s, stru
 	r->tool_calls += s->what == SPAN_TOOL_CALL;
 	r->processes += s->what == SPAN_PROCESS;
 	/* an attempt's failure is its call's, when that failed in the end */
-	r->errors += n->failed && s->what != SPAN_ATTEMPT && s->what != SPAN_RUN;
+	r->errors += n->failed && span_what_fails(s->what);
 	if (s->what == SPAN_MODEL_CALL || s->what == SPAN_EMBEDDING || s->what == SPAN_RETRIEVAL)
 		count_tokens(r, s);
 	if (s->what != SPAN_RUN || s->parent_span_id[0])

@@ -124,17 +124,43 @@ static void joined(struct buf *b, const struct json *list, const char *before)
 	end_fact(b, from);
 }
 
-static void model_facts(struct buf *b, const struct span *s)
+static void sums(struct buf *b, const struct span *s)
 {
 	double usd = span_attr_float(s, ATTR_ID_COST, NAN);
+
+	tokens(b, s);
+	if (!isnan(usd))
+		fact(b, "", human_usd(usd).s, "");
+}
+
+static void agent_facts(struct buf *b, const struct span *s)
+{
+	int64_t turns = span_attr_int(s, ATTR_ID_TURNS, 0);
+
+	fact_int(b, s, ATTR_ID_TURNS, "", turns == 1 ? " turn" : " turns");
+	sums(b, s);
+}
+
+/* What was asked, where messages are shown. */
+static void turn_facts(struct buf *b, const struct span *s, bool payload)
+{
+	if (payload)
+		json_for_each (span_attr(s, ATTR_ID_INPUT_MESSAGES), m)
+			json_for_each (json_get(m, "parts"), part)
+				fact_sv(b, "", json_sv(json_get(part, "content")), "");
+	sums(b, s);
+}
+
+static void model_facts(struct buf *b, const struct span *s)
+{
 	int64_t attempts = span_attr_int(s, ATTR_ID_ATTEMPTS, 1);
 	struct sv model = span_attr_sv(s, ATTR_ID_RESPONSE_MODEL);
 	struct sv asked = span_attr_sv(s, ATTR_ID_REQUEST_MODEL);
 	size_t from;
 
-	tokens(b, s);
-	if (!isnan(usd))
-		fact(b, "", human_usd(usd).s, "");
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_PURPOSE), "");
+	fact_sv(b, "history ", span_attr_sv(s, ATTR_ID_CONTEXT), "");
+	sums(b, s);
 	if (attempts > 1)
 		fact_int(b, s, ATTR_ID_ATTEMPTS, "", " attempts");
 	from = b->len;
@@ -244,7 +270,7 @@ static void http_facts(struct buf *b, const struct span *s)
 	fact_bytes(b, s, ATTR_ID_HTTP_RESPONSE_BODY, "", " received");
 }
 
-static void kind_facts(struct buf *b, const struct span *s)
+static void kind_facts(struct buf *b, const struct span *s, bool payload)
 {
 	switch (s->what) {
 	case SPAN_MODEL_CALL:
@@ -254,6 +280,12 @@ static void kind_facts(struct buf *b, const struct span *s)
 		break;
 	case SPAN_ATTEMPT:
 		attempt_facts(b, s);
+		break;
+	case SPAN_AGENT:
+		agent_facts(b, s);
+		break;
+	case SPAN_TURN:
+		turn_facts(b, s, payload);
 		break;
 	case SPAN_TOOL_CALL:
 		tool_facts(b, s);
@@ -298,7 +330,7 @@ void tree_describe(struct tree *t, struct node *n, const struct span *s)
 		add_error(&b, s);
 		n->error = arena_dup(&t->arena, sv_sub(buf_view(&b), 0, b.len ? b.len - 1 : 0));
 	}
-	kind_facts(&b, s);
+	kind_facts(&b, s, t->cfg.payload);
 	joined(&b, span_attr(s, ATTR_ID_INCOMPLETE), "incomplete: ");
 	n->facts = arena_dup(&t->arena, buf_view(&b));
 	n->first_token = first_token(n, s);

@@ -97,7 +97,7 @@ static void draw_totals(struct line *l, const struct tree_run *r)
 
 static bool is_error(const struct node *n)
 {
-	return n->failed && n->what != SPAN_ATTEMPT && n->what != SPAN_RUN;
+	return n->failed && span_what_fails(n->what);
 }
 
 static const struct node *failed_child(const struct node *n)

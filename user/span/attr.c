@@ -41,6 +41,11 @@ const char *span_what_name(enum span_what w)
 	return (unsigned int)w < SPAN_WHAT_CNT ? names[w] : "";
 }
 
+bool span_what_fails(enum span_what w)
+{
+	return w != SPAN_RUN && w != SPAN_AGENT && w != SPAN_TURN && w != SPAN_ATTEMPT;
+}
+
 const char *span_kind_name(enum span_kind k)
 {
 	static const char *const names[] = {

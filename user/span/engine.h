@@ -2,7 +2,7 @@
 /*
  * What the files of the trace engine share: trace.c (runs, records in), process.c (processes and
  * connects), stream.c (connections to protocols), http.c and exchange.c (HTTP exchanges), ws.c, model.c
- * (model calls and their attempts), tool.c (tool calls).  Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
+ * (model calls and their attempts), agent.c (agents and turns), tool.c (tool calls).  Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
 #define RINGSPAN_ENGINE_H
@@ -16,6 +16,7 @@
 #include "span/stream.h"
 #include "span/trace.h"
 
+struct agent;
 struct tool;
 struct call;
 struct exchange;
@@ -54,6 +55,9 @@ struct run {
 	size_t tool_cnt;
 	struct call *calls;         /* failed, may be tried again */
 	struct exchange *exchanges; /* in flight */
+	struct agent *agents;       /* oldest first */
+	size_t agent_cnt;
+	struct buf result; /* gen_ai.output.messages of its latest final answer */
 	int64_t model_calls, tool_calls, errors;
 	uint64_t lost_records, lost_bytes; /* what the counts were when it began */
 };
@@ -125,7 +129,12 @@ struct exchange {
 	struct sem_call *call; /* NULL: no model API */
 	struct framer *framer; /* NULL: the answer is one text */
 	struct buf req_body, resp_body;
-	uint64_t key; /* same for every attempt of one call: host, target and request body */
+	uint64_t key;        /* same for every attempt of one call: host, target and request body */
+	struct agent *agent; /* whose conversation it is; NULL: nobody's */
+	int64_t turn;        /* ordinal in it */
+	char parent_span[HEX64];
+	const char *context; /* ringspan.context, or NULL */
+	const char *purpose; /* ringspan.purpose, or NULL */
 };
 
 enum role { ROLE_CLIENT, ROLE_SERVER };
@@ -166,16 +175,32 @@ void model_answered(struct exchange *x); /* the answer is whole: its tool calls 
 void model_attempt(struct exchange *x);  /* an exchange with a model API is over */
 void model_expire(struct run *r, uint64_t now, bool all); /* calls that nobody tried again */
 
+/* agent.c */
+void agent_asked(struct exchange *x); /* its request is known: finds agent and turn */
+void agent_answered(struct exchange *x);
+void agent_calls_tool(struct exchange *x);
+/* A call of it is over for good, in that turn. */
+void agent_called(struct agent *a, const struct span *call, int64_t turn, uint64_t ts);
+void agent_hold(struct agent *a); /* it stays until it is released */
+void agent_release(struct agent *a);
+void agent_finish_all(struct run *r);
+
 /* tool.c */
 struct tool_ref {
 	const char *span_id;
+	struct sv agent;  /* name of the sub-agent that the call asks for; may be empty */
 	const char *link; /* "argument" or "time" */
 };
-void tool_asked(struct run *r, const struct exchange *x, const struct sem_tool_call *tc);
+void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *tc);
 void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts);
 /* The open tool call that a process was started by, of what it ran; false: none can be told. */
 bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_start,
 		     struct tool_ref *out);
+/*
+ * The open tool call that a conversation was begun by which has this as its first input; by_time: also
+ * when only the call's name and time say so.
+ */
+bool tool_of_input(struct run *r, struct sv input, bool by_time, struct tool_ref *out);
 void tool_unanswered(struct run *r, uint64_t now);
 
 #endif

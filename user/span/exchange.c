@@ -16,6 +16,8 @@ static void exchange_free(struct exchange *x)
 		at = &(*at)->run_next;
 	if (*at)
 		*at = x->run_next;
+	if (x->agent)
+		agent_release(x->agent);
 	sem_call_free(&x->call);
 	framer_free(&x->framer);
 	buf_fini(&x->req_body);
@@ -111,6 +113,7 @@ void exchange_asked(struct exchange *x, bool cut)
 {
 	x->key = attempt_key(x);
 	sem_request(x->call, buf_view(&x->req_body), cut);
+	agent_asked(x);
 	for (struct sem_tool_result *res = x->call->results; res; res = res->next)
 		tool_answered(x->run, res, x->req_first);
 }

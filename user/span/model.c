@@ -15,6 +15,8 @@ struct call {
 	struct span *span;  /* as its last attempt left it */
 	struct span *first; /* the first attempt's own span, until there is a second */
 	int64_t attempts;
+	struct agent *agent; /* held; may be NULL */
+	int64_t turn;
 	uint64_t ts_first, ts_last; /* of all attempts; ts_last: when the last one failed */
 	uint64_t req_wire, resp_wire;
 };
@@ -207,6 +209,10 @@ static struct span *model_span(struct exchange *x)
 	span_set_name(s, c->request_model.n ? arena_fmt(&s->arena, "%s " SV_FMT, c->operation,
 							SV_ARG(c->request_model))
 					    : sv(c->operation));
+	if (x->parent_span[0])
+		memcpy(s->parent_span_id, x->parent_span, sizeof(s->parent_span_id));
+	span_set_str(s, ATTR_ID_CONTEXT, sv(x->context));
+	span_set_str(s, ATTR_ID_PURPOSE, sv(x->purpose));
 	set_request(s, c);
 	set_answer(x->run, s, c);
 	set_times(s, x);
@@ -249,6 +255,10 @@ static void finish_call(struct run *r, struct call *call)
 	if (call->span->what == SPAN_MODEL_CALL) {
 		r->model_calls++;
 		r->t->totals.model_calls++;
+	}
+	if (call->agent) {
+		agent_called(call->agent, call->span, call->turn, call->ts_last);
+		agent_release(call->agent);
 	}
 	engine_emit(r, &call->span);
 	span_free(&call->first);
@@ -296,6 +306,10 @@ static struct call *begin(struct exchange *x, struct span *s, struct span *attem
 	call->key = x->key;
 	call->span = s;
 	call->first = attempt;
+	call->agent = x->agent;
+	if (x->agent)
+		agent_hold(x->agent);
+	call->turn = x->turn;
 	call->ts_first = x->req_first;
 	call->req_wire = x->req_wire;
 	call->resp_wire = x->resp_wire;
@@ -326,6 +340,7 @@ void model_answered(struct exchange *x)
 	if (x->answered || x->call->has_error)
 		return;
 	x->answered = true;
+	agent_answered(x);
 	for (struct sem_tool_call *tc = x->call->calls; tc; tc = tc->next)
 		if (!tc->server)
 			tool_asked(x->run, x, tc);

@@ -275,8 +275,7 @@ static void end_root(struct trace *t, struct proc *p, const struct pstate *ps)
 		return;
 	memcpy(s->span_id, r->span_id, sizeof(s->span_id));
 	s->parent_span_id[0] = '\0';
-	span_set_name(s, arena_fmt(&s->arena, "invoke_agent %s", r->agent ? r->agent : "?"));
-	span_set_str(s, ATTR_ID_OP, SV("invoke_agent"));
+	span_set_name(s, arena_fmt(&s->arena, "run %s", r->agent ? r->agent : "?"));
 	if (r->agent)
 		span_set_str(s, ATTR_ID_AGENT_NAME, sv(r->agent));
 	span_set_str(s, ATTR_ID_ORIGIN, r->origin == EV_RUN_ATTACH ? SV("attach") : SV("record"));

@@ -153,6 +153,18 @@ void span_event(struct span *s, uint64_t time_ns, const char *name, struct json 
 	json_push(s->events, ev);
 }
 
+void span_link(struct span *s, const char *trace_id, const char *span_id, const char *relation)
+{
+	struct arena *a = &s->arena;
+	struct json *link = json_object(a), *attributes = json_object(a);
+
+	json_set(a, attributes, attr_defs[ATTR_ID_RELATION].key, json_string(a, sv(relation)));
+	json_set(a, link, "trace_id", json_string(a, sv(trace_id)));
+	json_set(a, link, "span_id", json_string(a, sv(span_id)));
+	json_set(a, link, "attributes", attributes);
+	json_push(s->links, link);
+}
+
 void span_incomplete(struct span *s, const char *reason)
 {
 	struct json *list = json_get(s->attributes, attr_defs[ATTR_ID_INCOMPLETE].key);

@@ -57,6 +57,8 @@ enum span_what {
 		SPAN_WHAT_CNT
 };
 const char *span_what_name(enum span_what w);
+/* A failure of this kind is its own, not that of a span inside it which is counted already. */
+bool span_what_fails(enum span_what w);
 
 enum span_kind { SPAN_KIND_INTERNAL = 1, SPAN_KIND_SERVER, SPAN_KIND_CLIENT }; /* OTLP's numbers */
 const char *span_kind_name(enum span_kind k);                                  /* "INTERNAL" ... */
@@ -94,6 +96,7 @@ void span_set_bool(struct span *s, enum attr_id id, bool v);
 void span_set_json(struct span *s, enum attr_id id,
 		   const struct json *v); /* copied; NULL sets nothing */
 void span_event(struct span *s, uint64_t time_ns, const char *name, struct json *attributes);
+void span_link(struct span *s, const char *trace_id, const char *span_id, const char *relation);
 void span_incomplete(struct span *s, const char *reason); /* adds it once */
 
 const struct json *span_attr(const struct span *s, enum attr_id id);

@@ -5,10 +5,12 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "base/cleanup.h"
 #include "base/limits.h"
 #include "span/engine.h"
 
 #define MATCH_MIN 3         /* shorter arguments match by chance */
+#define INPUT_MIN 16        /* likewise of an agent's input */
 #define CANONICAL_MAX 65536 /* of a command line or an argument that is compared */
 
 struct tool {
@@ -64,7 +66,19 @@ static struct tool *tool_new(struct run *r, const struct exchange *x,
 	return tool;
 }
 
-void tool_asked(struct run *r, const struct exchange *x, const struct sem_tool_call *tc)
+/* The words that led to it. */
+static void set_decision(struct span *s, const struct sem_call *c)
+{
+	struct sv thought = buf_view(&c->reasoning), said = buf_view(&c->text);
+
+	span_set_str(s, ATTR_ID_TOOL_DECISION,
+		     thought.n && said.n ? arena_fmt(&s->arena, SV_FMT "\n" SV_FMT, SV_ARG(thought),
+						     SV_ARG(said))
+		     : said.n            ? said
+					 : thought);
+}
+
+void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *tc)
 {
 	struct tool *tool, **at = &r->tools;
 	struct span *s;
@@ -75,6 +89,9 @@ void tool_asked(struct run *r, const struct exchange *x, const struct sem_tool_c
 	if (!tool)
 		return;
 	s = tool->span;
+	if (x->parent_span[0])
+		memcpy(s->parent_span_id, x->parent_span, sizeof(s->parent_span_id));
+	agent_calls_tool(x);
 	span_set_name(s, arena_fmt(&s->arena, "execute_tool " SV_FMT, SV_ARG(tc->name)));
 	span_set_str(s, ATTR_ID_OP, SV("execute_tool"));
 	span_set_str(s, ATTR_ID_TOOL_NAME, tc->name);
@@ -85,6 +102,7 @@ void tool_asked(struct run *r, const struct exchange *x, const struct sem_tool_c
 	else
 		span_set_str(s, ATTR_ID_TOOL_ARGUMENTS, tc->args);
 	tool->args = span_attr(s, ATTR_ID_TOOL_ARGUMENTS);
+	set_decision(s, x->call);
 	if (tc->args_cut)
 		span_incomplete(s, "cut");
 	while (*at)
@@ -211,11 +229,81 @@ bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_
 	free(scratch);
 	if (best) {
 		best->has_process = true;
-		*out = (struct tool_ref){ best->span->span_id, "argument" };
+		*out = (struct tool_ref){ .span_id = best->span->span_id, .link = "argument" };
 		return true;
 	}
 	if (free_cnt != 1)
 		return false;
-	*out = (struct tool_ref){ lone->span->span_id, "time" };
+	*out = (struct tool_ref){ .span_id = lone->span->span_id, .link = "time" };
+	return true;
+}
+
+/* Length of the longest text among the arguments that is in the input, or the other way round. */
+static size_t match_input(const struct json *v, struct sv input, unsigned int depth)
+{
+	size_t best = 0;
+
+	if (json_is(v, JSON_STRING)) {
+		struct sv text = json_sv(v);
+
+		if (text.n < INPUT_MIN || input.n < INPUT_MIN)
+			return 0;
+		return sv_find(input, text) >= 0 || sv_find(text, input) >= 0 ? text.n : 0;
+	}
+	if (depth >= LIMIT_JSON_DEPTH)
+		return 0;
+	json_for_each (v, e) {
+		size_t n = match_input(e, input, depth + 1);
+
+		if (n > best)
+			best = n;
+	}
+	return best;
+}
+
+static bool names_agent(struct sv name)
+{
+	return sv_has(name, "agent") || sv_has(name, "Agent") || sv_has(name, "task") ||
+	       sv_has(name, "Task") || sv_has(name, "delegate");
+}
+
+/* What the call says that its agent is called. */
+static struct sv agent_of(const struct tool *tool)
+{
+	static const char *const keys[] = { "subagent_type", "agent_type", "agent_name", "agent" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		struct sv name = json_sv(json_get(tool->args, keys[i]));
+
+		if (name.n)
+			return name;
+	}
+	return tool->name;
+}
+
+bool tool_of_input(struct run *r, struct sv input, bool by_time, struct tool_ref *out)
+{
+	struct tool *best = NULL, *lone = NULL;
+	size_t best_n = 0, named = 0;
+
+	for (struct tool *tool = r->tools; tool; tool = tool->next) {
+		size_t n = match_input(tool->args, input, 0);
+
+		if (n > best_n) {
+			best = tool;
+			best_n = n;
+		}
+		if (names_agent(tool->name)) {
+			lone = tool;
+			named++;
+		}
+	}
+	if (!best && (!by_time || named != 1))
+		return false;
+	*out = (struct tool_ref){
+		.span_id = best ? best->span->span_id : lone->span->span_id,
+		.link = best ? "argument" : "time",
+		.agent = agent_of(best ? best : lone),
+	};
 	return true;
 }

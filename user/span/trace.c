@@ -49,6 +49,8 @@ void trace_free(struct trace **tp)
 
 		model_expire(r, t->now, true);
 		tool_unanswered(r, t->now);
+		agent_finish_all(r);
+		buf_fini(&r->result);
 		span_free(&r->root);
 		free(r->agent);
 		free(r);
@@ -117,8 +119,7 @@ void engine_emit(struct run *r, struct span **s)
 
 	(*s)->resource = resource(r, &(*s)->arena);
 	t->totals.spans++;
-	/* an attempt's failure is its call's, when that failed in the end */
-	if ((*s)->status == STATUS_ERROR && (*s)->what != SPAN_ATTEMPT && (*s)->what != SPAN_RUN) {
+	if ((*s)->status == STATUS_ERROR && span_what_fails((*s)->what)) {
 		t->totals.errors++;
 		r->errors++;
 	}
@@ -229,6 +230,16 @@ static int feed_run(struct trace *t, const struct ev_run *e)
 	return 0;
 }
 
+/* What came out: the last answer that called no tool. */
+static void set_result(struct run *r)
+{
+	struct arena *a = &r->root->arena;
+
+	if (r->result.len)
+		span_set_json(r->root, ATTR_ID_OUTPUT_MESSAGES,
+			      json_parse(a, buf_view(&r->result), NULL));
+}
+
 static void run_finish(struct run *r)
 {
 	struct trace *t = r->t;
@@ -237,11 +248,13 @@ static void run_finish(struct run *r)
 
 	model_expire(r, t->now, true);
 	tool_unanswered(r, t->now);
+	agent_finish_all(r);
 	if (!r->root)
 		return;
 	span_set_int(r->root, ATTR_ID_MODEL_CALLS, r->model_calls);
 	span_set_int(r->root, ATTR_ID_TOOL_CALLS, r->tool_calls);
 	span_set_int(r->root, ATTR_ID_ERRORS, r->errors);
+	set_result(r);
 	if (records || bytes) {
 		span_incomplete(r->root, "lost");
 		span_set_int(r->root, ATTR_ID_LOST_RECORDS, records);
@@ -267,6 +280,7 @@ static void runs_reap(struct trace *t)
 			continue;
 		run_finish(r);
 		map_del(&t->runs, e->key);
+		buf_fini(&r->result);
 		free(r->agent);
 		free(r);
 	}

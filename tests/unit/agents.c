@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Conversations: which agent and turn each model call belongs to, told by nothing but the messages on
+ * the wire.
+ */
+#include "../fixture.h"
+#include <stdio.h>
+#include "base/cleanup.h"
+#include "span/trace.h"
+
+#define MS 1000000ull
+#define AGENT 10
+#define SPANS_MAX 2048
+#define CONVERSATIONS 200
+#define ARGS "python3\0agent.py"
+
+struct world {
+	struct trace *trace;
+	struct span *spans[SPANS_MAX];
+	size_t cnt;
+	uint64_t now;
+	uint64_t pos[8][2];
+};
+
+static void on_span(void *ctx, const struct span *s)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct world *w = ctx;
+
+	assert_true(w->cnt < SPANS_MAX);
+	assert_int_equal(span_write_json(&b, s, true), 0);
+	assert_int_equal(span_read_json(&w->spans[w->cnt++], buf_view(&b)), 0);
+}
+
+static void feed(struct world *w, void *rec)
+{
+	assert_int_equal(event_check(rec, ((struct ev_hdr *)rec)->size), 0);
+	assert_int_equal(trace_feed(w->trace, rec), 0);
+	free(rec);
+}
+
+static int setup(void **state)
+{
+	static const struct trace_cfg cfg = { 0 };
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	assert_int_equal(trace_new(&w->trace, &cfg, on_span, w), 0);
+	feed(w, record_meta());
+	feed(w, record_run(1 * MS, AGENT));
+	feed(w, record_exec(2 * MS, AGENT, 1, "/usr/bin/python3", ARGS, sizeof(ARGS)));
+	w->now = 10 * MS;
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	trace_free(&w->trace);
+	for (size_t i = 0; i < w->cnt; i++)
+		span_free(&w->spans[i]);
+	free(w);
+	return 0;
+}
+
+static void bytes(struct world *w, unsigned int conn, int dir, const struct buf *b)
+{
+	w->now += MS;
+	feed(w, record_data(w->now, AGENT, conn, dir, w->pos[conn][dir], b->p, b->len));
+	w->pos[conn][dir] += b->len;
+}
+
+static void ask_at(struct world *w, unsigned int conn, const char *path, const char *body)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_fmt(&b, "POST %s HTTP/1.1\r\nHost: llm.example\r\nContent-Length: %zu\r\n\r\n%s", path,
+		strlen(body), body);
+	bytes(w, conn, EV_WRITE, &b);
+}
+
+/* A chat request: further members of the body, then its messages. */
+static void ask(struct world *w, unsigned int conn, const char *more, const char *messages)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_fmt(&b, "{\"model\":\"m\"%s,\"messages\":[%s]}", more, messages);
+	ask_at(w, conn, "/v1/chat/completions", buf_cstr(&b));
+}
+
+static void reply(struct world *w, unsigned int conn, int status, const char *body)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_fmt(&b,
+		"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		status, strlen(body), body);
+	bytes(w, conn, EV_READ, &b);
+}
+
+/* message: the members of the answer's message behind its role. */
+static void answer(struct world *w, unsigned int conn, const char *message)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_fmt(&b,
+		"{\"id\":\"c\",\"object\":\"chat.completion\",\"model\":\"m\",\"choices\":[{"
+		"\"index\":0,"
+		"\"message\":{\"role\":\"assistant\",%s},\"finish_reason\":\"stop\"}],"
+		"\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":2}}",
+		message);
+	reply(w, conn, 200, buf_cstr(&b));
+}
+
+#define USER(text) "{\"role\":\"user\",\"content\":\"" text "\"}"
+#define SAYS(text) "\"content\":\"" text "\""
+#define MODEL(message) "{\"role\":\"assistant\"," message "}"
+#define CALLS(id, name, args)                                                                \
+	"\"content\":null,\"tool_calls\":[{\"id\":\"" id                                     \
+	"\",\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"arguments\":\"" args \
+	"\"}}]"
+#define RESULT(id, text) "{\"role\":\"tool\",\"tool_call_id\":\"" id "\",\"content\":\"" text "\"}"
+#define SYSTEM(text) "{\"role\":\"system\",\"content\":\"" text "\"}"
+#define TOOLS \
+	",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"shell\",\"parameters\":{}}}]"
+
+static void end(struct world *w)
+{
+	feed(w, record_exit(w->now + MS, AGENT, 0));
+	trace_end(w->trace);
+}
+
+static const struct span *nth(const struct world *w, enum span_what what, size_t n)
+{
+	for (size_t i = 0; i < w->cnt; i++)
+		if (w->spans[i]->what == what && !n--)
+			return w->spans[i];
+	fail_msg("no such span");
+	return NULL;
+}
+
+static size_t count(const struct world *w, enum span_what what)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->cnt; i++)
+		n += w->spans[i]->what == what;
+	return n;
+}
+
+static const struct span *by_id(const struct world *w, const char *id)
+{
+	for (size_t i = 0; i < w->cnt; i++)
+		if (strcmp(w->spans[i]->span_id, id) == 0)
+			return w->spans[i];
+	fail_msg("no span %s", id);
+	return NULL;
+}
+
+static const struct span *agent_of(const struct world *w, const struct span *call)
+{
+	const struct span *turn = by_id(w, call->parent_span_id);
+
+	assert_int_equal(turn->what, SPAN_TURN);
+	return by_id(w, turn->parent_span_id);
+}
+
+/* --- tests */
+
+static void turns_of_one_conversation(void **state)
+{
+	struct world *w = *state;
+	const struct span *agent, *turn;
+
+	ask(w, 1, "", USER("hi"));
+	answer(w, 1, SAYS("hello"));
+	ask(w, 2, "", USER("hi") "," MODEL(SAYS("hello")) "," USER("and now?"));
+	answer(w, 2, SAYS("bye"));
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 1);
+	assert_int_equal(count(w, SPAN_TURN), 2);
+	agent = nth(w, SPAN_AGENT, 0);
+	assert_string_equal(agent->parent_span_id, nth(w, SPAN_RUN, 0)->span_id);
+	ASSERT_SV(agent->name, "invoke_agent agent.py");
+	assert_int_equal(span_attr_int(agent, ATTR_ID_TURNS, 0), 2);
+	assert_int_equal(span_attr_int(agent, ATTR_ID_USAGE_INPUT, 0), 20);
+	turn = nth(w, SPAN_TURN, 1);
+	ASSERT_SV(turn->name, "turn 2");
+	assert_string_equal(nth(w, SPAN_MODEL_CALL, 1)->parent_span_id, turn->span_id);
+	ASSERT_SV(json_sv(json_path(span_attr(turn, ATTR_ID_INPUT_MESSAGES), "0.parts.0.content")),
+		  "and now?");
+	ASSERT_SV(json_sv(json_path(span_attr(nth(w, SPAN_RUN, 0), ATTR_ID_OUTPUT_MESSAGES),
+				    "0.parts.0.content")),
+		  "bye");
+}
+
+static void tools_stay_in_their_turn(void **state)
+{
+	struct world *w = *state;
+	const struct span *turn, *tool;
+
+	ask(w, 1, TOOLS, USER("do it"));
+	answer(w, 1, CALLS("t1", "shell", "{}"));
+	ask(w, 1, TOOLS,
+	    USER("do it") "," MODEL(CALLS("t1", "shell", "{}")) "," RESULT("t1", "done"));
+	answer(w, 1, SAYS("it is done"));
+	end(w);
+	assert_int_equal(count(w, SPAN_TURN), 1);
+	turn = nth(w, SPAN_TURN, 0);
+	tool = nth(w, SPAN_TOOL_CALL, 0);
+	assert_string_equal(tool->parent_span_id, turn->span_id);
+	assert_int_equal(span_attr_int(turn, ATTR_ID_MODEL_CALLS, 0), 2);
+	assert_int_equal(span_attr_int(turn, ATTR_ID_TOOL_CALLS, 0), 1);
+	assert_int_equal(turn->start_ns, nth(w, SPAN_MODEL_CALL, 0)->start_ns);
+	assert_int_equal(turn->end_ns, nth(w, SPAN_MODEL_CALL, 1)->end_ns);
+}
+
+static void decision_is_told(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, USER("do it"));
+	answer(w, 1,
+	       "\"reasoning_content\":\"it must be looked at\",\"content\":\"I will look.\","
+	       "\"tool_calls\":[{\"id\":\"t1\",\"type\":\"function\",\"function\":{\"name\":"
+	       "\"shell\","
+	       "\"arguments\":\"{}\"}}]");
+	end(w);
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_TOOL_CALL, 0), ATTR_ID_TOOL_DECISION),
+		  "it must be looked at\nI will look.");
+}
+
+/* Both begin with the same words; only the answers tell whose the second requests are. */
+static void conversations_that_begin_alike(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, "", USER("hi"));
+	answer(w, 1, SAYS("I am one"));
+	ask(w, 2, "", USER("hi"));
+	answer(w, 2, SAYS("I am two"));
+	ask(w, 2, "", USER("hi") "," MODEL(SAYS("I am one")) "," USER("go on"));
+	answer(w, 2, SAYS("first"));
+	ask(w, 1, "", USER("hi") "," MODEL(SAYS("I am two")) "," USER("go on"));
+	answer(w, 1, SAYS("second"));
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 2);
+	assert_ptr_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, 0)),
+			 agent_of(w, nth(w, SPAN_MODEL_CALL, 2)));
+	assert_ptr_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, 1)),
+			 agent_of(w, nth(w, SPAN_MODEL_CALL, 3)));
+}
+
+static void many_conversations_over_few_connections(void **state)
+{
+	struct world *w = *state;
+
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < CONVERSATIONS; i++) {
+			_cleanup_buf_ struct buf b = BUF_INIT, a = BUF_INIT;
+
+			buf_fmt(&b, USER("hello"));
+			for (int r = 0; r < round; r++)
+				buf_fmt(&b, "," MODEL(SAYS("number %d said %d")) "," USER("more"),
+					i, r);
+			ask(w, 1 + i % 4, "", buf_cstr(&b));
+			buf_fmt(&a, SAYS("number %d said %d"), i, round);
+			answer(w, 1 + i % 4, buf_cstr(&a));
+		}
+	}
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), CONVERSATIONS);
+	assert_int_equal(count(w, SPAN_TURN), 3 * CONVERSATIONS);
+	for (int i = 0; i < CONVERSATIONS; i++) {
+		const struct span *a = agent_of(w, nth(w, SPAN_MODEL_CALL, i));
+
+		assert_ptr_equal(a, agent_of(w, nth(w, SPAN_MODEL_CALL, CONVERSATIONS + i)));
+		assert_ptr_equal(a, agent_of(w, nth(w, SPAN_MODEL_CALL, 2 * CONVERSATIONS + i)));
+		assert_int_equal(span_attr_int(a, ATTR_ID_TURNS, 0), 3);
+	}
+}
+
+#define TASK "find every file that mentions the moon"
+
+static void sub_agent_hangs_under_its_tool_call(void **state)
+{
+	struct world *w = *state;
+	const struct span *sub, *tool;
+
+	ask(w, 1, TOOLS, SYSTEM("You lead.") "," USER("do it"));
+	answer(w, 1,
+	       CALLS("t1", "Task",
+		     "{\\\"subagent_type\\\":\\\"searcher\\\",\\\"prompt\\\":\\\"" TASK "\\\"}"));
+	ask(w, 2, TOOLS, SYSTEM("You search.") "," USER(TASK));
+	answer(w, 2, SAYS("there are none"));
+	ask(w, 1, TOOLS,
+	    SYSTEM("You lead.") "," USER("do it") "," MODEL(
+		    CALLS("t1", "Task", "{}")) "," RESULT("t1", "there are none"));
+	answer(w, 1, SAYS("no such file"));
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 2);
+	sub = agent_of(w, nth(w, SPAN_MODEL_CALL, 1));
+	tool = nth(w, SPAN_TOOL_CALL, 0);
+	assert_string_equal(sub->parent_span_id, tool->span_id);
+	ASSERT_SV(span_attr_sv(sub, ATTR_ID_LINK), "argument");
+	ASSERT_SV(sub->name, "invoke_agent searcher");
+	assert_ptr_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, 0)),
+			 agent_of(w, nth(w, SPAN_MODEL_CALL, 2)));
+	/* what a sub-agent says is not what came out of the run */
+	ASSERT_SV(json_sv(json_path(span_attr(nth(w, SPAN_RUN, 0), ATTR_ID_OUTPUT_MESSAGES),
+				    "0.parts.0.content")),
+		  "no such file");
+}
+
+static void hand_off_is_another_agent(void **state)
+{
+	struct world *w = *state;
+	const struct span *second;
+
+	ask(w, 1, TOOLS, SYSTEM("You greet.") "," USER("refund me"));
+	answer(w, 1, CALLS("t1", "transfer_to_refunds", "{}"));
+	ask(w, 1, TOOLS,
+	    SYSTEM("You refund.") "," USER("refund me") "," MODEL(
+		    CALLS("t1", "transfer_to_refunds", "{}")) "," RESULT("t1", "ok"));
+	answer(w, 1, SAYS("refunded"));
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 2);
+	second = agent_of(w, nth(w, SPAN_MODEL_CALL, 1));
+	assert_int_equal(second->links->cnt, 1);
+	ASSERT_SV(json_sv(json_path(second->links, "0.span_id")),
+		  agent_of(w, nth(w, SPAN_MODEL_CALL, 0))->span_id);
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_CONTEXT), "handed_off");
+}
+
+static void instructions_may_change_in_part(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, SYSTEM("You help.") "," SYSTEM("It is 9:00.") "," USER("hi"));
+	answer(w, 1, SAYS("hello"));
+	ask(w, 1, TOOLS,
+	    SYSTEM("You help.") "," SYSTEM("It is 9:01.") "," USER("hi") "," MODEL(
+		    SAYS("hello")) "," USER("more"));
+	answer(w, 1, SAYS("fine"));
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 1);
+	assert_int_equal(count(w, SPAN_TURN), 2);
+}
+
+#define LONG                                                                                       \
+	"What happened so far: the user asked for a list of all planets, the list was made, it "   \
+	"was sorted by size, then by distance, then by number of moons, the user was content and " \
+	"asked for the same of all dwarf planets, of which two are done and three are to be done."
+
+static void history_replaced_by_a_summary(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, SYSTEM("You help.") "," USER("planets"));
+	answer(w, 1, SAYS("sorted"));
+	ask(w, 1, TOOLS,
+	    SYSTEM("You help.") "," USER("planets") "," MODEL(SAYS("sorted")) "," USER(
+		    "sum it up"));
+	answer(w, 1, SAYS(LONG));
+	ask(w, 1, TOOLS, SYSTEM("You help.") "," USER("This goes on from before. " LONG));
+	answer(w, 1, SAYS("on it"));
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 1);
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 2), ATTR_ID_CONTEXT), "replaced");
+}
+
+static void history_that_was_trimmed(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS,
+	    USER("one") "," MODEL(SAYS("1")) "," USER("two") "," MODEL(SAYS("2")) "," USER(
+		    "three"));
+	answer(w, 1, CALLS("t1", "shell", "{}"));
+	ask(w, 1, TOOLS,
+	    USER("two") "," MODEL(SAYS("2")) "," USER("three") "," MODEL(
+		    CALLS("t1", "shell", "{}")) "," RESULT("t1", "x"));
+	answer(w, 1, SAYS("3"));
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 1);
+	assert_int_equal(count(w, SPAN_TURN), 1);
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_CONTEXT), "edited");
+}
+
+static void calls_beside_the_conversation(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, ",\"max_tokens\":1", USER("quota"));
+	answer(w, 1, SAYS("x"));
+	ask(w, 1, TOOLS, USER("write a poem"));
+	answer(w, 1, SAYS("roses"));
+	ask(w, 1, "", SYSTEM("Give the conversation a title.") "," USER("write a poem"));
+	answer(w, 1, SAYS("Poem"));
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 1);
+	assert_int_equal(count(w, SPAN_TURN), 1);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 3);
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_PURPOSE), "warm_up");
+	assert_null(span_attr(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE));
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 2), ATTR_ID_PURPOSE), "title");
+}
+
+static void summary_is_asked_for_without_tools(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, USER("planets"));
+	answer(w, 1, SAYS("sorted"));
+	ask(w, 1, "", USER("planets") "," MODEL(SAYS("sorted")) "," USER("sum it up"));
+	answer(w, 1, SAYS("planets were sorted"));
+	ask(w, 1, TOOLS, USER("planets") "," MODEL(SAYS("sorted")) "," USER("go on"));
+	answer(w, 1, SAYS("done"));
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 1);
+	assert_int_equal(count(w, SPAN_TURN), 2);
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE), "summary");
+	assert_string_equal(nth(w, SPAN_MODEL_CALL, 1)->parent_span_id,
+			    nth(w, SPAN_AGENT, 0)->span_id);
+}
+
+static void failed_turn_goes_on_with_the_next_try(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, "", USER("hi"));
+	reply(w, 1, 529, "{\"error\":{\"message\":\"busy\",\"type\":\"overloaded\"}}");
+	ask(w, 1, "", USER("hi"));
+	answer(w, 1, SAYS("hello"));
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 1);
+	assert_int_equal(count(w, SPAN_TURN), 1);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
+	assert_int_equal(nth(w, SPAN_TURN, 0)->status, STATUS_UNSET);
+}
+
+static void turn_that_failed_says_so(void **state)
+{
+	struct world *w = *state;
+	const struct span *turn;
+
+	ask(w, 1, "", USER("hi"));
+	reply(w, 1, 400, "{\"error\":{\"message\":\"bad\",\"type\":\"invalid_request_error\"}}");
+	end(w);
+	turn = nth(w, SPAN_TURN, 0);
+	assert_int_equal(turn->status, STATUS_ERROR);
+	assert_true(json_str_is(json_at(span_attr(turn, ATTR_ID_INCOMPLETE), 0), "unanswered"));
+	/* once: the call's, not again the turn's */
+	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_ERRORS, -1), 1);
+}
+
+static void responses_are_chained_by_id(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 2; i++) {
+		ask_at(w, 1, "/v1/responses", "{\"model\":\"m\",\"input\":\"hi\"}");
+		reply(w, 1, 200,
+		      i ? "{\"id\":\"resp_b\",\"object\":\"response\",\"status\":\"completed\","
+			  "\"model\":\"m\",\"output\":[]}"
+			: "{\"id\":\"resp_a\",\"object\":\"response\",\"status\":\"completed\","
+			  "\"model\":\"m\",\"output\":[]}");
+	}
+	ask_at(w, 2, "/v1/responses",
+	       "{\"model\":\"m\",\"previous_response_id\":\"resp_a\",\"input\":\"more\"}");
+	reply(w, 2, 200,
+	      "{\"id\":\"resp_c\",\"object\":\"response\",\"status\":\"completed\",\"model\":\"m\","
+	      "\"output\":[]}");
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 2);
+	assert_ptr_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, 0)),
+			 agent_of(w, nth(w, SPAN_MODEL_CALL, 2)));
+	assert_ptr_not_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, 0)),
+			     agent_of(w, nth(w, SPAN_MODEL_CALL, 1)));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(turns_of_one_conversation),
+		TEST(tools_stay_in_their_turn),
+		TEST(decision_is_told),
+		TEST(conversations_that_begin_alike),
+		TEST(many_conversations_over_few_connections),
+		TEST(sub_agent_hangs_under_its_tool_call),
+		TEST(hand_off_is_another_agent),
+		TEST(instructions_may_change_in_part),
+		TEST(history_replaced_by_a_summary),
+		TEST(history_that_was_trimmed),
+		TEST(calls_beside_the_conversation),
+		TEST(summary_is_asked_for_without_tools),
+		TEST(failed_turn_goes_on_with_the_next_try),
+		TEST(turn_that_failed_says_so),
+		TEST(responses_are_chained_by_id),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

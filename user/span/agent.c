@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Agents and turns.  A conversation (chain.h) is an agent; a turn goes from input to the next answer
+ * that calls no tool, and model and tool calls hang under it.  An agent that begins while a tool call
+ * of another runs, and whose input that call's arguments hold, is its sub-agent.  Calls that programs
+ * make beside the conversation (titles, warm-ups, summaries) are told as such and are in no turn.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "span/chain.h"
+#include "span/engine.h"
+
+#define PLAIN_WORDS_MAX 16 /* bytes of an input that can be nothing but a warm-up's word */
+
+struct totals {
+	int64_t model_calls, tool_calls;
+	int64_t input, output;
+	double cost;
+	bool priced;
+};
+
+struct agent {
+	struct agent *next; /* in its run, oldest first */
+	struct run *run;
+	struct chain chain;
+	struct span *span, *turn; /* turn: the open one, or NULL */
+	int64_t turns;
+	struct totals sum, turn_sum;
+	uint64_t ts_last;
+	unsigned int calls; /* exchanges and calls that point here */
+	bool over;          /* the latest answer called no tool: the next request begins a turn */
+	bool top;           /* not a sub-agent: its answers are the run's */
+};
+
+/* --- ends */
+
+static void set_totals(struct span *s, const struct totals *t)
+{
+	span_set_int(s, ATTR_ID_MODEL_CALLS, t->model_calls);
+	span_set_int(s, ATTR_ID_TOOL_CALLS, t->tool_calls);
+	if (t->input)
+		span_set_int(s, ATTR_ID_USAGE_INPUT, t->input);
+	if (t->output)
+		span_set_int(s, ATTR_ID_USAGE_OUTPUT, t->output);
+	if (t->priced)
+		span_set_float(s, ATTR_ID_COST, t->cost);
+}
+
+static void end_turn(struct agent *a, uint64_t ts)
+{
+	struct span *s = a->turn;
+
+	if (!s)
+		return;
+	s->end_ns = ts + a->run->t->wall_offset;
+	if (s->end_ns < s->start_ns)
+		s->end_ns = s->start_ns;
+	set_totals(s, &a->turn_sum);
+	a->turn_sum = (struct totals){ 0 };
+	engine_emit(a->run, &a->turn);
+}
+
+static void agent_free(struct agent *a)
+{
+	struct span *s = a->span;
+
+	if (a->turn)
+		span_incomplete(a->turn, "unanswered");
+	end_turn(a, a->ts_last);
+	s->end_ns = a->ts_last + a->run->t->wall_offset;
+	span_set_int(s, ATTR_ID_TURNS, a->turns);
+	set_totals(s, &a->sum);
+	engine_emit(a->run, &a->span);
+	chain_fini(&a->chain);
+	free(a);
+}
+
+void agent_finish_all(struct run *r)
+{
+	while (r->agents) {
+		struct agent *a = r->agents;
+
+		r->agents = a->next;
+		agent_free(a);
+	}
+	r->agent_cnt = 0;
+}
+
+/* Makes room: the one that was idle longest. */
+static void drop_idle(struct run *r)
+{
+	struct agent **at = NULL, *a;
+
+	for (struct agent **i = &r->agents; *i; i = &(*i)->next)
+		if (!(*i)->calls && (!at || (*i)->ts_last < (*at)->ts_last))
+			at = i;
+	if (!at)
+		return;
+	a = *at;
+	*at = a->next;
+	r->agent_cnt--;
+	agent_free(a);
+}
+
+/* --- calls beside the conversation */
+
+static struct sv first_input(const struct sem_call *c)
+{
+	json_for_each (c->input_messages, m)
+		if (json_str_is(json_get(m, "role"), "user"))
+			json_for_each (json_get(m, "parts"), part)
+				if (json_str_is(json_get(part, "type"), "text"))
+					return json_sv(json_get(part, "content"));
+	return SV("");
+}
+
+static bool asks_for_title(const struct sem_call *c)
+{
+	struct sv input = first_input(c);
+
+	json_for_each (c->system_instructions, part)
+		if (sv_has(json_sv(json_get(part, "content")), "title"))
+			return true;
+	json_for_each (c->input_messages, m)
+		if (json_str_is(json_get(m, "role"), "system"))
+			json_for_each (json_get(m, "parts"), part)
+				if (sv_has(json_sv(json_get(part, "content")), "title"))
+					return true;
+	return sv_has(sv_sub(input, 0, 256), "title for");
+}
+
+static bool is_warm_up(const struct sem_call *c)
+{
+	static const char *const words[] = { "warmup", "warm-up", "quota", "ping" };
+	struct sv input = first_input(c);
+
+	if (c->max_tokens == 1)
+		return true;
+	for (size_t i = 0; input.n <= PLAIN_WORDS_MAX && i < ARRAY_SIZE(words); i++)
+		if (sv_ieq(input, words[i]))
+			return true;
+	return false;
+}
+
+/* What a call is for that begins no conversation; NULL: it may begin one. */
+static const char *purpose_of(const struct sem_call *c)
+{
+	bool alone = c->input_messages && c->input_messages->cnt <= 2;
+
+	if (is_warm_up(c))
+		return "warm_up";
+	if (c->tool_names && c->tool_names->cnt)
+		return NULL;
+	return alone && asks_for_title(c) ? "title" : NULL;
+}
+
+/* --- whose request it is */
+
+static struct agent *find_agent(struct run *r, const struct chain_request *q, enum chain_step *step)
+{
+	struct agent *best = NULL;
+	int best_score = 0;
+
+	for (struct agent *a = r->agents; a; a = a->next) {
+		enum chain_step how;
+		int score = chain_match(&a->chain, q, &how);
+
+		/* of two that fit alike the later one */
+		if (!score || score < best_score ||
+		    (best && score == best_score && a->ts_last < best->ts_last))
+			continue;
+		best = a;
+		best_score = score;
+		*step = how;
+	}
+	return best;
+}
+
+/* Under the tool call or process that began it, else under the run. */
+static void find_parent(struct agent *a, const struct exchange *x)
+{
+	struct run *r = a->run;
+	struct pstate *ps = engine_pstate(r->t, x->tgid, x->proc_start);
+	struct tool_ref ref;
+	bool found = tool_of_input(r, first_input(x->call), !ps || ps->is_root, &ref);
+
+	a->top = !found;
+	if (found) {
+		memcpy(a->span->parent_span_id, ref.span_id, sizeof(a->span->parent_span_id));
+		span_set_str(a->span, ATTR_ID_LINK, sv(ref.link));
+		if (ref.agent.n)
+			span_set_str(a->span, ATTR_ID_AGENT_NAME, ref.agent);
+	} else if (ps) {
+		memcpy(a->span->parent_span_id, engine_parent(ps), sizeof(a->span->parent_span_id));
+	}
+}
+
+static struct agent *agent_new(struct run *r, const struct exchange *x)
+{
+	struct agent *a = calloc(1, sizeof(*a)), **at = &r->agents;
+	struct sv name;
+
+	if (!a)
+		return NULL;
+	a->run = r;
+	a->ts_last = x->req_first;
+	a->span = engine_span(r, SPAN_AGENT, x->req_first, x->req_first);
+	if (!a->span) {
+		free(a);
+		return NULL;
+	}
+	engine_id(a->span->span_id, r, SPAN_AGENT,
+		  (uint64_t[4]){ x->tgid, x->proc_start, x->conn_id, x->seq });
+	if (r->agent)
+		span_set_str(a->span, ATTR_ID_AGENT_NAME, sv(r->agent));
+	find_parent(a, x);
+	span_set_str(a->span, ATTR_ID_OP, SV("invoke_agent"));
+	name = span_attr_sv(a->span, ATTR_ID_AGENT_NAME);
+	span_set_name(a->span, arena_fmt(&a->span->arena, "invoke_agent " SV_FMT, SV_ARG(name)));
+	span_set_str(a->span, ATTR_ID_CONVERSATION_ID,
+		     x->call->conversation_id.n ? x->call->conversation_id : sv(a->span->span_id));
+	span_set_json(a->span, ATTR_ID_SYSTEM_INSTRUCTIONS, x->call->system_instructions);
+	if (r->agent_cnt >= LIMIT_AGENTS)
+		drop_idle(r);
+	while (*at)
+		at = &(*at)->next;
+	*at = a;
+	r->agent_cnt++;
+	return a;
+}
+
+/* The same history under other instructions: another agent, at the same place. */
+static struct agent *hand_over(struct agent *from, const struct exchange *x)
+{
+	struct agent *a = agent_new(from->run, x);
+
+	if (!a)
+		return NULL;
+	end_turn(from, from->ts_last);
+	memcpy(a->span->parent_span_id, from->span->parent_span_id,
+	       sizeof(a->span->parent_span_id));
+	a->top = from->top;
+	span_link(a->span, from->span->trace_id, from->span->span_id, "handed_off_from");
+	return a;
+}
+
+static void begin_turn(struct agent *a, const struct exchange *x)
+{
+	const struct json *list = x->call->input_messages;
+	struct json *input;
+
+	a->turn = engine_span(a->run, SPAN_TURN, x->req_first, x->req_first);
+	if (!a->turn)
+		return;
+	a->turns++;
+	engine_id(a->turn->span_id, a->run, SPAN_TURN,
+		  (uint64_t[4]){ hash64(sv(a->span->span_id)), (uint64_t)a->turns });
+	memcpy(a->turn->parent_span_id, a->span->span_id, sizeof(a->turn->parent_span_id));
+	span_set_name(a->turn, arena_fmt(&a->turn->arena, "turn %lld", (long long)a->turns));
+	span_set_int(a->turn, ATTR_ID_TURN, a->turns);
+	if (!list || !list->tail)
+		return;
+	input = json_array(&a->turn->arena);
+	json_push(input, json_copy(&a->turn->arena, list->tail));
+	span_set_json(a->turn, ATTR_ID_INPUT_MESSAGES, input);
+}
+
+static const char *const step_names[] = {
+	[CHAIN_EDITED] = "edited",
+	[CHAIN_REPLACED] = "replaced",
+	[CHAIN_HANDED] = "handed_off",
+};
+
+/* A call of its own: under the agent that it is made for, where that is known. */
+static void set_aside(struct exchange *x, const struct agent *a, const char *purpose)
+{
+	x->purpose = purpose;
+	if (a)
+		memcpy(x->parent_span, a->span->span_id, sizeof(x->parent_span));
+}
+
+static void join(struct exchange *x, struct agent *a, struct chain_request *q, enum chain_step step)
+{
+	chain_advance(&a->chain, q);
+	if (a->over && step != CHAIN_AGAIN)
+		end_turn(a, a->ts_last);
+	a->over = false;
+	if (!a->turn)
+		begin_turn(a, x);
+	a->ts_last = x->req_first;
+	agent_hold(a);
+	x->agent = a;
+	x->turn = a->turns;
+	x->context = step < ARRAY_SIZE(step_names) ? step_names[step] : NULL;
+	memcpy(x->parent_span, a->turn ? a->turn->span_id : a->span->span_id,
+	       sizeof(x->parent_span));
+}
+
+void agent_asked(struct exchange *x)
+{
+	const char *purpose = purpose_of(x->call);
+	enum chain_step step = CHAIN_NEW;
+	struct chain_request q;
+	struct agent *a;
+
+	if (!x->call->operation || !x->call->input_messages || chain_request_init(&q, x->call))
+		return;
+	a = find_agent(x->run, &q, &step);
+	if (purpose || (a && a->chain.tools && !q.tools && step != CHAIN_AGAIN)) {
+		set_aside(x, a, purpose ? purpose : "summary");
+		chain_request_fini(&q);
+		return;
+	}
+	if (a && step == CHAIN_HANDED)
+		a = hand_over(a, x);
+	else if (!a)
+		a = agent_new(x->run, x);
+	if (a)
+		join(x, a, &q, step);
+	chain_request_fini(&q);
+}
+
+/* --- answers */
+
+static void add_usage(struct totals *t, const struct span *s)
+{
+	double cost = span_attr_float(s, ATTR_ID_COST, -1);
+
+	t->model_calls++;
+	t->input += span_attr_int(s, ATTR_ID_USAGE_INPUT, 0);
+	t->output += span_attr_int(s, ATTR_ID_USAGE_OUTPUT, 0);
+	if (cost >= 0) {
+		t->cost += cost;
+		t->priced = true;
+	}
+}
+
+void agent_calls_tool(struct exchange *x)
+{
+	if (!x->agent)
+		return;
+	x->agent->sum.tool_calls++;
+	x->agent->turn_sum.tool_calls++;
+}
+
+static bool wants_tools(const struct sem_call *c)
+{
+	for (const struct sem_tool_call *tc = c->calls; tc; tc = tc->next)
+		if (!tc->server)
+			return true;
+	return false;
+}
+
+static void keep_result(struct agent *a, const struct json *messages)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (!messages)
+		return;
+	if (a->turn)
+		span_set_json(a->turn, ATTR_ID_OUTPUT_MESSAGES, messages);
+	span_set_json(a->span, ATTR_ID_OUTPUT_MESSAGES, messages);
+	if (!a->top || json_write(&text, messages))
+		return;
+	buf_fini(&a->run->result);
+	a->run->result = text;
+	text = (struct buf)BUF_INIT;
+}
+
+void agent_answered(struct exchange *x)
+{
+	struct agent *a = x->agent;
+
+	if (!a || !x->call)
+		return;
+	chain_answer(&a->chain, x->call);
+	a->ts_last = x->resp_last;
+	a->over = !wants_tools(x->call);
+	if (a->over)
+		keep_result(a, x->call->output_messages);
+}
+
+void agent_called(struct agent *a, const struct span *call, int64_t turn, uint64_t ts)
+{
+	add_usage(&a->sum, call);
+	add_usage(&a->turn_sum, call);
+	if (ts > a->ts_last)
+		a->ts_last = ts;
+	if (!a->turn || turn != a->turns)
+		return; /* the next turn has begun before this call's connection was done */
+	if (call->status == STATUS_ERROR)
+		span_set_status(a->turn, STATUS_ERROR, call->status_message);
+	else
+		span_set_status(a->turn, STATUS_UNSET, SV(""));
+	if (a->over)
+		end_turn(a, ts);
+}
+
+void agent_hold(struct agent *a)
+{
+	a->calls++;
+}
+
+void agent_release(struct agent *a)
+{
+	a->calls--;
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Conversations by their messages: see chain.h. */
+#include "span/chain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include "base/hash.h"
+#include "base/limits.h"
+
+#define SUMMARY_MIN 200   /* bytes: shorter answers turn up in other texts by chance */
+#define SUMMARY_MAX 65536 /* of an answer, kept to be found again */
+#define KEEP_MIN 2        /* messages that edited histories must share */
+
+static bool is_system(const struct json *message)
+{
+	const struct json *role = json_get(message, "role");
+
+	return json_str_is(role, "system") || json_str_is(role, "developer");
+}
+
+/* Hash of a value as JSON text; never 0. */
+static uint64_t hash_json(struct buf *scratch, const struct json *v)
+{
+	uint64_t h;
+
+	buf_clear(scratch);
+	if (json_write(scratch, v))
+		return 1;
+	h = hash64(buf_view(scratch));
+	return h ? h : 1;
+}
+
+static uint64_t hash_text(struct sv text)
+{
+	uint64_t h;
+
+	while (text.n && (unsigned char)text.p[text.n - 1] <= ' ')
+		text.n--; /* clients trim what they send back */
+	h = text.n ? hash64(text) : 0;
+	return text.n && !h ? 1 : h;
+}
+
+static void add(uint64_t *list, size_t max, uint64_t h)
+{
+	for (size_t i = 0; i < max; i++) {
+		if (list[i])
+			continue;
+		list[i] = h;
+		return;
+	}
+}
+
+static bool holds(const uint64_t *list, size_t max, uint64_t h)
+{
+	for (size_t i = 0; i < max && list[i]; i++)
+		if (list[i] == h)
+			return true;
+	return false;
+}
+
+static void add_system(struct chain_request *q, struct buf *scratch, const struct json *parts)
+{
+	json_for_each (parts, part)
+		add(q->system, CHAIN_PARTS, hash_json(scratch, part));
+}
+
+int chain_request_init(struct chain_request *q, const struct sem_call *c)
+{
+	const struct json *list = c->input_messages;
+	_cleanup_buf_ struct buf scratch = BUF_INIT;
+
+	*q = (struct chain_request){ .call = c };
+	q->msgs = calloc(list && list->cnt ? list->cnt : 1, sizeof(*q->msgs));
+	if (!q->msgs)
+		return -ENOMEM;
+	add_system(q, &scratch, c->system_instructions);
+	json_for_each (list, m) {
+		if (is_system(m))
+			add_system(q, &scratch, json_get(m, "parts"));
+		else
+			q->msgs[q->cnt++] = hash_json(&scratch, m);
+	}
+	if (c->tool_names && c->tool_names->cnt)
+		q->tools = hash_json(&scratch, c->tool_names);
+	return 0;
+}
+
+void chain_request_fini(struct chain_request *q)
+{
+	free(q->msgs);
+	q->msgs = NULL;
+}
+
+/* Is the chain's last answer among the messages of the model? */
+static bool holds_answer(const struct chain *ch, const struct json *messages)
+{
+	json_for_each (messages, m) {
+		if (!json_str_is(json_get(m, "role"), "assistant"))
+			continue;
+		json_for_each (json_get(m, "parts"), part) {
+			struct sv id = json_sv(json_get(part, "id"));
+			struct sv text = json_sv(json_get(part, "content"));
+
+			if (id.n && holds(ch->calls, CHAIN_CALLS, hash_text(id)))
+				return true;
+			if (ch->text && json_str_is(json_get(part, "type"), "text") &&
+			    hash_text(text) == ch->text)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Does a message of the user hold the text of the chain's last answer? */
+static bool holds_summary(const struct chain *ch, const struct json *messages)
+{
+	struct sv want = { ch->summary, ch->summary_len };
+
+	if (!want.n)
+		return false;
+	json_for_each (messages, m)
+		json_for_each (json_get(m, "parts"), part)
+			if (sv_find(json_sv(json_get(part, "content")), want) >= 0)
+				return true;
+	return false;
+}
+
+/* Instructions change in details (a date, a token count); an agent's share at least one part. */
+static bool same_system(const struct chain *ch, const struct chain_request *q)
+{
+	if (!ch->system[0] || !q->system[0])
+		return !ch->system[0] == !q->system[0];
+	for (size_t i = 0; i < CHAIN_PARTS && q->system[i]; i++)
+		if (holds(ch->system, CHAIN_PARTS, q->system[i]))
+			return true;
+	return false;
+}
+
+static size_t common_prefix(const struct chain *ch, const struct chain_request *q)
+{
+	size_t n = 0;
+
+	while (n < ch->cnt && n < q->cnt && ch->msgs[n] == q->msgs[n])
+		n++;
+	return n;
+}
+
+/* Messages of the chain that are in the request, in the same order. */
+static size_t common(const struct chain *ch, const struct chain_request *q)
+{
+	size_t n = 0, from = 0;
+
+	for (size_t i = 0; i < q->cnt; i++) {
+		for (size_t k = from; k < ch->cnt; k++) {
+			if (ch->msgs[k] != q->msgs[i])
+				continue;
+			n++;
+			from = k + 1;
+			break;
+		}
+	}
+	return n;
+}
+
+static bool by_id(const struct chain *ch, const struct sem_call *c)
+{
+	return (c->previous_response_id.n && sv_eq(c->previous_response_id, ch->response_id)) ||
+	       (c->conversation_id.n && sv_eq(c->conversation_id, ch->conversation_id));
+}
+
+int chain_match(const struct chain *ch, const struct chain_request *q, enum chain_step *step)
+{
+	const struct json *messages = q->call->input_messages;
+	size_t prefix = common_prefix(ch, q), shared;
+	bool whole = prefix == ch->cnt && ch->cnt;
+
+	*step = same_system(ch, q) ? CHAIN_NEXT : CHAIN_HANDED;
+	if (by_id(ch, q->call))
+		return 5;
+	if (ch->answered && holds_answer(ch, messages)) {
+		if (!whole)
+			*step = CHAIN_EDITED;
+		return 4;
+	}
+	if (whole && q->cnt == ch->cnt) {
+		*step = CHAIN_AGAIN;
+		return ch->answered ? 0 : 3;
+	}
+	if (whole && q->cnt > ch->cnt + 1)
+		return 3;
+	if (*step == CHAIN_HANDED || ch->tools != q->tools)
+		return 0;
+	shared = common(ch, q);
+	*step = CHAIN_EDITED;
+	if (shared >= KEEP_MIN && shared * 2 >= ch->cnt)
+		return 2;
+	*step = CHAIN_REPLACED;
+	return holds_summary(ch, messages) ? 1 : 0;
+}
+
+static void keep(struct sv *dst, struct sv src)
+{
+	char *copy = src.n ? malloc(src.n) : NULL;
+
+	if (!copy)
+		return;
+	memcpy(copy, src.p, src.n);
+	free((char *)dst->p);
+	*dst = (struct sv){ copy, src.n };
+}
+
+void chain_advance(struct chain *ch, struct chain_request *q)
+{
+	free(ch->msgs);
+	ch->msgs = q->msgs;
+	ch->cnt = q->cnt;
+	q->msgs = NULL;
+	memcpy(ch->system, q->system, sizeof(ch->system));
+	ch->tools = q->tools;
+	ch->answered = false;
+	keep(&ch->conversation_id, q->call->conversation_id);
+}
+
+void chain_answer(struct chain *ch, const struct sem_call *c)
+{
+	struct sv text = buf_view(&c->text);
+
+	ch->answered = true;
+	ch->text = hash_text(text);
+	memset(ch->calls, 0, sizeof(ch->calls));
+	for (const struct sem_tool_call *tc = c->calls; tc; tc = tc->next)
+		if (tc->id.n)
+			add(ch->calls, CHAIN_CALLS, hash_text(tc->id));
+	keep(&ch->response_id, c->response_id);
+	free(ch->summary);
+	ch->summary = NULL;
+	ch->summary_len = 0;
+	if (text.n < SUMMARY_MIN || text.n > SUMMARY_MAX)
+		return;
+	ch->summary = malloc(text.n);
+	if (!ch->summary)
+		return;
+	memcpy(ch->summary, text.p, text.n);
+	ch->summary_len = text.n;
+}
+
+void chain_fini(struct chain *ch)
+{
+	free(ch->msgs);
+	free((char *)ch->response_id.p);
+	free((char *)ch->conversation_id.p);
+	free(ch->summary);
+	*ch = (struct chain){ 0 };
+}

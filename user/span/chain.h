@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which conversation a request belongs to, by its messages alone: each request of an agent repeats the
+ * history and extends it, so a conversation is a chain of messages, whatever connection, thread or
+ * process sends them.  Messages are compared by hashes of their meaning (OpenTelemetry's shape): what
+ * providers let move between requests (cache marks) is not in it.
+ *
+ * Evidence, strongest first: the id of an earlier answer; that the history holds the chain's own last
+ * answer (the id of a tool call, or its text); that it repeats all of the chain's messages; that most
+ * of them are there (history edited or trimmed); that it holds the text of an earlier answer (history
+ * replaced by its summary).  Requests with the same history to the letter are one conversation when
+ * the first of them had no answer, else two.
+ */
+#ifndef RINGSPAN_SPAN_CHAIN_H
+#define RINGSPAN_SPAN_CHAIN_H
+
+#include "sem/sem.h"
+
+#define CHAIN_PARTS 16 /* of the system instructions that are compared */
+#define CHAIN_CALLS 16 /* tool calls of the last answer that are remembered */
+
+struct chain {
+	uint64_t *msgs; /* of its latest request */
+	size_t cnt;
+	uint64_t system[CHAIN_PARTS]; /* likewise; 0 behind the last */
+	uint64_t tools;               /* names of the tools that were declared; 0: none */
+	bool answered;                /* the latest request was */
+	uint64_t text;                /* of the latest answer; 0: none */
+	uint64_t calls[CHAIN_CALLS];  /* ids of the tools that it called; 0 behind the last */
+	struct sv response_id, conversation_id; /* allocated */
+	char *summary; /* text of the latest answer, where it is long enough */
+	size_t summary_len;
+};
+
+/* How a request continues a chain. */
+enum chain_step {
+	CHAIN_NEW,
+	CHAIN_AGAIN,    /* the same request: there was no answer */
+	CHAIN_NEXT,     /* all of the history, and more */
+	CHAIN_EDITED,   /* a part of the history is not what it was */
+	CHAIN_REPLACED, /* a summary took the history's place */
+	CHAIN_HANDED,   /* all of the history, under other instructions */
+};
+
+/* What a request is compared by. */
+struct chain_request {
+	uint64_t *msgs; /* allocated */
+	size_t cnt;
+	uint64_t system[CHAIN_PARTS];
+	uint64_t tools;
+	const struct sem_call *call;
+};
+
+int chain_request_init(struct chain_request *q, const struct sem_call *c); /* 0 or -ENOMEM */
+void chain_request_fini(struct chain_request *q);
+
+/* How sure it is that the request continues the chain, 0: it does not; and how it does. */
+int chain_match(const struct chain *ch, const struct chain_request *q, enum chain_step *step);
+/* The chain is as the request says now; takes q->msgs. */
+void chain_advance(struct chain *ch, struct chain_request *q);
+/* The answer to its latest request. */
+void chain_answer(struct chain *ch, const struct sem_call *c);
+void chain_fini(struct chain *ch);
+
+#endif
