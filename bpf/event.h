@@ -37,6 +37,7 @@
 	X(MAP, 8, ev_map)            \
 	X(FLOW, 9, ev_flow)          \
 	X(FLOW_END, 10, ev_flow_end) \
+	X(JOIN, 11, ev_join)         \
 	X(META, 512, ev_meta)        \
 	X(RUN, 513, ev_run)          \
 	X(PROC, 514, ev_exec)        \
@@ -156,6 +157,19 @@ struct ev_sock {
 	struct ev_addr addr;
 	__u32 how; /* enum ev_link: by a call nested in the TLS call, or by order */
 	__u32 pad;
+};
+
+/*
+ * What DATA told of `conn` is a part of another connection's stream: it was written before it could
+ * be known on which socket.  Nothing more comes under that name.
+ */
+struct ev_join {
+	struct ev_hdr hdr;
+	__u64 conn;
+	__u64 into;
+	__u64 pos; /* in `into` of the first byte */
+	__u8 dir;  /* enum ev_dir */
+	__u8 pad[7];
 };
 
 /* connect(2) came to its end, at once or later. */

@@ -167,6 +167,127 @@ static void process_end_closes(void **state)
 	free(other);
 }
 
+/* One direction of rustls, named or not. */
+static void feed_rustls(struct seen *s, uint64_t ts, uint64_t id, int dir, uint64_t pos,
+			const char *text)
+{
+	struct ev_data *d = record_data(ts, 7, id, dir, pos, text, strlen(text));
+
+	d->src = EV_SRC_RUSTLS;
+	assert_int_equal(conn_feed(s->table, &d->hdr), 0);
+	free(d);
+}
+
+static void feed_sock(struct seen *s, uint64_t ts, uint64_t id)
+{
+	struct ev_sock *r = record(EV_SOCK, sizeof(*r), ts, 7, NULL, 0);
+
+	r->conn = id;
+	assert_int_equal(conn_feed(s->table, &r->hdr), 0);
+	free(r);
+}
+
+static void feed_join(struct seen *s, uint64_t ts, uint64_t id, uint64_t into, int dir,
+		      uint64_t pos)
+{
+	struct ev_join *j = record(EV_JOIN, sizeof(*j), ts, 7, NULL, 0);
+
+	j->conn = id;
+	j->into = into;
+	j->dir = dir;
+	j->pos = pos;
+	assert_int_equal(event_check(&j->hdr, j->hdr.size), 0);
+	assert_int_equal(conn_feed(s->table, &j->hdr), 0);
+	free(j);
+}
+
+static void bytes_wait_for_their_socket(void **state)
+{
+	struct seen *s = *state;
+
+	feed_rustls(s, 1, 1, EV_WRITE, 0, "ab");
+	feed_rustls(s, 2, 1, EV_WRITE, 2, "cd");
+	assert_string_equal(buf_cstr(&s->log), "");
+	feed_sock(s, 3, 1);
+	feed_rustls(s, 4, 1, EV_READ, 0, "xy");
+	feed_rustls(s, 5, 1, EV_WRITE, 4, "ef");
+	assert_string_equal(buf_cstr(&s->log), "open 1;w@1 ab;w@2 cd;r@4 xy;w@5 ef;");
+}
+
+static void a_known_socket_is_not_waited_for(void **state)
+{
+	struct seen *s = *state;
+
+	feed_sock(s, 1, 1);
+	feed_rustls(s, 2, 1, EV_READ, 0, "xy");
+	assert_string_equal(buf_cstr(&s->log), "open 1;r@2 xy;");
+}
+
+static void directions_become_one(void **state)
+{
+	struct seen *s = *state;
+
+	feed_sock(s, 1, 1);
+	feed_rustls(s, 2, 1, EV_READ, 0, "xy");
+	feed_rustls(s, 3, 2, EV_WRITE, 0, "ab");
+	feed_rustls(s, 4, 2, EV_WRITE, 2, "cd");
+	feed_join(s, 5, 2, 1, EV_WRITE, 0);
+	feed_rustls(s, 6, 1, EV_WRITE, 4, "ef");
+	feed_rustls(s, 7, 3, EV_WRITE, 0, "gh"); /* new keys */
+	feed_join(s, 8, 3, 1, EV_WRITE, 6);
+	feed_rustls(s, 9, 1, EV_WRITE, 8, "ij");
+	feed_close(s, 10);
+	assert_string_equal(buf_cstr(&s->log), "open 1;r@2 xy;w@3 ab;w@4 cd;w@6 ef;w@7 gh;w@9 ij;"
+					       "close 1;");
+}
+
+static void a_hole_in_what_joins_is_told(void **state)
+{
+	struct seen *s = *state;
+
+	feed_sock(s, 1, 1);
+	feed_rustls(s, 2, 2, EV_WRITE, 2, "cd");
+	feed_join(s, 3, 2, 1, EV_WRITE, 10);
+	feed_close(s, 4);
+	assert_string_equal(buf_cstr(&s->log), "open 1;w gap 12;w@2 cd;close 1;");
+}
+
+static void a_join_that_comes_alone_changes_nothing(void **state)
+{
+	struct seen *s = *state;
+
+	feed_sock(s, 1, 1);
+	feed_join(s, 2, 2, 1, EV_WRITE, 0); /* of which nothing came */
+	feed_join(s, 3, 1, 1, EV_WRITE, 0); /* of itself */
+	feed_rustls(s, 4, 2, EV_WRITE, 0, "ab");
+	feed_join(s, 5, 2, 2, EV_WRITE, 0);
+	feed_sock(s, 6, 2);
+	feed_join(s, 7, 2, 1, EV_WRITE, 0); /* it is known as one of its own */
+	assert_string_equal(buf_cstr(&s->log), "open 1;open 2;w@4 ab;");
+}
+
+static void no_socket_is_waited_for_for_ever(void **state)
+{
+	struct seen *s = *state;
+
+	feed_rustls(s, 1, 1, EV_WRITE, 0, "ab");
+	feed_rustls(s, 2 + LIMIT_PLACE_NS, 1, EV_WRITE, 2, "cd");
+	assert_string_equal(buf_cstr(&s->log), "open 1;w@1 ab;w@2000000002 cd;");
+	for (int i = 0; i <= LIMIT_REORDER_RECORDS; i++)
+		feed_rustls(s, 3 + LIMIT_PLACE_NS, 2, EV_WRITE, i, "x");
+	assert_non_null(strstr(buf_cstr(&s->log), "open 2;w@2000000003 x;"));
+}
+
+static void what_waits_is_given_at_the_end(void **state)
+{
+	struct seen *s = *state;
+
+	feed_rustls(s, 1, 1, EV_WRITE, 0, "ab");
+	conn_close_all(s->table, 2);
+	assert_string_equal(buf_cstr(&s->log), "open 1;w@1 ab;close 1;");
+	feed_rustls(s, 3, 2, EV_WRITE, 0, "cd"); /* and freed, if not */
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -180,6 +301,13 @@ int main(void)
 		TEST(overlap_is_given_once),
 		TEST(capped_call_tells_what_is_missing),
 		TEST(process_end_closes),
+		TEST(bytes_wait_for_their_socket),
+		TEST(a_known_socket_is_not_waited_for),
+		TEST(directions_become_one),
+		TEST(a_hole_in_what_joins_is_told),
+		TEST(a_join_that_comes_alone_changes_nothing),
+		TEST(no_socket_is_waited_for_for_ever),
+		TEST(what_waits_is_given_at_the_end),
 	};
 
 	return cmocka_run_group_tests_name("conn", tests, NULL, NULL);

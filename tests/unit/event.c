@@ -55,6 +55,41 @@ static void lies_are_refused(void **state)
 	assert_int_not_equal(event_check(e, e->hdr.size), 0);
 }
 
+static void lies_about_a_join_are_refused(void **state)
+{
+	_cleanup_free_ struct ev_join *j = record(EV_JOIN, sizeof(*j), 1, 7, NULL, 0);
+
+	(void)state;
+	assert_int_equal(event_check(j, j->hdr.size), 0);
+	j->dir = 2;
+	assert_int_not_equal(event_check(j, j->hdr.size), 0);
+	j->dir = 1;
+	j->pos = UINT64_MAX;
+	assert_int_not_equal(event_check(j, j->hdr.size), 0);
+}
+
+/* Its head was told under another name. */
+static void secret_cut_by_a_join_is_masked(void **state)
+{
+	static const char head[] = "x-api-key: sk-ant-api03-0123456";
+	static const char tail[] = "789abcdefXYZ\r\n\r\n";
+	_cleanup_free_ struct ev_data *a = record_data(1, 7, 2, EV_WRITE, 0, head, strlen(head));
+	_cleanup_free_ struct ev_data *b = record_data(3, 7, 1, EV_WRITE, 50, tail, strlen(tail));
+	_cleanup_free_ struct ev_join *j = record(EV_JOIN, sizeof(*j), 2, 7, NULL, 0);
+	struct event_scrub *s;
+
+	(void)state;
+	j->conn = 2;
+	j->into = 1;
+	j->dir = EV_WRITE;
+	assert_int_equal(event_scrub_new(&s), 0);
+	event_scrub(s, &a->hdr);
+	event_scrub(s, &j->hdr);
+	event_scrub(s, &b->hdr);
+	assert_false(sv_has(event_payload(&b->hdr), "abcdef"));
+	event_scrub_free(&s);
+}
+
 static void argv_is_masked(void **state)
 {
 	static const char args[] = "curl\0-H\0Authorization: Bearer abcdefgh12345678";
@@ -118,6 +153,8 @@ int main(void)
 		cmocka_unit_test(good_records_pass),
 		cmocka_unit_test(unknown_kind_passes),
 		cmocka_unit_test(lies_are_refused),
+		cmocka_unit_test(lies_about_a_join_are_refused),
+		cmocka_unit_test(secret_cut_by_a_join_is_masked),
 		cmocka_unit_test(argv_is_masked),
 		cmocka_unit_test(secret_cut_by_records_is_masked),
 		cmocka_unit_test(streams_do_not_mix),

@@ -27,7 +27,8 @@
 #define LIMIT_REORDER_BYTES (4u << 20) /* bytes held while waiting for a missing piece */
 #define LIMIT_REORDER_RECORDS 512      /* records held likewise */
 #define LIMIT_REORDER_NS 200000000ull  /* and how long, in stream time */
-#define LIMIT_PROCS 65536              /* processes that are remembered */
+#define LIMIT_PLACE_NS 2000000000ull /* how long bytes wait to be told on which socket they went */
+#define LIMIT_PROCS 65536            /* processes that are remembered */
 #define LIMIT_PROGRAMS 64     /* programs kept of one process that runs one after the other */
 #define LIMIT_TOOL_CALLS 1024 /* tool calls without an answer in one run */
 #define LIMIT_AGENTS 1024     /* conversations of one run that are remembered */

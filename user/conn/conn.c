@@ -112,9 +112,22 @@ static void give_held(struct conn_table *t, struct conn *c, enum ev_dir dir, boo
 	}
 }
 
+static void insert(struct conn_table *t, struct conn_dir *d, struct held *h)
+{
+	struct held **at = &d->held;
+
+	while (*at && (*at)->pos <= h->pos)
+		at = &(*at)->next;
+	h->next = *at;
+	*at = h;
+	d->held_cnt++;
+	d->held_bytes += h->len;
+	t->held_cnt++;
+}
+
 static int hold(struct conn_table *t, struct conn_dir *d, const struct ev_data *rec, uint64_t ts)
 {
-	struct held **at = &d->held, *h = malloc(sizeof(*h) + rec->len);
+	struct held *h = malloc(sizeof(*h) + rec->len);
 
 	if (!h)
 		return -ENOMEM;
@@ -123,18 +136,24 @@ static int hold(struct conn_table *t, struct conn_dir *d, const struct ev_data *
 	h->len = rec->len;
 	h->missing = rec->missing;
 	memcpy(h->bytes, event_payload(&rec->hdr).p, rec->len);
-	while (*at && (*at)->pos <= h->pos)
-		at = &(*at)->next;
-	h->next = *at;
-	*at = h;
-	d->held_cnt++;
-	d->held_bytes += h->len;
-	t->held_cnt++;
+	insert(t, d, h);
 	return 0;
+}
+
+/* What it is, is known, or will not be. */
+static void stop_waiting(struct conn_table *t, struct conn *c)
+{
+	if (!c->waits)
+		return;
+	c->waits = false;
+	t->ops->open(t->ctx, c);
+	give_held(t, c, EV_WRITE, false);
+	give_held(t, c, EV_READ, false);
 }
 
 static void close_conn(struct conn_table *t, struct conn *c, uint64_t ts)
 {
+	stop_waiting(t, c);
 	give_held(t, c, EV_WRITE, true);
 	give_held(t, c, EV_READ, true);
 	t->ops->close(t->ctx, c, ts);
@@ -166,7 +185,9 @@ static struct conn *conn_new(const struct ev_hdr *rec, uint64_t id)
 	return c;
 }
 
-static struct conn *conn_get(struct conn_table *t, const struct ev_hdr *rec, uint64_t id)
+/* waits: if it is new. */
+static struct conn *conn_get(struct conn_table *t, const struct ev_hdr *rec, uint64_t id,
+			     bool waits)
 {
 	struct map_key key = { rec->tgid, rec->start, id };
 	struct conn *c = map_get(&t->conns, key);
@@ -182,13 +203,36 @@ static struct conn *conn_get(struct conn_table *t, const struct ev_hdr *rec, uin
 		conn_free(t, c);
 		return NULL;
 	}
-	t->ops->open(t->ctx, c);
+	c->waits = waits;
+	if (!waits)
+		t->ops->open(t->ctx, c);
 	return c;
+}
+
+static bool holds_too_much(const struct conn_dir *d)
+{
+	return d->held_cnt > LIMIT_REORDER_RECORDS || d->held_bytes > LIMIT_REORDER_BYTES;
+}
+
+static void mend(struct conn_table *t, struct conn *c, enum ev_dir dir)
+{
+	struct conn_dir *d = &c->dirs[dir];
+
+	if (c->waits) {
+		if (holds_too_much(d))
+			stop_waiting(t, c);
+		return;
+	}
+	give_held(t, c, dir, false);
+	if (d->held && holds_too_much(d)) {
+		tell_gap(t, c, dir, d->held->ts, d->held->pos - d->next);
+		give_held(t, c, dir, false);
+	}
 }
 
 static int feed_data(struct conn_table *t, const struct ev_data *rec)
 {
-	struct conn *c = conn_get(t, &rec->hdr, rec->conn);
+	struct conn *c = conn_get(t, &rec->hdr, rec->conn, rec->src == EV_SRC_RUSTLS);
 	/* what is written exists when the call begins, what is read when it ends */
 	uint64_t ts = rec->dir == EV_WRITE && rec->enter_ts ? rec->enter_ts : rec->hdr.ts;
 	struct conn_dir *d;
@@ -197,17 +241,37 @@ static int feed_data(struct conn_table *t, const struct ev_data *rec)
 		return -ENOMEM;
 	c->src = rec->src;
 	d = &c->dirs[rec->dir];
-	if (rec->pos <= d->next) {
+	if (rec->pos <= d->next && !c->waits)
 		give(t, c, rec->dir, rec->pos, ts, event_payload(&rec->hdr), rec->missing);
-		give_held(t, c, rec->dir, false);
-		return 0;
-	}
-	if (hold(t, d, rec, ts))
+	else if (hold(t, d, rec, ts))
 		return -ENOMEM;
-	if (d->held_cnt > LIMIT_REORDER_RECORDS || d->held_bytes > LIMIT_REORDER_BYTES) {
-		tell_gap(t, c, rec->dir, d->held->ts, d->held->pos - d->next);
-		give_held(t, c, rec->dir, false);
+	mend(t, c, rec->dir);
+	return 0;
+}
+
+/* The bytes of one name become those of another one from a position on. */
+static int feed_join(struct conn_table *t, const struct ev_join *rec)
+{
+	struct map_key key = { rec->hdr.tgid, rec->hdr.start, rec->conn };
+	struct conn *into = conn_get(t, &rec->hdr, rec->into, false);
+	struct conn *from = map_get(&t->conns, key);
+	struct held *h;
+
+	if (!into)
+		return -ENOMEM;
+	if (!from || from == into || !from->waits)
+		return 0; /* lost, or not waited for any longer */
+	while ((h = from->dirs[rec->dir].held)) {
+		from->dirs[rec->dir].held = h->next;
+		t->held_cnt--;
+		h->pos += rec->pos;
+		insert(t, &into->dirs[rec->dir], h);
 	}
+	if (!into->src)
+		into->src = from->src;
+	map_del(&t->conns, key);
+	conn_free(t, from);
+	mend(t, into, rec->dir);
 	return 0;
 }
 
@@ -219,8 +283,11 @@ static void give_up_waiting(struct conn_table *t, uint64_t now)
 
 		for (int dir = 0; dir < 2; dir++) {
 			struct held *h = c->dirs[dir].held;
+			uint64_t waited = h && now > h->ts ? now - h->ts : 0;
 
-			if (h && now > h->ts && now - h->ts > LIMIT_REORDER_NS)
+			if (c->waits && waited > LIMIT_PLACE_NS)
+				stop_waiting(t, c);
+			else if (!c->waits && waited > LIMIT_REORDER_NS)
 				give_held(t, c, dir, true);
 		}
 	}
@@ -244,7 +311,7 @@ static int feed_flow(struct conn_table *t, const struct ev_flow *rec)
 	if (rec->proto == EV_PROTO_TLS || rec->proto == EV_PROTO_QUIC ||
 	    rec->proto == EV_PROTO_UNKNOWN)
 		return 0;
-	c = conn_get(t, &rec->hdr, rec->conn);
+	c = conn_get(t, &rec->hdr, rec->conn, false);
 	if (!c)
 		return -ENOMEM;
 	c->src = rec->src;
@@ -275,13 +342,16 @@ int conn_feed(struct conn_table *t, const struct ev_hdr *rec)
 	case EV_SOCK: {
 		const struct ev_sock *s = (const void *)rec;
 
-		c = conn_get(t, rec, s->conn);
+		c = conn_get(t, rec, s->conn, false);
 		if (!c)
 			return -ENOMEM;
 		c->addr = s->addr;
 		c->file = s->sock;
+		stop_waiting(t, c);
 		return 0;
 	}
+	case EV_JOIN:
+		return feed_join(t, (const void *)rec);
 	case EV_FLOW:
 		return feed_flow(t, (const void *)rec);
 	case EV_CLOSE:

@@ -3,6 +3,10 @@
  * Connections: the two byte streams of each, put in order by position.  Records of one stream may
  * overtake one another by a little (threads); what stays missing is told as a gap, with its size.
  * Knows nothing of what the bytes mean.
+ *
+ * Of rustls, bytes may come before it is known which connection they belong to.  They wait for SOCK,
+ * which makes them the beginning of one, or JOIN, which names another; for a bounded time and number
+ * of bytes, then they are taken for a connection of their own.
  */
 #ifndef RINGSPAN_CONN_H
 #define RINGSPAN_CONN_H
@@ -18,6 +22,7 @@ struct conn {
 	uint64_t file, peer; /* of a flow, as in FLOW; of TLS the socket it sits on, or 0 */
 	struct ev_addr addr; /* family 0: not known (yet) */
 	uint64_t ts_first;
+	bool waits; /* not opened yet: its owner does not know of it */
 	void *user; /* the owner's */
 	struct conn_dir *dirs;
 };
@@ -35,7 +40,10 @@ struct conn_table;
 int conn_table_new(struct conn_table **out, const struct conn_ops *ops, void *ctx);
 void conn_table_free(struct conn_table **t); /* without close(): conn_close_all() first */
 
-/* Takes in DATA, SOCK, CLOSE, FLOW, FLOW_END, EXEC and EXIT; of every record the time, which ends the wait for stragglers. */
+/*
+ * Takes in DATA, SOCK, JOIN, CLOSE, FLOW, FLOW_END, EXEC and EXIT; of every record the time, which ends
+ * the wait for stragglers.
+ */
 int conn_feed(struct conn_table *t, const struct ev_hdr *rec); /* 0 or -ENOMEM */
 void conn_close_all(struct conn_table *t, uint64_t ts);
 

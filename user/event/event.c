@@ -48,6 +48,11 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 
 		return d->len == payload && d->dir <= EV_WRITE && d->pos <= POS_MAX;
 	}
+	case EV_JOIN: {
+		const struct ev_join *j = (const void *)h;
+
+		return j->dir <= EV_WRITE && j->pos <= POS_MAX;
+	}
 	case EV_FLOW:
 		return ((const struct ev_flow *)(const void *)h)->len == payload;
 	case EV_META:

@@ -80,6 +80,23 @@ static void forget(struct event_scrub *s, const struct ev_hdr *rec, uint64_t con
 	free(map_del(&s->streams, (struct map_key){ rec->tgid, rec->start, conn }));
 }
 
+/* A secret may begin in what joins and end in what follows. */
+static void scrub_join(struct event_scrub *s, const struct ev_join *j)
+{
+	struct map_key key = { j->hdr.tgid, j->hdr.start, j->conn };
+	struct stream *from = map_get(&s->streams, key), *into;
+
+	if (!from)
+		return;
+	key.c = j->into;
+	into = stream_get(s, key);
+	key.c = j->conn;
+	from = map_get(&s->streams, key);
+	if (into && from)
+		into->state[j->dir] = from->state[j->dir];
+	forget(s, &j->hdr, j->conn);
+}
+
 void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 {
 	switch (rec->kind) {
@@ -93,6 +110,9 @@ void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 		redact_text(payload(rec, args), args.n);
 		break;
 	}
+	case EV_JOIN:
+		scrub_join(s, (const struct ev_join *)(const void *)rec);
+		break;
 	case EV_CLOSE:
 		forget(s, rec, ((const struct ev_close *)(const void *)rec)->conn);
 		break;
