@@ -22,6 +22,19 @@ struct tls_call {
 	__u32 nested; /* bytes went through a socket inside it, in its direction */
 };
 
+/* An object of rustls: one that a call is in, or one that waits for something. */
+struct rustls_use {
+	__u64 object; /* 0: none */
+	__u64 ts;     /* since when */
+};
+
+/* What is left to send of a message in slices. */
+struct rustls_walk {
+	__u64 next; /* address of the next slice */
+	__u64 skip; /* bytes before the first to send */
+	__u64 left;
+};
+
 struct sock_ref {
 	__u64 sk, ino;
 	__u32 ports;
@@ -39,7 +52,10 @@ struct thread_state {
 	__u64 connect_sk;    /* inside connect */
 	struct file_key map; /* inside an executable mmap; ino 0: not */
 	struct data_job job; /* while its records are made */
-	__u32 io_fd;         /* inside a read or write call: fd + 1, or 0 */
+	struct rustls_use decrypting;
+	struct rustls_walk walk;
+	struct rustls_use unsent; /* encrypted, and which socket it goes to is not known */
+	__u32 io_fd;              /* inside a read or write call: fd + 1, or 0 */
 	__u32 pad;
 };
 

@@ -9,6 +9,7 @@
 #include <bpf/bpf_tracing.h>
 #include "conn.bpf.h"
 #include "gotls.bpf.h"
+#include "rustls.bpf.h"
 
 #define MSG_PEEK 2
 
@@ -70,6 +71,7 @@ static __always_inline void sock_moved(struct sock *sk, __u32 dir)
 		t->fresh = 1;
 	} else {
 		sock_sent(proc, t, sk);
+		rustls_sent(proc, t, sk);
 	}
 }
 

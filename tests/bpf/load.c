@@ -51,6 +51,12 @@ static const struct budget {
 	{ "gotls_write_enter_old", 600 },
 	{ "gotls_exit_old", 50000 },
 	{ "gotls_close_enter_old", 200 },
+	{ "rustls_encrypt", 16000 },
+	{ "rustls_decrypt_enter", 300 },
+	{ "rustls_decrypt_exit", 5000 },
+	{ "rustls_encrypt_old", 120000 },
+	{ "rustls_decrypt_enter_old", 300 },
+	{ "rustls_decrypt_exit_old", 60000 },
 };
 
 static __u32 budget_of(const char *prog)

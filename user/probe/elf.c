@@ -11,6 +11,7 @@
 #include "probe/insn.h"
 
 #define MAX_PHDRS 128
+#define MAX_DYNAMIC 256
 #define MAX_SYMBOLS (4u << 20)
 #define MAX_NAMES (256u << 20) /* bytes of a string table */
 
@@ -29,6 +30,7 @@ struct elf_file {
 	struct elf_segment load[MAX_PHDRS];
 	size_t load_cnt;
 	__u64 unwind; /* address of .eh_frame_hdr, 0: none */
+	__u64 dynamic, dynamic_size;
 };
 
 void elf_file_free(struct elf_file **f)
@@ -44,6 +46,10 @@ static void add_segment(struct elf_file *f, const GElf_Phdr *ph)
 {
 	if (ph->p_type == PT_GNU_EH_FRAME)
 		f->unwind = ph->p_vaddr;
+	if (ph->p_type == PT_DYNAMIC) {
+		f->dynamic = ph->p_vaddr;
+		f->dynamic_size = ph->p_filesz;
+	}
 	if (ph->p_type != PT_LOAD || ph->p_offset > f->size ||
 	    ph->p_filesz > f->size - ph->p_offset || ph->p_vaddr > UINT64_MAX - ph->p_filesz)
 		return;
@@ -232,6 +238,18 @@ __u64 elf_section_addr(struct elf_file *f, const char *name)
 		if (s && strcmp(s, name) == 0)
 			return sh.sh_addr;
 	}
+	return 0;
+}
+
+__u64 elf_dynamic(const struct elf_file *f, __s64 tag)
+{
+	Elf64_Dyn d[MAX_DYNAMIC];
+	size_t n = f->dynamic_size < sizeof(d) ? f->dynamic_size : sizeof(d);
+
+	n = elf_read(f, f->dynamic, d, n) / sizeof(*d);
+	for (size_t i = 0; i < n && d[i].d_tag != DT_NULL; i++)
+		if (d[i].d_tag == tag)
+			return d[i].d_un.d_val;
 	return 0;
 }
 

@@ -31,6 +31,9 @@ __u64 elf_code_offset(const struct elf_file *f, __u64 addr, __u64 n);
 /* The address of the section of that name; 0 when there is none. */
 __u64 elf_section_addr(struct elf_file *f, const char *name);
 
+/* What the dynamic section says under a tag (DT_RELA ...); 0 when it does not. */
+__u64 elf_dynamic(const struct elf_file *f, __s64 tag);
+
 /* Do the bytes at that offset begin a function? */
 bool elf_is_entry(struct elf_file *f, __u64 offset);
 

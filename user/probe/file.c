@@ -55,6 +55,11 @@ void files_fini(struct files *fs, struct detach *d)
 	map_fini(&fs->seen);
 }
 
+static bool same_prog(const struct tls_site *a, const struct tls_site *b)
+{
+	return a->ret == b->ret && strcmp(a->prog, b->prog) == 0;
+}
+
 /* Runs of sites with the same program go in one attach. */
 static int attach_sites(struct files *fs, int fd, const struct tls_hooks *hooks,
 			struct uprobe_links *links)
@@ -63,13 +68,14 @@ static int attach_sites(struct files *fs, int fd, const struct tls_hooks *hooks,
 	int err = 0;
 
 	for (size_t i = 0; !err && i < hooks->site_cnt; i++) {
-		const char *prog = hooks->sites[i].prog;
+		const struct tls_site *site = &hooks->sites[i];
 
-		spec.offsets[spec.cnt++] = hooks->sites[i].offset;
+		spec.offsets[spec.cnt++] = site->offset;
 		if (spec.cnt < UPROBE_OFFSETS && i + 1 < hooks->site_cnt &&
-		    strcmp(hooks->sites[i + 1].prog, prog) == 0)
+		    same_prog(site, site + 1))
 			continue;
-		err = uprobe_attach(links, kern_uprobe_fd(fs->kern, prog), &spec);
+		spec.ret = site->ret;
+		err = uprobe_attach(links, kern_uprobe_fd(fs->kern, site->prog), &spec);
 		spec.cnt = 0;
 	}
 	return err;

@@ -27,6 +27,7 @@ enum tls_role {
 struct tls_site {
 	__u64 offset;
 	const char *prog; /* in bpf/ */
+	bool ret;         /* offset is that of a function, and prog is for its return */
 };
 
 struct tls_hooks {

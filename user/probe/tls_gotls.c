@@ -33,7 +33,7 @@ static const char *const globs[] = { NULL };
 
 static void add_site(struct tls_hooks *hooks, __u64 offset, const char *prog)
 {
-	hooks->sites[hooks->site_cnt++] = (struct tls_site){ offset, prog };
+	hooks->sites[hooks->site_cnt++] = (struct tls_site){ .offset = offset, .prog = prog };
 }
 
 /*
