@@ -229,7 +229,7 @@ const APIS = { anthropic: Anthropic, chat: Chat, responses: Responses };
 
 function shell(call, command, log) {
   return new Promise((resolve) => {
-    const argv = ["bash", "-c", command];
+    const argv = ["/bin/bash", "-c", command]; // deno would look up the path
     const child = spawn(argv[0], argv.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
     const output = [];
     child.stdout.on("data", (piece) => output.push(piece));

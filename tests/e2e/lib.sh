@@ -9,6 +9,7 @@ root=$(dirname "$tests")
 RINGSPAN=$(realpath "${RINGSPAN:-$root/build/ringspan}")
 PYTHON=${PYTHON:-/usr/bin/python3}
 NODE=${NODE:-node}
+DENO=${DENO:-deno}
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX")
 pids=()
@@ -73,6 +74,7 @@ agent_command() {
 	case $language in
 	python) agent=("$PYTHON" "$tests/agents/agent.py") ;;
 	node) agent=("$NODE" "$tests/agents/agent.mjs") ;;
+	deno) agent=("$DENO" run --quiet --no-lock --allow-all "$tests/agents/agent.mjs") ;;
 	esac
 	agent+=(--api "$api" --model "$model" --base-url "https://127.0.0.1:$mock_port"
 		--ca "$mock_ca" --log agent.log "$@" "Do as I say. [[scenario:$scenario]]")

@@ -28,6 +28,7 @@ missing() {
 		"${NODE:-node}" -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null ||
 			echo "no node 18 or later"
 		;;
+	deno) "${DENO:-deno}" --version >/dev/null 2>&1 || echo "no deno, and \$DENO names none" ;;
 	bun) "${BUN:-}" --version >/dev/null 2>&1 || echo "\$BUN names no bun" ;;
 	esac
 }
