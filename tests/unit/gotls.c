@@ -180,6 +180,8 @@ static void check_hooks(const struct tls_hooks *hooks)
 	check_site(hooks, 4, "gotls_read_enter", 3, 0);
 	check_site(hooks, 5, "gotls_write_enter", 1, 0);
 	check_site(hooks, 6, "gotls_close_enter", 4, 0);
+	for (size_t i = 0; i < hooks->site_cnt; i++)
+		assert_int_equal(hooks->sites[i].cheap, i < 4 ? 0 : 4); /* the jbe */
 	for (size_t i = 0; i < TLS_ROLES; i++)
 		assert_int_equal(hooks->offsets[i], 0);
 }

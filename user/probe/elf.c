@@ -222,6 +222,54 @@ int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u
 	return err ? err : found;
 }
 
+/* The address of code at an offset into the file; 0: there is none. */
+static __u64 code_addr(const struct elf_file *f, __u64 offset)
+{
+	for (size_t i = 0; i < f->load_cnt; i++) {
+		const struct elf_segment *seg = &f->load[i];
+
+		if (seg->exec && offset >= seg->offset && offset - seg->offset < seg->size)
+			return offset - seg->offset + seg->addr;
+	}
+	return 0;
+}
+
+/* The size of the function that a table has a symbol for; 0: it has none. */
+static __u64 symbol_size(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh, __u64 addr)
+{
+	Elf_Data *data = NULL;
+
+	if (sh->sh_entsize == sizeof(Elf64_Sym) && fits(f, sh, MAX_SYMBOLS * sh->sh_entsize))
+		data = elf_getdata(scn, NULL);
+	for (size_t i = 0; data && i < sh->sh_size / sh->sh_entsize; i++) {
+		GElf_Sym sym;
+
+		if (gelf_getsym(data, (int)i, &sym) && GELF_ST_TYPE(sym.st_info) == STT_FUNC &&
+		    sym.st_shndx != SHN_UNDEF && sym.st_value == addr)
+			return sym.st_size;
+	}
+	return 0;
+}
+
+__u64 elf_func_room(struct elf_file *f, __u64 offset)
+{
+	__u64 addr = code_addr(f, offset), start, end, size = 0;
+	Elf_Scn *scn = NULL;
+
+	if (!addr)
+		return 0;
+	if (!elf_unwind_range(f, addr, &start, &end))
+		size = end - addr;
+	while (!size && (scn = elf_nextscn(f->elf, scn))) {
+		GElf_Shdr sh;
+
+		if (gelf_getshdr(scn, &sh) &&
+		    (sh.sh_type == SHT_DYNSYM || sh.sh_type == SHT_SYMTAB))
+			size = symbol_size(f, scn, &sh, addr);
+	}
+	return size;
+}
+
 __u64 elf_section_addr(struct elf_file *f, const char *name)
 {
 	Elf_Scn *scn = NULL;

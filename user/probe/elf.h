@@ -34,6 +34,12 @@ __u64 elf_section_addr(struct elf_file *f, const char *name);
 /* What the dynamic section says under a tag (DT_RELA ...); 0 when it does not. */
 __u64 elf_dynamic(const struct elf_file *f, __s64 tag);
 
+/*
+ * Bytes from a function's beginning, at that offset, to where it ends at the latest: the next one in
+ * the unwind table, or its symbol's size.  0: not known.
+ */
+__u64 elf_func_room(struct elf_file *f, __u64 offset);
+
 /* Do the bytes at that offset begin a function? */
 bool elf_is_entry(struct elf_file *f, __u64 offset);
 

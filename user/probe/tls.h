@@ -9,6 +9,7 @@
 #include <linux/types.h>
 #include "event.h"
 #include "probe/elf.h"
+#include "probe/site.h"
 
 /* TLS_WRITE_EX2: the number of bytes written goes where the fifth argument points, not the fourth */
 enum tls_role {
@@ -26,12 +27,15 @@ enum tls_role {
 /* A place inside a function, for libraries whose calls are not OpenSSL's. */
 struct tls_site {
 	__u64 offset;
+	/* so many bytes further on an emulated instruction serves as well (site.h); 0: none known */
+	__u32 cheap;
 	const char *prog; /* in bpf/ */
 	bool ret;         /* offset is that of a function, and prog is for its return */
 };
 
 struct tls_hooks {
-	__u64 offsets[TLS_ROLES]; /* into the file; 0: not there */
+	__u64 offsets[TLS_ROLES];          /* into the file; 0: not there */
+	struct site_plan plans[TLS_ROLES]; /* where in each; not locate()'s business */
 	int cnt;
 	struct tls_site sites[TLS_SITES_MAX]; /* beside these, probed in this order */
 	size_t site_cnt;
@@ -50,6 +54,16 @@ struct tls_ops {
 	 */
 	int (*locate)(struct elf_file *f, const char *path, struct tls_hooks *hooks);
 };
+
+/* What locate() found, then where in it to probe. */
+int tls_locate(const struct tls_ops *lib, struct elf_file *f, const char *path,
+	       struct tls_hooks *hooks);
+
+/* Leaves only the sites that do without cookies, or only the plain ones. */
+void tls_limit_sites(struct tls_hooks *hooks, bool cookies, bool plain);
+
+/* Where its probes are: "4 at emulated sites, 2 plain (ends in another function)"; always ends with NUL */
+void tls_summary(const struct tls_hooks *hooks, char *text, size_t size);
 
 extern const struct tls_ops *const tls_libs[];
 extern const size_t tls_libs_cnt;

@@ -31,9 +31,16 @@ static const char exit_prog[] = "gotls_exit";
 /* Go programs are anywhere. */
 static const char *const globs[] = { NULL };
 
-static void add_site(struct tls_hooks *hooks, __u64 offset, const char *prog)
+/* What of a function was found. */
+struct go_func {
+	__u64 offset; /* of its entry, into the file */
+	__u32 cheap;  /* as in tls_site */
+};
+
+static void add_site(struct tls_hooks *hooks, __u64 offset, __u32 cheap, const char *prog)
 {
-	hooks->sites[hooks->site_cnt++] = (struct tls_site){ .offset = offset, .prog = prog };
+	hooks->sites[hooks->site_cnt++] =
+		(struct tls_site){ .offset = offset, .cheap = cheap, .prog = prog };
 }
 
 /*
@@ -54,55 +61,59 @@ static bool is_go_entry(const unsigned char *p, size_t n)
 	       (memcmp(p, lea32, 4) == 0 && memcmp(p + 8, cmp_r12, 4) == 0);
 }
 
-/* Checks a function of which n bytes of code begin at that offset of the file, and notes its RETs. */
-static int check_code(const unsigned char *code, size_t n, __u64 offset, bool returns,
+/* Checks a function's n bytes of code, and notes its RETs. */
+static int check_code(const unsigned char *code, size_t n, bool returns, struct go_func *func,
 		      struct tls_hooks *hooks)
 {
 	size_t rets[TLS_SITES_MAX];
+	struct site_plan plan;
 	int cnt;
 
 	if (!is_go_entry(code, n))
 		return -EINVAL;
 	cnt = rets_find(code, n, rets, TLS_SITES_MAX - GO_FUNCS - hooks->site_cnt);
 	for (int i = 0; returns && i < cnt; i++)
-		add_site(hooks, offset + rets[i], exit_prog);
+		add_site(hooks, func->offset + rets[i], 0, exit_prog);
+	site_choose(&plan, code, n, SITE_GO, false);
+	func->cheap = plan.entry.depth ? 0 : plan.entry.at;
 	return cnt < 0 ? cnt : 0;
 }
 
-/* Its entry's offset in the file, or -errno. */
-static __s64 take_func(const struct elf_file *f, const struct pcln_func *func, __u64 text,
-		       bool returns, struct tls_hooks *hooks)
+static int take_func(const struct elf_file *f, const struct pcln_func *func, __u64 text,
+		     bool returns, struct go_func *out, struct tls_hooks *hooks)
 {
-	__u64 n = func->end - func->start, offset = elf_code_offset(f, text + func->start, n);
+	__u64 n = func->end - func->start;
 	unsigned char *code;
 	int err;
 
-	if (!offset || !n || n > RETS_CODE_MAX)
+	out->offset = elf_code_offset(f, text + func->start, n);
+	if (!out->offset || !n || n > RETS_CODE_MAX)
 		return -EINVAL;
 	code = malloc(n);
 	if (!code)
 		return -ENOMEM;
-	err = elf_pread(f, offset, code, n);
+	err = elf_pread(f, out->offset, code, n);
 	if (!err)
-		err = check_code(code, n, offset, returns, hooks);
+		err = check_code(code, n, returns, out, hooks);
 	free(code);
-	return err ? err : (__s64)offset;
+	return err;
 }
 
 /* RETs first: a call whose return was not seen is dropped, one whose entry was not is not told. */
 static int take_all(const struct elf_file *f, const struct pcln *pcln, __u64 text,
 		    struct tls_hooks *hooks)
 {
-	__s64 entries[GO_FUNCS];
+	struct go_func funcs[GO_FUNCS];
 
 	hooks->site_cnt = 0;
 	for (int i = 0; i < GO_FUNCS; i++) {
-		entries[i] = take_func(f, &pcln->funcs[i], text, i != GO_CLOSE, hooks);
-		if (entries[i] < 0)
-			return (int)entries[i];
+		int err = take_func(f, &pcln->funcs[i], text, i != GO_CLOSE, &funcs[i], hooks);
+
+		if (err)
+			return err;
 	}
 	for (int i = 0; i < GO_FUNCS; i++)
-		add_site(hooks, (__u64)entries[i], enter_progs[i]);
+		add_site(hooks, funcs[i].offset, funcs[i].cheap, enter_progs[i]);
 	return 0;
 }
 

@@ -373,8 +373,9 @@ static void add_sites(const struct search *s, const struct funcs *fs, const char
 		      struct tls_hooks *hooks)
 {
 	for (size_t i = 0; i < fs->cnt; i++)
-		hooks->sites[hooks->site_cnt++] =
-			(struct tls_site){ elf_code_offset(s->f, fs->addr[i], 1), prog, ret };
+		hooks->sites[hooks->site_cnt++] = (struct tls_site){
+			.offset = elf_code_offset(s->f, fs->addr[i], 1), .prog = prog, .ret = ret
+		};
 }
 
 static const char *find_functions(struct elf_file *f, struct tls_hooks *hooks)
