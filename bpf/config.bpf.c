@@ -8,5 +8,6 @@ const volatile __u64 cfg_wake_bytes = 0;
 const volatile __u32 cfg_call_cap = 0;
 const volatile __u32 cfg_page_size = 0;
 const volatile __u32 cfg_guard = 0;
+const volatile __u32 cfg_cookie = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -7,5 +7,7 @@ extern const volatile __u64 cfg_wake_bytes; /* waiting in the ring that are wort
 extern const volatile __u32 cfg_call_cap;   /* payload kept of one TLS call */
 extern const volatile __u32 cfg_page_size;
 extern const volatile __u32 cfg_guard; /* the kernel has bpf_preempt_disable() */
+extern const volatile __u32
+	cfg_cookie; /* it has bpf_get_attach_cookie(), and probes have cookies */
 
 #endif

@@ -8,6 +8,13 @@
 
 #include "event.h"
 
+/* Of a return probe: how far below its place at the entry the stack pointer is. */
+#if defined(__TARGET_ARCH_x86) || defined(__x86_64__)
+#define RETURN_DEPTH (-8ll) /* the return address is gone from the stack */
+#else
+#define RETURN_DEPTH 0ll
+#endif
+
 /* What a thread, or all ended threads of a process, took. */
 struct usage {
 	__u64 cpu_ns, utime_ns, stime_ns, run_delay_ns;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Plaintext at the functions of OpenSSL's API (BoringSSL's is the same).  A program per function, so
- * that no attach cookie is needed (they came with 5.15).
+ * that it can do without attach cookies, which came with 5.15.
+ *
+ * Probes need not be at a function's first instruction (user/probe/site.h): a probe's cookie says how
+ * many bytes the stack pointer is below where it was at the call's entry.
  *
  * A thread's calls are a stack, told apart by the stack pointer at entry: a call that never returned
  * (longjmp) is dropped as soon as the stack is as high again, a function that calls another one on
@@ -35,8 +38,15 @@ static __always_inline __u32 calls_above(struct thread_state *t, __u64 sp)
 	return depth;
 }
 
+/* The stack pointer that the call had at its entry; no_cookie: what to add where there are none. */
+static __always_inline __u64 entry_sp(struct pt_regs *ctx, __s64 no_cookie)
+{
+	return PT_REGS_SP(ctx) + (cfg_cookie ? bpf_get_attach_cookie(ctx) : no_cookie);
+}
+
 static __always_inline void call_enter(struct pt_regs *ctx, __u32 dir, __u64 out)
 {
+	__u64 sp = entry_sp(ctx, 0);
 	struct thread_state *t;
 	struct tls_call *c;
 	__u32 depth;
@@ -48,13 +58,13 @@ static __always_inline void call_enter(struct pt_regs *ctx, __u32 dir, __u64 out
 		stat_add(lost_map, 1);
 		return;
 	}
-	depth = calls_above(t, PT_REGS_SP(ctx));
+	depth = calls_above(t, sp);
 	if (depth >= TLS_DEPTH) {
 		stat_add(lost_map, 1);
 		return;
 	}
 	c = call_at(t, depth);
-	c->sp = PT_REGS_SP(ctx);
+	c->sp = sp;
 	c->ssl = PT_REGS_PARM1(ctx);
 	c->buf = PT_REGS_PARM2(ctx);
 	c->out = out;
@@ -62,16 +72,6 @@ static __always_inline void call_enter(struct pt_regs *ctx, __u32 dir, __u64 out
 	c->dir = dir;
 	c->nested = 0;
 	t->depth = depth + 1;
-}
-
-/* The stack pointer that the call now returning had at its entry. */
-static __always_inline __u64 entry_sp(struct pt_regs *ctx)
-{
-#if defined(__TARGET_ARCH_x86)
-	return PT_REGS_SP(ctx) - 8; /* the return address is gone from the stack */
-#else
-	return PT_REGS_SP(ctx);
-#endif
 }
 
 /* The call that returns, taken off the stack; NULL when its entry was not seen. */
@@ -157,7 +157,7 @@ static __always_inline void call_exit(struct pt_regs *ctx, const bool modern)
 {
 	struct proc_state *proc = traced_here();
 	struct thread_state *t = proc ? thread_find() : NULL;
-	struct tls_call *c = t ? call_pop(t, entry_sp(ctx)) : NULL;
+	struct tls_call *c = t ? call_pop(t, entry_sp(ctx, RETURN_DEPTH)) : NULL;
 	struct conn_state *conn;
 	__u64 n;
 

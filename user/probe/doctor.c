@@ -13,7 +13,7 @@
 struct report {
 	probe_feature_fn fn;
 	void *ctx;
-	bool can_probe;
+	bool can_probe, cookies;
 };
 
 static void tell_library(const struct report *r, const struct tls_ops *lib, const char *path)
@@ -23,19 +23,21 @@ static void tell_library(const struct report *r, const struct tls_ops *lib, cons
 	struct elf_file *elf = NULL;
 	int err = fd < 0 ? -errno : elf_file_new(&elf, fd);
 	struct probe_feature f = { .name = path, .use = "TLS plaintext", .remedy = "" };
-	char reason[160];
+	char summary[160], reason[224];
 
 	if (!err)
-		err = lib->locate(elf, path, &hooks);
+		err = tls_locate(lib, elf, path, &hooks);
 	elf_file_free(&elf);
 	if (!err && !hooks.cnt)
 		return;
 	f.on = !err && r->can_probe;
+	tls_limit_sites(&hooks, r->cookies, false);
+	tls_summary(&hooks, summary, sizeof(summary));
 	if (err)
 		snprintf(reason, sizeof(reason), "%s: %s", lib->name, strerror(-err));
 	else
-		snprintf(reason, sizeof(reason), "%s: %d functions found%s", lib->name, hooks.cnt,
-			 r->can_probe ? "" : ", but no probe can be set");
+		snprintf(reason, sizeof(reason), "%s: %d functions found: %s%s", lib->name,
+			 hooks.cnt, summary, r->can_probe ? "" : "; but no probe can be set");
 	f.reason = reason;
 	if (!f.on)
 		f.remedy = err ? "a library with symbols and an intact file" : "see uprobes above";
@@ -74,6 +76,7 @@ int probe_features(probe_feature_fn fn, void *ctx)
 		fn(ctx, &row);
 	}
 	r.can_probe = f.of[FEAT_UPROBE].on || f.of[FEAT_MULTI].on;
+	r.cookies = f.of[FEAT_COOKIE].on;
 	tell_libraries(&r);
 	return 0;
 }

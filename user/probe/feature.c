@@ -160,6 +160,13 @@ static int try_multi(struct try_ctx *t)
 		   strerror(-err));
 }
 
+static int try_cookie(struct try_ctx *t)
+{
+	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL) != 1)
+		return say(t, -ENOENT, "this kernel has no bpf_get_attach_cookie()");
+	return say(t, 0, "a program that asks for one is not refused");
+}
+
 static int try_guard(struct try_ctx *t)
 {
 	if (btf__find_by_name_kind(t->btf, "bpf_preempt_disable", BTF_KIND_FUNC) <= 0)
@@ -218,6 +225,7 @@ static const struct feature_try {
 	[FEAT_ATTACH] = { try_attach, FEAT_BTF, "a kernel with CONFIG_BPF_EVENTS" },
 	[FEAT_UPROBE] = { try_uprobe, FEAT_PRIVILEGE, "a kernel with CONFIG_UPROBE_EVENTS" },
 	[FEAT_MULTI] = { try_multi, FEAT_PRIVILEGE, "a kernel from 6.6 on" },
+	[FEAT_COOKIE] = { try_cookie, FEAT_PRIVILEGE, "a kernel from 5.15 on" },
 	[FEAT_GUARD] = { try_guard, FEAT_BTF, "a kernel from 6.10 on" },
 	[FEAT_LOOP] = { try_loop, FEAT_PRIVILEGE, "a kernel from 5.17 on" },
 	[FEAT_SYSCALLS] = { try_syscalls, FEAT_PRIVILEGE, "a kernel with CONFIG_FTRACE_SYSCALLS" },

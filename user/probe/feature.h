@@ -16,6 +16,8 @@
 	X(ATTACH, "raw tracepoints", "the process tree, connections", true)                      \
 	X(MULTI, "uprobe_multi", "TLS plaintext; ends in ms, not in seconds", false)             \
 	X(UPROBE, "uprobes (perf)", "TLS plaintext", false)                                      \
+	X(COOKIE, "attach cookies",                                                              \
+	  "probes where they are cheap: at instructions that the kernel emulates", false)        \
 	X(GUARD, "preempt kfuncs", "uprobe programs that are not preempted (6.13+ may need it)", \
 	  false)                                                                                 \
 	X(LOOP, "bpf_loop", "calls that move more than 256 KiB", false)                          \

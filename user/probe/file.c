@@ -35,11 +35,9 @@ static const char *const enter_progs[TLS_ROLES] = {
 
 static const char exit_prog[] = "tls_exit";
 
-_Static_assert((int)TLS_ROLES <= UPROBE_OFFSETS, "UPROBE_OFFSETS");
-
-void files_init(struct files *fs, struct kern *kern, bool multi, struct buf *facts)
+void files_init(struct files *fs, struct kern *kern, struct buf *facts, struct files_how how)
 {
-	*fs = (struct files){ .kern = kern, .multi = multi, .facts = facts };
+	*fs = (struct files){ .kern = kern, .how = how, .facts = facts };
 }
 
 static void entry_free(struct file_entry *e, struct detach *d)
@@ -55,78 +53,94 @@ void files_fini(struct files *fs, struct detach *d)
 	map_fini(&fs->seen);
 }
 
-static bool same_prog(const struct tls_site *a, const struct tls_site *b)
+/* Probes that follow each other and have the same program go in one attach. */
+struct batch {
+	struct files *fs;
+	struct uprobe_links *links;
+	struct uprobe_spec spec;
+	const char *prog;
+	int err; /* the first; then nothing is attached any more */
+};
+
+static void batch_flush(struct batch *b)
 {
-	return a->ret == b->ret && strcmp(a->prog, b->prog) == 0;
+	if (b->spec.cnt && !b->err)
+		b->err = uprobe_attach(b->links, kern_uprobe_fd(b->fs->kern, b->prog), &b->spec);
+	b->spec.cnt = 0;
 }
 
-/* Runs of sites with the same program go in one attach. */
-static int attach_sites(struct files *fs, int fd, const struct tls_hooks *hooks,
-			struct uprobe_links *links)
+static void batch_add(struct batch *b, const char *prog, bool ret, __u64 offset, __u64 cookie)
 {
-	struct uprobe_spec spec = { .file = fd, .multi = fs->multi };
-	int err = 0;
-
-	for (size_t i = 0; !err && i < hooks->site_cnt; i++) {
-		const struct tls_site *site = &hooks->sites[i];
-
-		spec.offsets[spec.cnt++] = site->offset;
-		if (spec.cnt < UPROBE_OFFSETS && i + 1 < hooks->site_cnt &&
-		    same_prog(site, site + 1))
-			continue;
-		spec.ret = site->ret;
-		err = uprobe_attach(links, kern_uprobe_fd(fs->kern, site->prog), &spec);
-		spec.cnt = 0;
-	}
-	return err;
+	if (b->spec.cnt == UPROBE_OFFSETS || b->spec.ret != ret || b->prog != prog)
+		batch_flush(b);
+	b->prog = prog;
+	b->spec.ret = ret;
+	b->spec.cookies[b->spec.cnt] = cookie;
+	b->spec.offsets[b->spec.cnt++] = offset;
 }
 
-/* Returns first: a call whose return was not seen is dropped, one whose entry was not is not told. */
+static void add_exits(struct batch *b, const struct tls_hooks *hooks, int role)
+{
+	const struct site_plan *plan = &hooks->plans[role];
+
+	for (size_t i = 0; i < plan->exit_cnt; i++)
+		batch_add(b, exit_prog, false, hooks->offsets[role] + plan->exits[i].at,
+			  plan->exits[i].depth);
+	if (!plan->exit_cnt)
+		batch_add(b, exit_prog, true, hooks->offsets[role] + plan->entry.at,
+			  (__u64)RETURN_DEPTH);
+}
+
+/* Exits first: a call whose exit was not seen is dropped, one whose entry was not is not told. */
 static int attach_all(struct files *fs, int fd, const struct tls_hooks *hooks,
 		      struct uprobe_links *links)
 {
-	struct uprobe_spec spec = { .file = fd, .ret = true, .multi = fs->multi };
-	int err = 0;
+	struct batch b = { .fs = fs, .links = links };
 
+	b.spec = (struct uprobe_spec){ .file = fd, .multi = fs->how.multi };
+	b.spec.with_cookies = fs->how.cookies;
 	for (int role = 0; role < TLS_ROLES; role++)
 		if (role != TLS_FREE && hooks->offsets[role])
-			spec.offsets[spec.cnt++] = hooks->offsets[role];
-	if (spec.cnt)
-		err = uprobe_attach(links, kern_uprobe_fd(fs->kern, exit_prog), &spec);
-	for (int role = 0; !err && role < TLS_ROLES; role++) {
-		if (!hooks->offsets[role])
-			continue;
-		spec.ret = false;
-		spec.cnt = 1;
-		spec.offsets[0] = hooks->offsets[role];
-		err = uprobe_attach(links, kern_uprobe_fd(fs->kern, enter_progs[role]), &spec);
+			add_exits(&b, hooks, role);
+	for (int role = 0; role < TLS_ROLES; role++) {
+		const struct site_plan *plan = &hooks->plans[role];
+
+		if (hooks->offsets[role])
+			batch_add(&b, enter_progs[role], false,
+				  hooks->offsets[role] + plan->entry.at, plan->entry.depth);
 	}
-	if (!err)
-		err = attach_sites(fs, fd, hooks, links);
-	if (err)
+	for (size_t i = 0; i < hooks->site_cnt; i++) {
+		const struct tls_site *s = &hooks->sites[i];
+
+		batch_add(&b, s->prog, s->ret, s->offset + s->cheap, 0);
+	}
+	batch_flush(&b);
+	if (b.err)
 		uprobe_links_fini(links, NULL);
-	return err;
+	return b.err;
 }
 
 static int hook_lib(struct files *fs, const struct tls_ops *lib, int fd, struct elf_file *elf,
 		    const struct stat *st, struct uprobe_links *links)
 {
 	struct tls_hooks hooks = { 0 };
-	char link[32], path[PATH_MAX];
+	char link[32], path[PATH_MAX], summary[160];
 	ssize_t n;
 	int err;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	n = readlink(link, path, sizeof(path) - 1);
 	path[n < 0 ? 0 : n] = '\0';
-	err = lib->locate(elf, path, &hooks);
+	err = tls_locate(lib, elf, path, &hooks);
 	if (err || !hooks.cnt)
 		return err;
+	tls_limit_sites(&hooks, fs->how.cookies, fs->how.plain);
 	err = attach_all(fs, fd, &hooks, links);
 	if (err)
 		return log_err(err, "cannot set probes in %s: %s; see `ringspan doctor`", path,
 			       strerror(-err));
-	log_debug("%d %s functions hooked in %s", hooks.cnt, lib->name, path);
+	tls_summary(&hooks, summary, sizeof(summary));
+	log_debug("%d %s functions hooked in %s: %s", hooks.cnt, lib->name, path, summary);
 	err = fact_hooked(fs->facts, path, st->st_dev, st->st_ino, lib->src, (__u32)hooks.cnt);
 	return err ? err : hooks.cnt;
 }

@@ -8,14 +8,20 @@
 #include "probe/kern.h"
 #include "probe/tls.h"
 
+struct files_how {
+	bool multi;   /* uprobe_multi, else perf events */
+	bool cookies; /* the kernel has attach cookies */
+	bool plain;   /* no sites but the plain ones */
+};
+
 struct files {
 	struct kern *kern;
-	bool multi;        /* uprobe_multi, else perf events */
+	struct files_how how;
 	struct map seen;   /* {dev, ino} -> struct file_entry */
 	struct buf *facts; /* where HOOKED goes; NULL: nowhere */
 };
 
-void files_init(struct files *fs, struct kern *kern, bool multi, struct buf *facts);
+void files_init(struct files *fs, struct kern *kern, struct buf *facts, struct files_how how);
 void files_fini(struct files *fs, struct detach *d); /* d: as detach.h says, may be NULL */
 
 /* Functions hooked now; 0 when there are none or they are hooked already; -errno. */

@@ -72,6 +72,7 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	k->skel->rodata->cfg_call_cap = call_cap(cfg->call_cap_bytes, k->loops);
 	k->skel->rodata->cfg_page_size = (__u32)sysconf(_SC_PAGESIZE);
 	k->skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
+	k->skel->rodata->cfg_cookie = f->of[FEAT_COOKIE].on;
 	err = bpf_map__set_max_entries(k->skel->maps.events, ring);
 	if (err)
 		return log_err(err, "cannot make the ring %u bytes large", ring);

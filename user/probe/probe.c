@@ -47,6 +47,8 @@ static int check_features(struct probe *p, const struct probe_cfg *cfg)
 		features_force_off(&p->feat, FEAT_SOCKLEN);
 	if (cfg->force_bounded_loops)
 		features_force_off(&p->feat, FEAT_LOOP);
+	if (cfg->force_no_cookies)
+		features_force_off(&p->feat, FEAT_COOKIE);
 	for (enum feat i = 0; i < FEAT_CNT; i++)
 		if (!p->feat.of[i].on && feature_required(i))
 			return log_err(-EOPNOTSUPP, "cannot trace on this machine: %s: %s (%s)",
@@ -113,7 +115,10 @@ static int set_up(struct probe *p, const struct probe_cfg *cfg)
 	err = kern_new(&p->kern, cfg, &p->feat);
 	if (err)
 		return err;
-	files_init(&p->files, p->kern, p->feat.of[FEAT_MULTI].on, &p->facts);
+	files_init(&p->files, p->kern, &p->facts,
+		   (struct files_how){ .multi = p->feat.of[FEAT_MULTI].on,
+				       .cookies = p->feat.of[FEAT_COOKIE].on,
+				       .plain = cfg->force_plain_sites });
 	err = open_ring(p);
 	if (err)
 		return err;

@@ -26,6 +26,8 @@ struct probe_cfg {
 	bool force_perf_uprobes;  /* as on a kernel without uprobe_multi */
 	bool force_syscall_tie;   /* as on a kernel without sock_send_length */
 	bool force_bounded_loops; /* as on a kernel without bpf_loop: call_cap_bytes <= 256 KiB */
+	bool force_no_cookies;    /* as on a kernel without bpf_get_attach_cookie() */
+	bool force_plain_sites; /* probes at the functions' first instructions, and at their returns */
 };
 
 /* rec is read-only and valid during the call; non-zero stops the poll. */

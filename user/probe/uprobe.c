@@ -62,6 +62,7 @@ static int attach_multi(struct uprobe_links *links, int prog_fd, const struct up
 		.attach_type = UPROBE_TYPE_MULTI,
 		.path = (uintptr_t)path,
 		.offsets = (uintptr_t)spec->offsets,
+		.cookies = spec->with_cookies ? (uintptr_t)spec->cookies : 0,
 		.cnt = spec->cnt,
 		.multi_flags = spec->ret ? MULTI_RETURN : 0,
 	};
@@ -81,15 +82,49 @@ static int pmu_number(const char *path, const char *fmt)
 	return fscanf(f, fmt, &n) == 1 && n >= 0 ? n : -EINVAL;
 }
 
+/* Lets a program run at the event; *link is what keeps it so, beside the event itself. */
+static int set_prog(int event, int prog_fd, const __u64 *cookie, int *link)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = cookie ? *cookie : 0);
+
+	if (cookie) {
+		*link = bpf_link_create(prog_fd, event, BPF_PERF_EVENT, &opts);
+		if (*link < 0)
+			return *link;
+	} else if (ioctl(event, PERF_EVENT_IOC_SET_BPF, prog_fd)) {
+		return -errno;
+	}
+	return ioctl(event, PERF_EVENT_IOC_ENABLE, 0) ? -errno : 0;
+}
+
+static int attach_event(struct uprobe_links *links, int prog_fd, struct perf_event_attr *attr,
+			const __u64 *cookie)
+{
+	_cleanup_close_ int event =
+		(int)syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	_cleanup_close_ int link = -1;
+	int err;
+
+	if (event < 0)
+		return -errno;
+	err = set_prog(event, prog_fd, cookie, &link);
+	if (err)
+		return err;
+	/* a link keeps its event */
+	return links_add(links, link >= 0 ? take_fd(link) : take_fd(event));
+}
+
 static int attach_perf(struct uprobe_links *links, int prog_fd, const struct uprobe_spec *spec,
 		       const char *path)
 {
 	int type = pmu_number(PMU "type", "%d");
 	int ret_bit = pmu_number(PMU "format/retprobe", "config:%d");
 
+	int err = 0;
+
 	if (type < 0 || ret_bit < 0)
 		return type < 0 ? type : ret_bit;
-	for (size_t i = 0; i < spec->cnt; i++) {
+	for (size_t i = 0; !err && i < spec->cnt; i++) {
 		struct perf_event_attr attr = {
 			.size = sizeof(attr),
 			.type = type,
@@ -97,18 +132,11 @@ static int attach_perf(struct uprobe_links *links, int prog_fd, const struct upr
 			.uprobe_path = (uintptr_t)path,
 			.probe_offset = spec->offsets[i],
 		};
-		int err, fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 
-		if (fd < 0)
-			return -errno;
-		err = links_add(links, fd);
-		if (err)
-			return err;
-		if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, prog_fd) ||
-		    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0))
-			return -errno;
+		err = attach_event(links, prog_fd, &attr,
+				   spec->with_cookies ? &spec->cookies[i] : NULL);
 	}
-	return 0;
+	return err;
 }
 
 int uprobe_attach(struct uprobe_links *links, int prog_fd, const struct uprobe_spec *spec)

@@ -22,9 +22,11 @@ struct uprobe_links {
 struct uprobe_spec {
 	int file; /* stays the caller's */
 	__u64 offsets[UPROBE_OFFSETS];
+	__u64 cookies[UPROBE_OFFSETS]; /* what bpf_get_attach_cookie() gives there */
 	size_t cnt;
-	bool ret;   /* at the functions' return */
-	bool multi; /* prog was loaded with UPROBE_TYPE_MULTI */
+	bool ret;          /* at the functions' return */
+	bool multi;        /* prog was loaded with UPROBE_TYPE_MULTI */
+	bool with_cookies; /* the kernel has them, from 5.15 on */
 };
 
 /* For every process that maps the file, also later.  0 or -errno; then nothing stays attached. */
