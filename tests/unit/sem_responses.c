@@ -269,14 +269,39 @@ static void test_failures(void **state)
 	assert_false(queued->has_usage);
 }
 
+/* Results come with the item and again with the final response, and count once. */
+static void test_file_search(void **state)
+{
+	static const char item[] =
+		"{'type':'file_search_call','id':'fs','queries':['who','where'],'results':["
+		"{'file_id':'f-1','score':0.5,'text':'t'}]}";
+	_cleanup_call_ struct sem_call *c = call_to(HOST, PATH);
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	(void)state;
+	send_event(c, "",
+		   "{'type':'response.output_item.added','output_index':0,'item':"
+		   "{'type':'file_search_call','id':'fs','queries':[],'results':null}}",
+		   1);
+	buf_fmt(&b, "{'type':'response.output_item.done','output_index':0,'item':%s}", item);
+	send_event(c, "", buf_cstr(&b), 2);
+	buf_clear(&b);
+	buf_fmt(&b, "{'type':'response.completed','response':{'status':'completed','output':[%s]}}",
+		item);
+	send_event(c, "", buf_cstr(&b), 3);
+	sem_finish(c, false);
+	assert_sv(c->retrieval_query, "who\nwhere");
+	assert_json(c->retrieval_documents, "[{'id':'f-1','score':0.5}]");
+	assert_true(c->calls->server);
+	assert_sv(c->calls->name, "file_search_call");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_request),
-		cmocka_unit_test(test_response),
-		cmocka_unit_test(test_final_response_counts),
-		cmocka_unit_test(test_stream),
-		cmocka_unit_test(test_stream_without_end),
+		cmocka_unit_test(test_file_search), cmocka_unit_test(test_request),
+		cmocka_unit_test(test_response),    cmocka_unit_test(test_final_response_counts),
+		cmocka_unit_test(test_stream),      cmocka_unit_test(test_stream_without_end),
 		cmocka_unit_test(test_failures),
 	};
 

@@ -122,6 +122,39 @@ static void test_retrieval(void **state)
 	fini(&w);
 }
 
+static void test_vector_search(void **state)
+{
+	struct world w = { 0 };
+
+	(void)state;
+	unary(&w, "localhost:6333", "/collections/docs/points/query",
+	      "{\"query\":[0.5,1,2],\"limit\":4}",
+	      "{\"result\":{\"points\":[{\"id\":7,\"score\":0.5}]},\"status\":\"ok\"}");
+	assert_int_equal(w.call->what, SPAN_RETRIEVAL);
+	ASSERT_SV(w.call->name, "retrieval docs");
+	ASSERT_SV(span_attr_sv(w.call, ATTR_ID_API), "qdrant.search");
+	ASSERT_SV(span_attr_sv(w.call, ATTR_ID_DB_SYSTEM), "qdrant");
+	ASSERT_SV(span_attr_sv(w.call, ATTR_ID_DB_COLLECTION), "docs");
+	ASSERT_SV(span_attr_sv(w.call, ATTR_ID_DATA_SOURCE), "docs");
+	assert_int_equal(span_attr_int(w.call, ATTR_ID_QUERY_DIMENSIONS, 0), 3);
+	assert_int_equal(span_attr_int(w.call, ATTR_ID_DB_ROWS, 0), 1);
+	assert_true(span_attr_float(w.call, ATTR_ID_REQUEST_TOP_K, 0) == 4);
+	fini(&w);
+}
+
+/* The path is a vector store's, the body is not. */
+static void test_no_vector_search(void **state)
+{
+	struct world w = { 0 };
+
+	(void)state;
+	unary(&w, "api.openai.com", "/query", "{\"query\":\"select 1\"}", "{\"matches\":[]}");
+	assert_int_equal(w.call->what, SPAN_HTTP);
+	assert_null(span_attr(w.call, ATTR_ID_API));
+	assert_null(span_attr(w.call, ATTR_ID_OP));
+	fini(&w);
+}
+
 static void test_no_model_operation(void **state)
 {
 	struct world w = { 0 };
@@ -179,10 +212,9 @@ static void test_streams(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_embedding),
-		cmocka_unit_test(test_retrieval),
-		cmocka_unit_test(test_no_model_operation),
-		cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_embedding),          cmocka_unit_test(test_retrieval),
+		cmocka_unit_test(test_vector_search),      cmocka_unit_test(test_no_vector_search),
+		cmocka_unit_test(test_no_model_operation), cmocka_unit_test(test_streams),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,7 +144,7 @@ static void take_list(struct sem_call *c, const struct json *list, uint64_t ts)
 		const struct json *score = json_get(e, "relevance_score");
 
 		if (score)
-			sem_document(c, json_get(e, "index"), score);
+			sem_document(c, json_get(e, "index"), "score", score);
 		else
 			take_choice(c, e, index++, ts);
 	}

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "sem/answer.h"
 #include "sem/openai.h"
+#include "sem/retrieval.h"
 
 /* Inside a reasoning item the summary comes before the content. */
 #define SUB_CONTENT (1 << 20)
@@ -207,6 +208,14 @@ static void take_call(struct sem_call *c, int64_t at, const struct json *item, s
 	p->cut |= args && args->cut;
 }
 
+/* Its results are there when the request asked to include them. */
+static void take_file_search(struct sem_call *c, const struct json *item)
+{
+	retrieval_text(c, json_get(item, "queries"));
+	json_for_each (json_get(item, "results"), e)
+		sem_document(c, json_get(e, "file_id"), "score", json_get(e, "score"));
+}
+
 /* An output item as far as it is there: added, done, or in the final response. */
 static void take_item(struct sem_call *c, int64_t at, const struct json *item, bool done,
 		      uint64_t ts)
@@ -221,6 +230,8 @@ static void take_item(struct sem_call *c, int64_t at, const struct json *item, b
 		take_list(c, PART_REASONING, at, SUB_CONTENT, json_get(item, "content"), ts);
 	} else if (sv_ends(type, "_call")) {
 		take_call(c, at, item, type, done, ts);
+		if (done && sv_is(type, "file_search_call"))
+			take_file_search(c, item);
 	} else if (type.n) {
 		p = answer_part(c, answer_choice(c, 0), PART_OTHER, at, 0);
 		part_name(c, p, SV(""), type, ts);
@@ -262,6 +273,7 @@ static void take_response(struct sem_call *c, const struct json *r, uint64_t ts)
 	take_status(c, r);
 	if (!json_is(output, JSON_ARRAY) || !output->cnt)
 		return;
+	c->retrieval_documents = NULL;
 	/* parts that this has too become fresh again */
 	for (size_t i = 0; ch && i < ch->cnt; i++)
 		ch->parts[i]->stale = true;

@@ -24,6 +24,7 @@ static const struct {
 	{ "bedrock-runtime.*.amazonaws.com", "aws.bedrock" },
 	{ "bedrock-runtime.*.api.aws", "aws.bedrock" },
 	{ "bedrock-runtime-fips.*.amazonaws.com", "aws.bedrock" },
+	{ "bedrock-agent-runtime.*.amazonaws.com", "aws.bedrock" },
 	{ "bedrock-mantle.*.amazonaws.com", "aws.bedrock" },
 	{ "bedrock-mantle.*.api.aws", "aws.bedrock" },
 	{ "*.ml.cloud.ibm.com", "ibm.watsonx.ai" },

@@ -38,7 +38,7 @@ static void response(struct sem_call *c, const struct json *body)
 	if (!list)
 		list = json_get(body, "data");
 	json_for_each (list, e)
-		sem_document(c, json_get(e, "index"), json_get(e, "relevance_score"));
+		sem_document(c, json_get(e, "index"), "score", json_get(e, "relevance_score"));
 	cohere_usage(c, json_get(body, "meta"));
 	take_usage(c, json_get(body, "usage"));
 }

@@ -35,7 +35,7 @@ static void set_absent(struct sem_call *c)
 	c->max_tokens = c->choice_count = c->seed = SEM_NONE;
 	c->temperature = c->top_p = c->top_k = NAN;
 	c->frequency_penalty = c->presence_penalty = NAN;
-	c->input_message_cnt = c->embedding_dimensions = SEM_NONE;
+	c->input_message_cnt = c->embedding_dimensions = c->query_dimensions = SEM_NONE;
 	c->usage = (struct sem_usage){ SEM_NONE, SEM_NONE, SEM_NONE, SEM_NONE, SEM_NONE };
 }
 

@@ -59,6 +59,8 @@ struct sem_call {
 	bool stream;
 	bool request_seen; /* its body was there and was JSON */
 	bool request_cut;  /* ... but not all of it */
+	/* The path alone does not tell whose it is; the body has this API's own shape. */
+	bool confirmed;
 	struct sv request_model;
 	int64_t max_tokens, choice_count, seed;
 	double temperature, top_p, top_k, frequency_penalty, presence_penalty; /* NAN = absent */
@@ -73,6 +75,9 @@ struct sem_call {
 	int64_t embedding_dimensions;    /* asked for, else as answered */
 	struct json *encoding_formats;   /* of embeddings: array of strings */
 	struct sv retrieval_query;
+	struct sv data_source;             /* gen_ai.data_source.id: store, index, collection */
+	struct sv db_system, db_namespace; /* db.system.name, db.namespace */
+	int64_t query_dimensions;          /* of the vector that was searched for */
 
 	/* the response */
 	struct sv response_id, response_model, response_service_tier, system_fingerprint;
@@ -82,7 +87,7 @@ struct sem_call {
 	struct buf reasoning;
 	struct buf refusal;
 	struct sem_tool_call *calls;      /* of the first choice, in order */
-	struct json *retrieval_documents; /* array of {id, score}, best first */
+	struct json *retrieval_documents; /* array of {id, score or distance}, best first */
 	bool has_usage;
 	struct sem_usage usage;
 	struct sv usage_raw; /* the provider's usage object as it was sent */
@@ -105,7 +110,7 @@ struct sem_route {
 };
 
 struct sem_ops {
-	const char *api;
+	const char *api;       /* NULL: only the request's body tells */
 	const char *operation; /* gen_ai.operation.name; NULL when it is no model operation */
 	size_t state_sz;       /* a struct that starts with struct answer (sem/answer.h) */
 	/* How it streams where the content type says nothing: FRAMING_LINES, FRAMING_ARRAY. */

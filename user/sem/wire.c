@@ -155,7 +155,8 @@ void sem_dimensions(struct sem_call *c, const struct json *vector)
 		c->embedding_dimensions = (int64_t)(vector->s.n / 4 * 3 / sizeof(float));
 }
 
-void sem_document(struct sem_call *c, const struct json *id, const struct json *score)
+void sem_document(struct sem_call *c, const struct json *id, const char *measure,
+		  const struct json *value)
 {
 	struct json *d = json_object(&c->arena);
 
@@ -164,7 +165,9 @@ void sem_document(struct sem_call *c, const struct json *id, const struct json *
 	if (!c->retrieval_documents)
 		c->retrieval_documents = json_array(&c->arena);
 	json_set(&c->arena, d, "id", json_string(&c->arena, id->s));
-	if (json_is(score, JSON_NUMBER))
-		json_set(&c->arena, d, "score", json_copy(&c->arena, score));
+	if (json_is(value, JSON_STRING) && value->s.n < NAME_MAX_LEN) /* Weaviate's score */
+		value = json_parse(&c->arena, value->s, NULL);
+	if (json_is(value, JSON_NUMBER))
+		json_set(&c->arena, d, measure, json_copy(&c->arena, value));
 	json_push(c->retrieval_documents, d);
 }

@@ -27,7 +27,8 @@ struct sv sem_base64(struct arena *a, struct sv text);
  * floats where no other format was asked for besides.
  */
 void sem_dimensions(struct sem_call *c, const struct json *vector);
-/* One document that a reranker or a store gave back. */
-void sem_document(struct sem_call *c, const struct json *id, const struct json *score);
+/* One document that a reranker or a store gave back.  measure: "score", or "distance". */
+void sem_document(struct sem_call *c, const struct json *id, const char *measure,
+		  const struct json *value);
 
 #endif

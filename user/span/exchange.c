@@ -313,8 +313,8 @@ static bool is_model_call(const struct exchange *x)
 
 	if (!c->operation)
 		return false; /* counts tokens, fetches, manages */
-	return unseen || c->request_model.n || c->response_model.n || c->response_id.n ||
-	       c->has_usage;
+	return unseen || c->confirmed || c->request_model.n || c->response_model.n ||
+	       c->response_id.n || c->has_usage;
 }
 
 /* x is off its connection's list already. */

@@ -21,6 +21,12 @@ struct call {
 	uint64_t req_wire, resp_wire;
 };
 
+static void set_count(struct span *s, enum attr_id id, int64_t v)
+{
+	if (v != SEM_NONE)
+		span_set_int(s, id, v);
+}
+
 static void set_request(struct span *s, const struct sem_call *c)
 {
 	span_set_str(s, ATTR_ID_OP, sv(c->operation));
@@ -58,12 +64,13 @@ static void set_request(struct span *s, const struct sem_call *c)
 	span_set_json(s, ATTR_ID_TOOL_DEFINITIONS, c->tool_definitions);
 	span_set_json(s, ATTR_ID_ENCODING_FORMATS, c->encoding_formats);
 	span_set_str(s, ATTR_ID_RETRIEVAL_QUERY, c->retrieval_query);
-}
-
-static void set_count(struct span *s, enum attr_id id, int64_t v)
-{
-	if (v != SEM_NONE)
-		span_set_int(s, id, v);
+	span_set_str(s, ATTR_ID_DATA_SOURCE, c->data_source);
+	set_count(s, ATTR_ID_QUERY_DIMENSIONS, c->query_dimensions);
+	if (!c->db_system.n)
+		return;
+	span_set_str(s, ATTR_ID_DB_SYSTEM, c->db_system);
+	span_set_str(s, ATTR_ID_DB_COLLECTION, c->data_source);
+	span_set_str(s, ATTR_ID_DB_NAMESPACE, c->db_namespace);
 }
 
 static void set_cost(struct run *r, struct span *s, const struct sem_call *c)
@@ -88,6 +95,8 @@ static void set_answer(struct run *r, struct span *s, const struct sem_call *c)
 	span_set_json(s, ATTR_ID_OUTPUT_MESSAGES, c->output_messages);
 	span_set_str(s, ATTR_ID_REFUSAL, buf_view(&c->refusal));
 	span_set_json(s, ATTR_ID_RETRIEVAL_DOCUMENTS, c->retrieval_documents);
+	if (c->db_system.n && c->retrieval_documents)
+		span_set_int(s, ATTR_ID_DB_ROWS, (int64_t)c->retrieval_documents->cnt);
 	set_count(s, ATTR_ID_EMBEDDING_DIMENSIONS, c->embedding_dimensions);
 	if (!c->has_usage)
 		return;
@@ -203,12 +212,14 @@ static struct span *model_span(struct exchange *x)
 {
 	const struct sem_call *c = x->call;
 	struct span *s = exchange_span(x, what_of(c));
+	struct sv of = c->request_model;
 
 	if (!s)
 		return NULL;
-	span_set_name(s, c->request_model.n ? arena_fmt(&s->arena, "%s " SV_FMT, c->operation,
-							SV_ARG(c->request_model))
-					    : sv(c->operation));
+	if (what_of(c) == SPAN_RETRIEVAL && c->data_source.n)
+		of = c->data_source;
+	span_set_name(s, of.n ? arena_fmt(&s->arena, "%s " SV_FMT, c->operation, SV_ARG(of))
+			      : sv(c->operation));
 	if (x->parent_span[0])
 		memcpy(s->parent_span_id, x->parent_span, sizeof(s->parent_span_id));
 	span_set_str(s, ATTR_ID_CONTEXT, sv(x->context));
