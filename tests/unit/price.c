@@ -98,7 +98,9 @@ static void test_cache(void **state)
 	u.input = 10; /* less than its parts */
 	assert_true(price_cost(t, ANY, SV("m"), &u, &usd));
 	assert_float_equal(usd, (600 * 0.3 + 300 * 3.75 + 100 * 15) / 1e6, 1e-12);
-	u = (struct sem_usage){ SEM_NONE, SEM_NONE, SEM_NONE, SEM_NONE, SEM_NONE };
+	u =
+		(struct sem_usage){ SEM_NONE, SEM_NONE, SEM_NONE, SEM_NONE,
+				    SEM_NONE, SEM_NONE, SEM_NONE };
 	assert_false(price_cost(t, ANY, SV("m"), &u, &usd));
 	assert_false(price_cost(NULL, ANY, SV("m"), &one_of_each, &usd));
 	u.output = 1000000;

@@ -42,6 +42,7 @@ static const char *const paths[] = {
 	"/v1/graphql",
 	"/v2/vectordb/entities/search",
 	"/i/_search",
+	"/completion",
 };
 
 /* Field names of all wire formats, and the words that they are told by. */

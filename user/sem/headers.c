@@ -2,6 +2,7 @@
 /* Facts of a model API's HTTP header: see struct sem_headers in sem.h. */
 #include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -107,12 +108,28 @@ static uint64_t retry_after(const struct http_msg *m)
 	return ns < NS_MAX / NS_PER_S ? ns * NS_PER_S : NS_MAX;
 }
 
+/* A gateway that knows prices, in US dollars. */
+static double gateway_cost(const struct http_msg *m)
+{
+	struct sv s = http_field_get(m, "x-litellm-response-cost");
+	double usd = NAN;
+	char text[32];
+	char *end;
+
+	if (!s.n || s.n >= sizeof(text))
+		return NAN;
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	usd = strtod(text, &end); /* also 2.5e-05 */
+	return *end || !isfinite(usd) || usd < 0 ? NAN : usd;
+}
+
 static struct sv request_id(struct arena *a, const struct http_msg *m)
 {
-	static const char *const names[] = { "x-request-id",    "request-id",
-					     "apim-request-id", "x-amzn-requestid",
-					     "x-ds-trace-id",   "mistral-correlation-id",
-					     "x-debug-trace-id" };
+	static const char *const names[] = { "x-request-id",     "request-id",
+					     "apim-request-id",  "x-amzn-requestid",
+					     "x-ds-trace-id",    "mistral-correlation-id",
+					     "x-debug-trace-id", "x-litellm-call-id" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct sv v = http_field_get(m, names[i]);
@@ -173,7 +190,7 @@ void sem_headers(struct sem_headers *out, struct arena *a, const struct http_msg
 	struct sv retry = request ? http_field_get(request, "x-stainless-retry-count") : SV("");
 	int64_t n;
 
-	*out = (struct sem_headers){ .attempt = SEM_NONE };
+	*out = (struct sem_headers){ .attempt = SEM_NONE, .cost = NAN };
 	if (!sv_i64(retry, &n) && n >= 0 && n < INT32_MAX)
 		out->attempt = n + 1;
 	else if (request)
@@ -183,5 +200,6 @@ void sem_headers(struct sem_headers *out, struct arena *a, const struct http_msg
 	out->request_id = request_id(a, response);
 	out->server_ns = server_time(response);
 	out->retry_after_ns = retry_after(response);
+	out->cost = gateway_cost(response);
 	out->rate_limits = rate_limits(a, response);
 }

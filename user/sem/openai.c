@@ -22,25 +22,48 @@ void openai_params(struct sem_call *c, const struct json *body)
 	sem_keep(c, &c->reasoning_effort, json_path(body, "reasoning.effort"));
 }
 
+/* OpenRouter says a number, Perplexity an object. */
+static void take_cost(struct sem_call *c, const struct json *cost)
+{
+	if (json_is(cost, JSON_OBJECT))
+		cost = json_get(cost, "total_cost");
+	sem_keep_float(&c->reported_cost, cost);
+}
+
+/* xAI leaves reasoning out of completion_tokens: its total is the sum of all three. */
+static void add_reasoning(struct sem_usage *u, const struct json *v)
+{
+	int64_t total = sem_first_int(v, "total_tokens", NULL);
+
+	if (u->reasoning > 0 && u->input >= 0 && u->output >= 0 && u->input <= total &&
+	    u->output <= total - u->input && total - u->input - u->output == u->reasoning)
+		u->output += u->reasoning;
+}
+
 void openai_usage(struct sem_call *c, const struct json *u)
 {
-	if (!json_is(u, JSON_OBJECT))
-		return;
+	if (!json_is(u, JSON_OBJECT) || !u->cnt)
+		return; /* some end with an empty one */
 	c->has_usage = true;
 	sem_keep_json(c, &c->usage_raw, u);
 	c->usage.input = sem_first_int(u, "prompt_tokens", "input_tokens", NULL);
 	c->usage.output = sem_first_int(u, "completion_tokens", "output_tokens", NULL);
-	/* Writer writes token_details; DeepSeek, Mistral and Together have flat fields */
-	c->usage.cache_read =
-		sem_first_int(u, "prompt_tokens_details.cached_tokens",
-			      "input_tokens_details.cached_tokens",
-			      "prompt_token_details.cached_tokens", "prompt_cache_hit_tokens",
-			      "num_cached_tokens", "cached_tokens", NULL);
+	/* Writer and the realtime API write token_details; DeepSeek, Mistral and Together have flat fields */
+	c->usage.cache_read = sem_first_int(
+		u, "prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens",
+		"prompt_token_details.cached_tokens", "input_token_details.cached_tokens",
+		"prompt_cache_hit_tokens", "num_cached_tokens", "cached_tokens", NULL);
 	c->usage.cache_write = sem_first_int(u, "prompt_tokens_details.cache_write_tokens",
 					     "input_tokens_details.cache_write_tokens", NULL);
 	c->usage.reasoning = sem_first_int(u, "completion_tokens_details.reasoning_tokens",
 					   "output_tokens_details.reasoning_tokens",
 					   "completion_token_details.reasoning_tokens", NULL);
+	c->usage.input_audio = sem_first_int(u, "prompt_tokens_details.audio_tokens",
+					     "input_token_details.audio_tokens", NULL);
+	c->usage.output_audio = sem_first_int(u, "completion_tokens_details.audio_tokens",
+					      "output_token_details.audio_tokens", NULL);
+	add_reasoning(&c->usage, u);
+	take_cost(c, json_get(u, "cost"));
 }
 
 /* The string at key, or that of its member "url" ({"image_url": "..."} and {"image_url": {"url"}}). */

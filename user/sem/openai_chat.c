@@ -174,18 +174,22 @@ static void request(struct sem_call *c, const struct json *body)
 
 /*
  * The call that a fragment continues.  Fragments of one call share an index, and only its first has
- * a name; but Gemini gives several whole calls one index, or none, and some repeat id and name.
+ * a name; but Gemini gives several whole calls one index, or none, and some repeat id and name, or
+ * have the id alone to tell fragments by.
  */
 static struct part *tool_part(struct sem_call *c, struct choice *ch, int64_t index, struct sv id,
 			      struct sv name)
 {
 	struct part *p = NULL, *last = ch->cnt ? ch->parts[ch->cnt - 1] : NULL;
 	int64_t next = last && last->key == KEY_TOOL ? last->sub + 1 : 0;
+	bool same;
 
 	for (size_t i = ch->cnt; !p && i-- > 0 && ch->parts[i]->key == KEY_TOOL;)
-		if (index == SEM_NONE || ch->parts[i]->index == index)
+		if (index == SEM_NONE ? !id.n || sv_eq(ch->parts[i]->id, id)
+				      : ch->parts[i]->index == index)
 			p = ch->parts[i];
-	if (p && name.n && p->name.n && (index == SEM_NONE || (id.n && !sv_eq(id, p->id))))
+	same = p && id.n && sv_eq(id, p->id);
+	if (p && name.n && p->name.n && !same && (index == SEM_NONE || id.n))
 		p = NULL;
 	if (!p)
 		p = answer_part(c, ch, PART_TOOL, KEY_TOOL, next);
@@ -334,10 +338,29 @@ static void take_choices(struct sem_call *c, const struct json *list, uint64_t t
 			return;
 		openai_take_message(c, ch, m, ts);
 		/* Mistral's models on Bedrock have the other name; vLLM has both */
+		openai_usage(c, json_get(e, "usage"));          /* Moonshot */
+		if (json_is(json_get(e, "error"), JSON_OBJECT)) /* OpenRouter */
+			sem_error_set(c, json_get(e, "error"));
 		sem_keep(c, &ch->finish,
 			 json_get(e,
 				  json_get(e, "finish_reason") ? "finish_reason" : "stop_reason"));
 	}
+}
+
+/* llama.cpp counts here, always; its usage in a stream comes only when it is asked for. */
+static void take_timings(struct sem_call *c, const struct json *t)
+{
+	int64_t cached = sem_first_int(t, "cache_n", NULL);
+	int64_t prompt = sem_first_int(t, "prompt_n", NULL);
+
+	if (c->usage_raw.n || !json_is(t, JSON_OBJECT))
+		return; /* real usage has come; of timings, which each chunk may have, the last count */
+	c->usage.output = sem_first_int(t, "predicted_n", NULL);
+	c->has_usage = c->usage.output != SEM_NONE;
+	if (cached < 0 || prompt < 0) /* what a cache served is not in prompt_n */
+		return;
+	c->usage.input = sem_plus(prompt, cached);
+	c->usage.cache_read = cached;
 }
 
 static void take(struct sem_call *c, const struct json *v, uint64_t ts)
@@ -350,6 +373,8 @@ static void take(struct sem_call *c, const struct json *v, uint64_t ts)
 	take_choices(c, json_get(v, "choices"), ts);
 	openai_usage(c, json_path(v, "x_groq.usage"));
 	openai_usage(c, json_get(v, "usage"));
+	take_timings(c, json_get(v, "timings"));
+	sem_keep(c, &c->upstream, json_get(v, "provider")); /* OpenRouter */
 }
 
 static void response(struct sem_call *c, const struct json *body)

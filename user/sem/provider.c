@@ -15,7 +15,10 @@ static const struct {
 	const char *host, *name;
 } providers[] = {
 	{ "api.openai.com", "openai" },
+	{ "*.api.openai.com", "openai" }, /* regions */
+	{ "chatgpt.com", "openai" },      /* Codex, signed in */
 	{ "*.openai.azure.com", "azure.ai.openai" },
+	{ "*.cognitiveservices.azure.com", "azure.ai.openai" },
 	{ "*.services.ai.azure.com", "azure.ai.inference" },
 	{ "api.anthropic.com", "anthropic" },
 	{ "generativelanguage.googleapis.com", "gcp.gemini" },
@@ -39,6 +42,12 @@ static const struct {
 	{ "api.cerebras.ai", "cerebras" },
 	{ "api.together.xyz", "together_ai" },
 	{ "api.together.ai", "together_ai" },
+	{ "api.fireworks.ai", "fireworks_ai" },
+	{ "api.moonshot.ai", "moonshot_ai" },
+	{ "api.moonshot.cn", "moonshot_ai" },
+	{ "models.github.ai", "github" },
+	{ "*.githubcopilot.com", "github" },
+	{ "integrate.api.nvidia.com", "nvidia" },
 	{ "router.huggingface.co", "huggingface" },
 	{ "api.z.ai", "z_ai" },
 	{ "api.writer.com", "writer" },

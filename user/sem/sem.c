@@ -36,7 +36,9 @@ static void set_absent(struct sem_call *c)
 	c->temperature = c->top_p = c->top_k = NAN;
 	c->frequency_penalty = c->presence_penalty = NAN;
 	c->input_message_cnt = c->embedding_dimensions = c->query_dimensions = SEM_NONE;
-	c->usage = (struct sem_usage){ SEM_NONE, SEM_NONE, SEM_NONE, SEM_NONE, SEM_NONE };
+	c->reported_cost = NAN;
+	c->usage = (struct sem_usage){ SEM_NONE, SEM_NONE, SEM_NONE, SEM_NONE,
+				       SEM_NONE, SEM_NONE, SEM_NONE };
 }
 
 /* The header's host has the port, which tells one provider. */

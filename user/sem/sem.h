@@ -18,10 +18,11 @@
 #define SEM_NONE INT64_MIN
 
 struct sem_usage {
-	int64_t input;                   /* with cache reads and writes */
-	int64_t output;                  /* with reasoning */
-	int64_t cache_read, cache_write; /* parts of input */
-	int64_t reasoning;               /* part of output */
+	int64_t input;                     /* with cache reads and writes */
+	int64_t output;                    /* with reasoning */
+	int64_t cache_read, cache_write;   /* parts of input */
+	int64_t reasoning;                 /* part of output */
+	int64_t input_audio, output_audio; /* parts of input and output */
 };
 
 struct sem_tool_call {
@@ -90,7 +91,9 @@ struct sem_call {
 	struct json *retrieval_documents; /* array of {id, score or distance}, best first */
 	bool has_usage;
 	struct sem_usage usage;
-	struct sv usage_raw; /* the provider's usage object as it was sent */
+	double reported_cost; /* US dollars, as the answer says; NAN = absent */
+	struct sv upstream;   /* whom a gateway asked, as the answer says */
+	struct sv usage_raw;  /* the provider's usage object as it was sent */
 	bool has_error;
 	struct sem_error error;
 	bool response_cut; /* its JSON or stream ended early */
@@ -166,6 +169,7 @@ struct sem_headers {
 	struct sv request_id; /* x-request-id, request-id, apim-request-id ... */
 	uint64_t server_ns;
 	uint64_t retry_after_ns;
+	double cost; /* US dollars, as LiteLLM says; NAN = absent */
 	int64_t attempt; /* x-stainless-retry-count + 1, or amz-sdk-request's, of the request; SEM_NONE */
 	struct json *
 		rate_limits; /* object: header name -> value, of x-ratelimit-* and anthropic-ratelimit-* */

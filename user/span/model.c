@@ -79,6 +79,9 @@ static void set_cost(struct run *r, struct span *s, const struct sem_call *c)
 	const struct price_table *prices = r->t->cfg.prices;
 	double usd;
 
+	/* what a second of sound costs is not in the table */
+	if (c->usage.input_audio > 0 || c->usage.output_audio > 0)
+		return;
 	if (!prices || !price_cost(prices, c->provider, model, &c->usage, &usd))
 		return;
 	span_set_float(s, ATTR_ID_COST, usd);
@@ -93,6 +96,8 @@ static void set_answer(struct run *r, struct span *s, const struct sem_call *c)
 	span_set_str(s, ATTR_ID_RESPONSE_MODEL, c->response_model);
 	span_set_json(s, ATTR_ID_FINISH_REASONS, c->finish_reasons);
 	span_set_json(s, ATTR_ID_OUTPUT_MESSAGES, c->output_messages);
+	span_set_str(s, ATTR_ID_UPSTREAM, c->upstream);
+	span_set_float(s, ATTR_ID_COST_REPORTED, c->reported_cost);
 	span_set_str(s, ATTR_ID_REFUSAL, buf_view(&c->refusal));
 	span_set_json(s, ATTR_ID_RETRIEVAL_DOCUMENTS, c->retrieval_documents);
 	if (c->db_system.n && c->retrieval_documents)
@@ -105,6 +110,8 @@ static void set_answer(struct run *r, struct span *s, const struct sem_call *c)
 	set_count(s, ATTR_ID_USAGE_CACHE_READ, c->usage.cache_read);
 	set_count(s, ATTR_ID_USAGE_CACHE_WRITE, c->usage.cache_write);
 	set_count(s, ATTR_ID_USAGE_REASONING, c->usage.reasoning);
+	set_count(s, ATTR_ID_USAGE_INPUT_AUDIO, c->usage.input_audio);
+	set_count(s, ATTR_ID_USAGE_OUTPUT_AUDIO, c->usage.output_audio);
 	if (c->usage.input != SEM_NONE)
 		r->t->totals.input_tokens += c->usage.input;
 	if (c->usage.output != SEM_NONE)
@@ -140,6 +147,7 @@ static void set_times(struct span *s, const struct exchange *x)
 
 	span_set_str(s, ATTR_ID_REQUEST_ID, f->request_id);
 	span_set_json(s, ATTR_ID_RATE_LIMITS, f->rate_limits);
+	span_set_float(s, ATTR_ID_COST_REPORTED, f->cost);
 	if (f->retry_after_ns)
 		span_set_int(s, ATTR_ID_RETRY_AFTER, f->retry_after_ns);
 	if (x->req_last >= x->req_first)
