@@ -594,6 +594,56 @@ static void calls_over_a_websocket(void **state)
 	assert_int_equal(span_attr_int(nth(w, SPAN_HTTP, 0), ATTR_ID_HTTP_STATUS, 0), 101);
 }
 
+/* The server begins the first by itself; the second is what the tool gave. */
+static void a_realtime_session(void **state)
+{
+	static const char *const talk[][2] = {
+		{ "c", "{\"type\":\"input_audio_buffer.append\",\"audio\":\"QUJDREVG\"}" },
+		{ "s", "{\"type\":\"input_audio_buffer.speech_stopped\"}" },
+		{ "s", "{\"type\":\"response.created\",\"response\":{\"id\":\"r1\"}}" },
+		{ "s", "{\"type\":\"response.output_audio.delta\",\"delta\":\"QUJDREVG\"}" },
+		{ "s", "{\"type\":\"response.done\",\"response\":{\"id\":\"r1\",\"status\":"
+		       "\"completed\",\"output\":[{\"type\":\"function_call\",\"call_id\":\"c1\","
+		       "\"name\":\"f\",\"arguments\":\"{}\"}],\"usage\":{\"input_tokens\":9,"
+		       "\"output_tokens\":4,\"output_token_details\":{\"audio_tokens\":3}}}}" },
+		{ "c", "{\"type\":\"conversation.item.create\",\"item\":{\"type\":"
+		       "\"function_call_output\",\"call_id\":\"c1\",\"output\":\"done\"}}" },
+		{ "c", "{\"type\":\"response.create\"}" },
+		{ "s", "{\"type\":\"response.created\",\"response\":{\"id\":\"r2\"}}" },
+		{ "s", "{\"type\":\"response.done\",\"response\":{\"id\":\"r2\",\"status\":"
+		       "\"completed\",\"output\":[]}}" },
+	};
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct world *w = *state;
+	const struct span *call;
+
+	begin(w);
+	bytes(w, 10 * MS, 1, EV_WRITE,
+	      "GET /v1/realtime?model=gpt-rt HTTP/1.1\r\nHost: api.openai.com\r\n"
+	      "Upgrade: websocket\r\n\r\n");
+	buf_str(&b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n");
+	send_buf(w, 20 * MS, EV_READ, &b);
+	for (size_t i = 0; i < sizeof(talk) / sizeof(talk[0]); i++) {
+		bool client = talk[i][0][0] == 'c';
+
+		text_frame(&b, client, talk[i][1]);
+		send_buf(w, (30 + 10 * i) * MS, client ? EV_WRITE : EV_READ, &b);
+	}
+	end(w);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 2);
+	call = nth(w, SPAN_MODEL_CALL, 0);
+	ASSERT_SV(call->name, "chat gpt-rt");
+	ASSERT_SV(span_attr_sv(call, ATTR_ID_API), "openai.realtime");
+	assert_int_equal(span_attr_int(call, ATTR_ID_USAGE_OUTPUT_AUDIO, -1), 3);
+	assert_int_equal(span_attr_int(call, ATTR_ID_FIRST_TOKEN_NS, -1), 10 * MS);
+	assert_int_equal(call->status, STATUS_UNSET);
+	assert_int_equal(nth(w, SPAN_MODEL_CALL, 1)->status, STATUS_UNSET);
+	assert_int_equal(count(w, SPAN_TOOL_CALL), 1);
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_TOOL_CALL, 0), ATTR_ID_TOOL_CALL_ID), "c1");
+	assert_int_equal(nth(w, SPAN_TOOL_CALL, 0)->status, STATUS_UNSET);
+	assert_int_equal(count(w, SPAN_HTTP), 1);
+}
+
 static void same_records_same_spans(void **state)
 {
 	struct world *w = *state, *v;
@@ -630,6 +680,7 @@ int main(void)
 		TEST(other_http_is_told_too),
 		TEST(two_streams_of_http2),
 		TEST(calls_over_a_websocket),
+		TEST(a_realtime_session),
 		TEST(same_records_same_spans),
 	};
 

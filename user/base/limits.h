@@ -15,6 +15,7 @@
 #define LIMIT_HPACK_TABLE 65536        /* HPACK's dynamic table, RFC 7541 4.1 */
 #define LIMIT_HPACK_LOST 256           /* it may be lost so often, then headers stay unknown */
 #define LIMIT_GRPC_MESSAGE (16u << 20) /* one gRPC message, decoded */
+#define LIMIT_WS_SESSION (4u << 20)    /* what is kept for the next call of a WebSocket, twice */
 #define LIMIT_WS_MESSAGE (16u << 20)   /* one WebSocket message, decoded */
 #define LIMIT_CHUNK_LINE (4u << 10)    /* a chunk-size line with its extensions */
 #define LIMIT_CODINGS 4                /* codings stacked on one body */

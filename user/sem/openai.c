@@ -116,7 +116,7 @@ static struct json *media_part(struct arena *a, const struct json *p, struct sv 
 	}
 	if (sv_is(type, "input_image"))
 		return otel_file(a, "image", json_sv(json_get(p, "file_id")));
-	if (sv_is(type, "input_audio"))
+	if (sv_is(type, "input_audio") && json_get(p, "input_audio"))
 		return audio_part(a, json_get(p, "input_audio"));
 	if (sv_is(type, "input_file"))
 		return file_part(a, p);

@@ -30,6 +30,6 @@ void openai_take_message(struct sem_call *c, struct choice *ch, const struct jso
 /* What the deployment's name in an Azure path says, unless the body names a model. */
 void openai_route(struct sem_call *c, const struct sem_route *r);
 
-extern const struct sem_ops sem_openai_chat, sem_openai_completions;
+extern const struct sem_ops sem_openai_chat, sem_openai_completions, sem_openai_responses;
 
 #endif

@@ -9,6 +9,7 @@
 #include "sem/answer.h"
 #include "sem/openai.h"
 #include "sem/retrieval.h"
+#include "sem/session.h"
 
 /* Inside a reasoning item the summary comes before the content. */
 #define SUB_CONTENT (1 << 20)
@@ -184,6 +185,8 @@ static void take_list(struct sem_call *c, enum part_kind kind, int64_t at, int64
 
 		if (refusal)
 			text = json_sv(json_get(e, "refusal"));
+		else if (!text.n)
+			text = json_sv(json_get(e, "transcript")); /* of realtime's audio */
 		if (text.n)
 			part_set(c, answer_part(c, ch, refusal ? PART_REFUSAL : kind, at, sub),
 				 text, ts);
@@ -294,6 +297,10 @@ static const struct {
 	int64_t sub_base;
 } streams[] = {
 	{ "output_text", "text", PART_TEXT, "content_index", 0 },
+	/* realtime, which also had other names once */
+	{ "text", "text", PART_TEXT, "content_index", 0 },
+	{ "output_audio_transcript", "transcript", PART_TEXT, "content_index", 0 },
+	{ "audio_transcript", "transcript", PART_TEXT, "content_index", 0 },
 	{ "refusal", "refusal", PART_REFUSAL, "content_index", 0 },
 	{ "reasoning_summary_text", "text", PART_REASONING, "summary_index", 0 },
 	{ "reasoning_text", "text", PART_REASONING, "content_index", SUB_CONTENT },
@@ -333,7 +340,7 @@ static void take_delta(struct sem_call *c, struct sv name, bool done, const stru
 static bool is_final(struct sv name)
 {
 	return sv_is(name, "completed") || sv_is(name, "incomplete") || sv_is(name, "failed") ||
-	       sv_is(name, "cancelled");
+	       sv_is(name, "cancelled") || sv_is(name, "done"); /* realtime */
 }
 
 static void event(struct sem_call *c, struct sv event_name, const struct json *data, uint64_t ts)
@@ -393,11 +400,31 @@ const struct sem_ops sem_openai_responses_get = {
 	.finish = finish,
 };
 
+/* Over a WebSocket: response.create begins a call, with the request beside its type or inside. */
+static enum sem_turn client(struct sem_session *s, const struct json *v)
+{
+	const struct json *inner = json_get(v, "response");
+
+	if (!json_str_is(json_get(v, "type"), "response.create"))
+		return SEM_TURN_NONE;
+	return sem_session_begin(s, json_is(inner, JSON_OBJECT) ? inner : v);
+}
+
+static enum sem_turn server(struct sem_session *s, const struct json *v)
+{
+	(void)s;
+	(void)v;
+	return SEM_TURN_ANSWER;
+}
+
+static const struct sem_live live = { .client = client, .server = server };
+
 const struct sem_ops sem_openai_responses = {
 	.api = "openai.responses",
 	.operation = "chat",
 	.state_sz = sizeof(struct answer),
 	.claim = claim,
+	.live = &live,
 	.request = request,
 	.response = response,
 	.event = event,

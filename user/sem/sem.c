@@ -49,10 +49,9 @@ static struct sv provider_of(const struct sem_route *r)
 	return sem_provider(host.n ? host : r->host);
 }
 
-int sem_call_new(struct sem_call **out, const struct sem_route *r)
+const struct sem_ops *sem_find(const struct sem_route *r)
 {
 	const struct sem_ops *best = NULL;
-	struct sem_call *c;
 	int score = 0;
 
 	for (size_t i = 0; i < sem_api_cnt; i++) {
@@ -63,6 +62,14 @@ int sem_call_new(struct sem_call **out, const struct sem_route *r)
 			best = sem_apis[i];
 		}
 	}
+	return best;
+}
+
+int sem_call_new(struct sem_call **out, const struct sem_route *r)
+{
+	const struct sem_ops *best = sem_find(r);
+	struct sem_call *c;
+
 	if (!best)
 		return -ENOENT;
 	c = calloc(1, sizeof(*c));

@@ -47,6 +47,7 @@ struct sem_error {
 };
 
 struct sem_ops;
+struct sem_live;
 
 struct sem_call {
 	const struct sem_ops *ops;
@@ -110,6 +111,7 @@ struct sem_route {
 	struct sv path;         /* without query */
 	struct sv query;
 	const struct http_msg *head; /* header fields; may be NULL */
+	bool websocket;              /* messages behind the handshake, not a request */
 };
 
 struct sem_ops {
@@ -121,6 +123,7 @@ struct sem_ops {
 	/* 0..100: how sure it is that the request is its own.  Body shape is not asked. */
 	int (*claim)(const struct sem_route *r);
 	/* All that follow may be NULL. */
+	const struct sem_live *live; /* over a WebSocket: see session.h */
 	/* What the request line holds: a model, whether a stream is asked for. */
 	void (*route)(struct sem_call *c, const struct sem_route *r);
 	/* Fills the request part.  body may be cut; no JSON given here outlives the call. */
@@ -138,8 +141,10 @@ struct sem_ops {
 extern const struct sem_ops *const sem_apis[];
 extern const size_t sem_api_cnt;
 
+/* The API that claims a request, or NULL. */
+const struct sem_ops *sem_find(const struct sem_route *r);
 /*
- * The API that claims a request, or NULL.  *out is untouched then.  0, -ENOENT (no API), -ENOMEM.
+ * A call of the API that claims a request.  *out is untouched then.  0, -ENOENT (no API), -ENOMEM.
  * Only the API, provider, operation and what the path holds are filled.
  */
 int sem_call_new(struct sem_call **out, const struct sem_route *r);

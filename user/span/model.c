@@ -164,8 +164,7 @@ static void set_times(struct span *s, const struct exchange *x)
 		if (f->server_ns < wait)
 			span_set_int(s, ATTR_ID_NETWORK_NS, wait - f->server_ns);
 	}
-	if (x->framer)
-		set_stream_rates(s, x);
+	set_stream_rates(s, x);
 }
 
 static bool was_cut(const struct exchange *x)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Model calls over a WebSocket, as OpenAI's Responses API has them: each text message of the client
- * that is a response.create begins a call, the server's messages are the events of its answer, and one
- * connection carries call after call.  Anything else on a WebSocket is passed over.
+ * Model calls over a WebSocket: sem/session.h tells which message begins a call and which are the
+ * events of its answer; one connection carries call after call.  Anything else is passed over.
  */
 #include <stdlib.h>
 #include "base/limits.h"
 #include "proto/websocket.h"
+#include "sem/session.h"
 #include "span/engine.h"
 
 #define WS_SEQ (UINT64_C(1) << 32) /* ordinals of messages, apart from those of HTTP exchanges */
@@ -15,50 +15,32 @@ struct ws {
 	struct http_conn *http;
 	struct websocket *socket;
 	struct arena arena;
+	struct sem_session *session;
 	struct sv target, host, user_agent; /* of the handshake */
 	uint64_t next_seq;
+	uint64_t said; /* bytes of the client since the last call began */
 };
 
-static struct sem_call *call_of(struct ws *ws)
+static struct sem_route route_of(const struct ws *ws)
 {
 	struct sv query = ws->target, host = ws->host;
-	struct sem_route route = { .method = SV("POST"), .host = sv_token(&host, ':') };
-	struct sem_call *call = NULL;
+	struct sem_route route = { .method = SV("POST"),
+				   .host = sv_token(&host, ':'),
+				   .websocket = true };
 
 	route.path = sv_token(&query, '?');
 	route.query = query;
-	return sem_call_new(&call, &route) ? NULL : call;
+	return route;
 }
 
-/* The request that a client's message holds, as JSON text; empty when it is something else. */
-static struct sv request_of(struct arena *scratch, struct sv message)
+/* m begins it; the request may have been said by earlier messages, too. */
+static struct exchange *begin_call(struct ws *ws, const struct websocket_message *m)
 {
-	const struct json *v = json_parse(scratch, message, NULL), *inner;
+	struct exchange *x = exchange_new(ws->http, WS_SEQ + ws->next_seq++);
+	struct sem_route route = route_of(ws);
 
-	if (!json_str_is(json_get(v, "type"), "response.create"))
-		return SV("");
-	inner = json_get(v, "response");
-	return json_is(inner, JSON_OBJECT) ? json_text(scratch, inner) : message;
-}
-
-static void on_request(struct ws *ws, const struct websocket_message *m)
-{
-	_cleanup_arena_ struct arena scratch;
-	struct exchange *x;
-	struct sv body;
-
-	arena_init(&scratch, LIMIT_JSON_ARENA);
-	body = request_of(&scratch, m->data);
-	if (!body.n)
-		return;
-	x = exchange_new(ws->http, WS_SEQ + ws->next_seq++);
 	if (!x)
-		return;
-	x->call = call_of(ws);
-	if (!x->call) {
-		exchange_end(x);
-		return;
-	}
+		return NULL;
 	x->method = SV("GET"); /* the handshake's */
 	x->status = 101;
 	x->http_major = x->http_minor = 1;
@@ -66,24 +48,25 @@ static void on_request(struct ws *ws, const struct websocket_message *m)
 	x->host = arena_dup(&x->arena, ws->host);
 	x->user_agent = arena_dup(&x->arena, ws->user_agent);
 	x->req_first = m->ts_first;
-	x->req_last = m->ts_last;
-	x->req_wire = m->wire;
+	x->req_last = m->dir == HTTP_REQUEST ? m->ts_last : m->ts_first;
+	x->req_wire = ws->said;
 	x->req_flags = m->flags & WEBSOCKET_HOLE ? HTTP_HOLE : HTTP_COMPLETE;
 	x->request_done = true;
-	buf_sv(&x->req_body, body);
+	ws->said = 0;
+	if (sem_call_new(&x->call, &route)) {
+		exchange_end(x);
+		return NULL;
+	}
+	buf_sv(&x->req_body, buf_view(&ws->session->body));
 	exchange_asked(x, m->flags & (WEBSOCKET_CUT | WEBSOCKET_HOLE));
 	x->call->stream = true;
+	return x;
 }
 
-static void on_answer(struct ws *ws, const struct websocket_message *m)
+static void answer(struct exchange *x, const struct websocket_message *m)
 {
 	struct sse_event ev = { .data = m->data, .ts_first = m->ts_first, .ts_last = m->ts_last };
-	struct exchange *x = ws->http->open;
 
-	while (x && x->seq < WS_SEQ)
-		x = x->next;
-	if (!x)
-		return;
 	if (!x->response_seen)
 		x->resp_first = m->ts_first;
 	x->response_seen = true;
@@ -97,21 +80,51 @@ static void on_answer(struct ws *ws, const struct websocket_message *m)
 	exchange_end(x);
 }
 
-static void on_message(void *ctx, const struct websocket_message *m)
+/* The oldest call that is open, or the latest. */
+static struct exchange *open_call(struct ws *ws, bool latest)
 {
-	struct ws *ws = ctx;
+	struct exchange *found = NULL;
 
-	if (m->op != WEBSOCKET_TEXT)
-		return;
-	if (m->dir == HTTP_REQUEST)
-		on_request(ws, m);
-	else
-		on_answer(ws, m);
+	for (struct exchange *x = ws->http->open; x && (latest || !found); x = x->next)
+		if (x->seq >= WS_SEQ)
+			found = x;
+	return found;
 }
 
-void ws_open(struct http_conn *h, const struct exchange *handshake, const struct http_msg *answer)
+static void on_message(void *ctx, const struct websocket_message *m)
+{
+	struct exchange *x = NULL;
+	struct ws *ws = ctx;
+	enum sem_turn turn;
+
+	if (!ws->session || (m->op != WEBSOCKET_TEXT && m->op != WEBSOCKET_BINARY))
+		return;
+	if (m->dir == HTTP_REQUEST)
+		ws->said += m->wire;
+	turn = sem_session_message(ws->session, m->dir, m->data);
+	if (turn == SEM_TURN_BEGINS)
+		x = begin_call(ws, m);
+	else if (turn != SEM_TURN_NONE)
+		x = open_call(ws, turn == SEM_TURN_REFUSED);
+	if (x && m->dir == HTTP_RESPONSE)
+		answer(x, m);
+}
+
+static void ws_free(struct ws **ws)
+{
+	if (!*ws)
+		return;
+	websocket_free(&(*ws)->socket);
+	sem_session_free(&(*ws)->session);
+	arena_fini(&(*ws)->arena);
+	free(*ws);
+	*ws = NULL;
+}
+
+void ws_open(struct http_conn *h, const struct exchange *handshake, const struct http_msg *answered)
 {
 	struct ws *ws = h->role == ROLE_CLIENT && h->http1 ? calloc(1, sizeof(*ws)) : NULL;
+	struct sem_route route;
 
 	if (!ws)
 		return;
@@ -120,11 +133,10 @@ void ws_open(struct http_conn *h, const struct exchange *handshake, const struct
 	ws->target = arena_dup(&ws->arena, handshake->target);
 	ws->host = arena_dup(&ws->arena, handshake->host);
 	ws->user_agent = arena_dup(&ws->arena, handshake->user_agent);
-	if (websocket_new(&ws->socket, answer, on_message, ws)) {
-		arena_fini(&ws->arena);
-		free(ws);
-		return;
-	}
+	route = route_of(ws);
+	sem_session_new(&ws->session, &route); /* -ENOENT: no model API */
+	if (websocket_new(&ws->socket, answered, on_message, ws))
+		ws_free(&ws);
 	h->ws = ws;
 }
 
@@ -146,8 +158,5 @@ void ws_close(struct http_conn *h)
 	for (struct exchange *x = h->open; x; x = x->next)
 		if (x->seq >= WS_SEQ)
 			x->resp_flags |= HTTP_CUT;
-	websocket_free(&h->ws->socket);
-	arena_fini(&h->ws->arena);
-	free(h->ws);
-	h->ws = NULL;
+	ws_free(&h->ws);
 }
