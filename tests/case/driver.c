@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "proto/grpc.h"
 #include "proto/http1.h"
 #include "proto/http2.h"
 #include "proto/sse.h"
@@ -351,12 +352,62 @@ static void websocket_case_close(void *state, struct log *log)
 	websocket_free(&w);
 }
 
+/* --- grpc */
+
+static void on_grpc(void *ctx, const struct grpc_message *m)
+{
+	static const char *const flags[] = { "compressed", "trailers", "cut", "hole", "joined" };
+	struct log *l = ctx;
+
+	buf_fmt(&l->text, "message@%" PRIu64 "..%" PRIu64 " ", m->ts_first, m->ts_last);
+	log_quoted(&l->text, m->data);
+	log_number(l, "size", m->size);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (m->flags & (1u << i))
+			buf_fmt(&l->text, " %s", flags[i]);
+	}
+	buf_ch(&l->text, '\n');
+}
+
+static int grpc_case_open(void **state, struct log *log, const struct http_msg *answer)
+{
+	(void)answer;
+	return grpc_new((struct grpc **)state, on_grpc, log);
+}
+
+static void grpc_case_bytes(void *state, const struct step *step, struct sv piece)
+{
+	grpc_feed(state, step->ts, piece);
+}
+
+static void grpc_case_gap(void *state, const struct step *step)
+{
+	grpc_gap(state, step->missing);
+}
+
+static void grpc_case_end(void *state, uint64_t ts)
+{
+	(void)ts;
+	grpc_end(state);
+}
+
+static void grpc_case_close(void *state, struct log *log)
+{
+	struct grpc *g = state;
+
+	if (grpc_is_lost(g))
+		buf_str(&log->text, "lost\n");
+	grpc_free(&g);
+}
+
 static const struct driver drivers[] = {
 	{ "http1", "\r\n", http1_case_open, http1_case_bytes, http1_case_gap, http1_case_end,
 	  http1_case_close },
 	{ "http2", "\r\n", http2_case_open, http2_case_bytes, http2_case_gap, http2_case_end,
 	  http2_case_close },
 	{ "sse", "\n", sse_case_open, sse_case_bytes, sse_case_gap, sse_case_end, sse_case_close },
+	{ "grpc", "", grpc_case_open, grpc_case_bytes, grpc_case_gap, grpc_case_end,
+	  grpc_case_close },
 	{ "websocket", "", websocket_case_open, websocket_case_bytes, websocket_case_gap,
 	  websocket_case_end, websocket_case_close },
 };

@@ -594,6 +594,51 @@ static void calls_over_a_websocket(void **state)
 	assert_int_equal(span_attr_int(nth(w, SPAN_HTTP, 0), ATTR_ID_HTTP_STATUS, 0), 101);
 }
 
+/* One message each way, and the status in the trailers. */
+static void a_grpc_call(void **state)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT, head = BUF_INIT;
+	struct world *w = *state;
+	const struct span *s;
+
+	begin(w);
+	buf_str(&out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	frame(&out, 4, 0, 0, SV(""));
+	field(&head, ":method", "POST");
+	field(&head, ":scheme", "https");
+	field(&head, ":authority", "localhost:6334");
+	field(&head, ":path", "/qdrant.Points/Query");
+	field(&head, "content-type", "application/grpc+proto");
+	frame(&out, 1, 4, 1, buf_view(&head));
+	frame(&out, 0, 1, 1, SV("\0\0\0\0\3abc"));
+	send_buf(w, 10 * MS, EV_WRITE, &out);
+	frame(&out, 4, 0, 0, SV(""));
+	buf_clear(&head);
+	field(&head, ":status", "200");
+	field(&head, "content-type", "application/grpc");
+	frame(&out, 1, 4, 1, buf_view(&head));
+	frame(&out, 0, 0, 1, SV("\0\0\0\0\1a\0\0\0"));
+	frame(&out, 0, 0, 1, SV("\0\2bc"));
+	buf_clear(&head);
+	field(&head, "grpc-status", "5");
+	field(&head, "grpc-message", "no%20collection");
+	frame(&out, 1, 5, 1, buf_view(&head));
+	send_buf(w, 20 * MS, EV_READ, &out);
+	end(w);
+	assert_int_equal(count(w, SPAN_HTTP), 1);
+	s = nth(w, SPAN_HTTP, 0);
+	ASSERT_SV(s->name, "qdrant.Points/Query");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_RPC_SYSTEM), "grpc");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_RPC_METHOD), "qdrant.Points/Query");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_RPC_STATUS), "NOT_FOUND");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "NOT_FOUND");
+	ASSERT_SV(s->status_message, "no collection");
+	assert_int_equal(span_attr_int(s, ATTR_ID_RPC_REQUEST_MESSAGES, -1), 1);
+	assert_int_equal(span_attr_int(s, ATTR_ID_RPC_REQUEST_BYTES, -1), 3);
+	assert_int_equal(span_attr_int(s, ATTR_ID_RPC_RESPONSE_MESSAGES, -1), 2);
+	assert_int_equal(span_attr_int(s, ATTR_ID_RPC_RESPONSE_BYTES, -1), 3);
+}
+
 /* The server begins the first by itself; the second is what the tool gave. */
 static void a_realtime_session(void **state)
 {
@@ -680,6 +725,7 @@ int main(void)
 		TEST(other_http_is_told_too),
 		TEST(two_streams_of_http2),
 		TEST(calls_over_a_websocket),
+		TEST(a_grpc_call),
 		TEST(a_realtime_session),
 		TEST(same_records_same_spans),
 	};

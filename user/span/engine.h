@@ -20,6 +20,7 @@ struct agent;
 struct tool;
 struct call;
 struct exchange;
+struct rpc;
 
 struct trace {
 	struct trace_cfg cfg;
@@ -128,6 +129,7 @@ struct exchange {
 	struct sem_headers facts;
 	struct sem_call *call; /* NULL: no model API */
 	struct framer *framer; /* NULL: the answer is one text */
+	struct rpc *rpc;       /* NULL: no gRPC */
 	struct buf req_body, resp_body;
 	uint64_t key;        /* same for every attempt of one call: host, target and request body */
 	struct agent *agent; /* whose conversation it is; NULL: nobody's */
@@ -163,6 +165,14 @@ void exchange_end_all(struct http_conn *h);                          /* so is it
 struct span *exchange_span(const struct exchange *x, enum span_what what);
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */
 void exchange_abandon(struct exchange *x);
+
+/* rpc_grpc.c: gRPC; each does nothing for an exchange that is none */
+void rpc_head(struct exchange *x, const struct http_msg *m);
+void rpc_body(struct exchange *x, enum http_dir dir, uint64_t ts, struct sv bytes);
+void rpc_hole(struct exchange *x, enum http_dir dir, uint64_t missing);
+void rpc_done(struct exchange *x, const struct http_msg *m);
+void rpc_set(struct span *s, const struct exchange *x);
+void rpc_free(struct rpc **r);
 
 /* ws.c: model calls over a WebSocket */
 void ws_open(struct http_conn *h, const struct exchange *handshake, const struct http_msg *answer);

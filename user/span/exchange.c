@@ -20,6 +20,7 @@ static void exchange_free(struct exchange *x)
 		agent_release(x->agent);
 	sem_call_free(&x->call);
 	framer_free(&x->framer);
+	rpc_free(&x->rpc);
 	buf_fini(&x->req_body);
 	buf_fini(&x->resp_body);
 	arena_fini(&x->arena);
@@ -302,6 +303,7 @@ static void emit_http(struct exchange *x)
 		span_set_str(s, ATTR_ID_API, sv(x->call->api));
 	if (x->status >= 400)
 		engine_fail(s, arena_fmt(&s->arena, "%d", x->status), SV(""));
+	rpc_set(s, x);
 	engine_emit(x->run, &s);
 }
 
@@ -376,6 +378,7 @@ static void on_head(void *ctx, struct http_msg *m)
 		return; /* abandoned: its span is out */
 	x->http_major = m->major;
 	x->http_minor = m->minor;
+	rpc_head(x, m);
 	if (m->dir == HTTP_REQUEST)
 		request_head(x, m);
 	else
@@ -394,6 +397,7 @@ static void on_body(void *ctx, struct http_msg *m, uint64_t ts, struct sv bytes)
 
 	if (!x)
 		return;
+	rpc_body(x, m->dir, ts, bytes);
 	if (m->dir == HTTP_RESPONSE)
 		response_body(x, ts, bytes);
 	else if (x->call)
@@ -404,7 +408,8 @@ static void on_hole(void *ctx, struct http_msg *m, uint64_t n)
 {
 	struct exchange *x = of_message(ctx, m);
 
-	(void)n;
+	if (x)
+		rpc_hole(x, m->dir, n);
 	if (x && m->dir == HTTP_RESPONSE && x->framer)
 		framer_gap(x->framer);
 }
@@ -415,6 +420,7 @@ static void on_done(void *ctx, struct http_msg *m)
 
 	if (!x)
 		return;
+	rpc_done(x, m);
 	if (m->dir == HTTP_REQUEST)
 		request_done(x, m);
 	else
