@@ -7,6 +7,7 @@
 #   make lint          layers, licences, formatting, clang-tidy
 #   make corpus CORPUS=DIR   parsers against recorded provider traffic
 #   make bench         what `record` sustains and costs (root)
+#   make bench-tls     what a probed TLS call costs (root)
 #   make install PREFIX=/usr/local DESTDIR=
 #
 #   V=1 shows commands, DEBUG=1 builds with -O0 and sanitizers, OUT=DIR builds elsewhere
@@ -128,6 +129,12 @@ $(OUT)/tls_load: tests/bench/tls_load.c
 bench: $(OUT)/ringspan $(OUT)/tls_load
 	$(Q)tests/bench/record.py $(OUT)/ringspan $(OUT)/tls_load
 
+$(OUT)/tls_cost: $(OUT)/tests/bench/tls_cost.o $(OUT)/libringspan.a
+	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(shell pkg-config --libs openssl) -o $@
+
+bench-tls: $(OUT)/tls_cost
+	$(Q)$(OUT)/tls_cost 7
+
 format:
 	$(Q)clang-format -i $(C_ALL)
 
@@ -137,7 +144,7 @@ install: $(OUT)/ringspan
 clean:
 	$(Q)rm -rf $(OUT)
 
-.PHONY: all tests-build demo test check lint corpus bench format install clean
+.PHONY: all tests-build demo test check lint corpus bench bench-tls format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

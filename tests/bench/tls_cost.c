@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a probed TLS call costs: a client and a server in one thread move messages over loopback,
+ * untraced, under programs that do nothing, and under ringspan, each at plain sites and at the cheap
+ * ones.  Printed are medians over rounds, in which all ways take turns, of the thread's CPU time.
+ *
+ *	tls_cost ROUNDS
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <link.h>
+#include <openssl/ssl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <bpf/bpf.h>
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "probe/elf.h"
+#include "probe/probe.h"
+#include "probe/tls.h"
+#include "probe/uprobe.h"
+
+#define CIPHER "AECDH-AES256-SHA:@SECLEVEL=0" /* needs no certificate */
+#define WARM_UP 500
+#define MESSAGES 4000
+#define ROUNDS_MAX 101
+
+enum way { UNTRACED, EMPTY_PLAIN, EMPTY_SITES, OURS_PLAIN, OURS_SITES, WAYS };
+
+static const char *const way_names[WAYS] = {
+	[UNTRACED] = "untraced",
+	[EMPTY_PLAIN] = "empty programs, plain",
+	[EMPTY_SITES] = "empty programs, sites",
+	[OURS_PLAIN] = "ringspan, plain",
+	[OURS_SITES] = "ringspan, sites",
+};
+
+static const struct load {
+	int size;
+	bool ex;
+} loads[] = { { 100, false }, { 1000, false }, { 16000, false }, { 100, true }, { 16000, true } };
+
+#define LOADS ARRAY_SIZE(loads)
+
+static double samples[WAYS][LOADS][ROUNDS_MAX]; /* us a message */
+
+static void die(const char *what)
+{
+	fprintf(stderr, "tls_cost: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* --- the load */
+
+static SSL *side(const SSL_METHOD *method, int fd)
+{
+	SSL_CTX *ctx = SSL_CTX_new(method);
+	SSL *ssl = SSL_new(ctx);
+
+	SSL_CTX_free(ctx);
+	SSL_set_max_proto_version(ssl, TLS1_2_VERSION);
+	if (SSL_set_cipher_list(ssl, CIPHER) != 1 || SSL_set_fd(ssl, fd) != 1)
+		die("SSL");
+	return ssl;
+}
+
+static void connect_pair(int *client, int *server)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t len = sizeof(sa);
+
+	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	*client = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(fd, (struct sockaddr *)&sa, len) || listen(fd, 1) ||
+	    getsockname(fd, (struct sockaddr *)&sa, &len) ||
+	    connect(*client, (struct sockaddr *)&sa, len))
+		die("connect");
+	*server = accept(fd, NULL, NULL);
+	close(fd);
+}
+
+static void handshake(SSL *client, SSL *server, const int *fds)
+{
+	SSL_set_connect_state(client);
+	SSL_set_accept_state(server);
+	for (int i = 0; i < 2; i++)
+		fcntl(fds[i], F_SETFL, O_NONBLOCK);
+	while (!SSL_is_init_finished(client) || !SSL_is_init_finished(server)) {
+		SSL_do_handshake(client);
+		SSL_do_handshake(server);
+	}
+	for (int i = 0; i < 2; i++)
+		fcntl(fds[i], F_SETFL, 0);
+}
+
+static void message(SSL *from, SSL *to, const struct load *load)
+{
+	static char buf[16384];
+	size_t done = 0;
+	int n = load->size, got;
+
+	if (load->ex ? SSL_write_ex(from, buf, n, &done) != 1 : SSL_write(from, buf, n) != n)
+		die("write");
+	while (n) {
+		if (load->ex)
+			got = SSL_read_ex(to, buf, sizeof(buf), &done) == 1 ? (int)done : 0;
+		else
+			got = SSL_read(to, buf, sizeof(buf));
+		if (got <= 0)
+			die("read");
+		n -= got;
+	}
+}
+
+static double cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
+}
+
+/* The child: waits until it may begin, and answers with us a message for each load. */
+static void run_load(int go, int answer)
+{
+	double us[LOADS];
+	int fds[2];
+	SSL *client, *server;
+	char byte;
+
+	connect_pair(&fds[0], &fds[1]);
+	client = side(TLS_client_method(), fds[0]);
+	server = side(TLS_server_method(), fds[1]);
+	if (read(go, &byte, 1) != 1)
+		die("read");
+	handshake(client, server, fds);
+	for (size_t l = 0; l < LOADS; l++) {
+		double start = 0;
+
+		for (int i = 0; i < WARM_UP + MESSAGES; i++) {
+			if (i == WARM_UP)
+				start = cpu_us();
+			message(client, server, &loads[l]);
+		}
+		us[l] = (cpu_us() - start) / MESSAGES;
+	}
+	if (write(answer, us, sizeof(us)) != sizeof(us))
+		die("write");
+}
+
+/* --- the ways */
+
+static const char *libssl_path(void)
+{
+	struct link_map *map = NULL;
+	void *lib = dlopen("libssl.so.3", RTLD_NOW);
+
+	if (!lib || dlinfo(lib, RTLD_DI_LINKMAP, &map))
+		die("libssl.so.3");
+	return map->l_name;
+}
+
+static int empty_prog(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = UPROBE_TYPE_MULTI);
+
+	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "empty", "Dual BSD/GPL", insns,
+			     ARRAY_SIZE(insns), &opts);
+}
+
+static void attach_one(struct uprobe_links *links, int prog, int file, __u64 offset, bool ret)
+{
+	struct uprobe_spec spec = {
+		.file = file,
+		.offsets = { offset },
+		.cnt = 1,
+		.ret = ret,
+		.multi = true,
+	};
+
+	errno = -uprobe_attach(links, prog, &spec);
+	if (errno)
+		die("attach");
+}
+
+static void attach_empty(struct uprobe_links *links, int prog, bool plain)
+{
+	int fd = open(libssl_path(), O_RDONLY | O_CLOEXEC);
+	struct tls_hooks hooks = { 0 };
+	struct elf_file *f = NULL;
+
+	if (elf_file_new(&f, fd) || tls_locate(tls_libs[0], f, "libssl", &hooks))
+		die("libssl");
+	tls_limit_sites(&hooks, true, plain);
+	for (int role = 0; role < TLS_FREE; role++) {
+		const struct site_plan *p = &hooks.plans[role];
+		__u64 at = hooks.offsets[role];
+
+		if (!at)
+			continue;
+		attach_one(links, prog, fd, at + p->entry.at, false);
+		for (size_t i = 0; i < p->exit_cnt; i++)
+			attach_one(links, prog, fd, at + p->exits[i].at, false);
+		if (!p->exit_cnt)
+			attach_one(links, prog, fd, at + p->entry.at, true);
+	}
+	elf_file_free(&f);
+	close(fd);
+}
+
+static int ignore(void *ctx, const struct ev_hdr *rec)
+{
+	(void)ctx;
+	(void)rec;
+	return 0;
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set); /* with one CPU it stays where it is */
+}
+
+static void measure(struct probe *p, double *us)
+{
+	int go[2], answer[2];
+	pid_t pid;
+
+	if (pipe(go) || pipe2(answer, O_NONBLOCK))
+		die("pipe");
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (pid == 0) {
+		pin(1);
+		run_load(go[0], answer[1]);
+		_exit(0);
+	}
+	if (p && probe_watch(p, pid, EV_RUN_RECORD))
+		die("watch");
+	if (write(go[1], "", 1) != 1)
+		die("write");
+	while (read(answer[0], us, LOADS * sizeof(*us)) < 0) {
+		if (waitpid(pid, NULL, WNOHANG))
+			die("the load ended early");
+		if (p)
+			probe_poll(p, 10, ignore, NULL);
+		else
+			usleep(10000);
+	}
+	waitpid(pid, NULL, 0);
+	for (int i = 0; i < 2; i++) {
+		close(go[i]);
+		close(answer[i]);
+	}
+}
+
+static void one_way(enum way way, double *us)
+{
+	struct probe_cfg cfg = { .force_plain_sites = way == OURS_PLAIN };
+	struct uprobe_links links = { 0 };
+	struct ev_stats stats = { 0 };
+	struct probe *p = NULL;
+	_cleanup_close_ int prog = -1;
+
+	if (way == EMPTY_PLAIN || way == EMPTY_SITES) {
+		prog = empty_prog();
+		attach_empty(&links, prog, way == EMPTY_PLAIN);
+	} else if (way != UNTRACED && probe_new(&p, &cfg)) {
+		die("probe");
+	}
+	measure(p, us);
+	if (p && !probe_stats(p, &stats) && stats.lost_ring + stats.lost_map)
+		printf("%s: records lost: %llu\n", way_names[way],
+		       (unsigned long long)(stats.lost_ring + stats.lost_map));
+	uprobe_links_fini(&links, NULL);
+	probe_free(&p);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *v, int n)
+{
+	qsort(v, n, sizeof(*v), by_value);
+	return v[n / 2];
+}
+
+static void report(int rounds)
+{
+	double base[LOADS];
+
+	printf("us of CPU a message (a write and a read), medians of %d rounds\n\n%-24s", rounds,
+	       "");
+	for (size_t l = 0; l < LOADS; l++)
+		printf("%9d B%s", loads[l].size, loads[l].ex ? " _ex    " : "        ");
+	printf("\n");
+	for (int way = 0; way < WAYS; way++) {
+		printf("%-24s", way_names[way]);
+		for (size_t l = 0; l < LOADS; l++) {
+			double m = median(samples[way][l], rounds);
+
+			if (way == UNTRACED)
+				base[l] = m;
+			printf("%8.2f (%4.2fx) ", m, m / base[l]);
+		}
+		printf("\n");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = argc > 1 ? atoi(argv[1]) : 7;
+
+	if (rounds < 1 || rounds > ROUNDS_MAX)
+		return 2;
+	log_set_level(LOG_WARN);
+	pin(0);
+	for (int r = 0; r < rounds; r++) {
+		for (int way = 0; way < WAYS; way++) {
+			double us[LOADS];
+
+			one_way(way, us);
+			for (size_t l = 0; l < LOADS; l++)
+				samples[way][l][r] = us[l];
+		}
+	}
+	report(rounds);
+	return 0;
+}
