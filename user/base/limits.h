@@ -34,6 +34,7 @@
 #define LIMIT_TOOL_CALLS 1024 /* tool calls without an answer in one run */
 #define LIMIT_AGENTS 1024     /* conversations of one run that are remembered */
 #define LIMIT_RETRY_NS 120000000000ull /* a failed call may be retried for this long */
+#define LIMIT_DNS_RECORDS 64           /* answers kept of one DNS message */
 #define LIMIT_CHUNK_TIMES 65536        /* arrival times kept of one response */
 
 #endif
