@@ -35,6 +35,9 @@
 #define LIMIT_AGENTS 1024     /* conversations of one run that are remembered */
 #define LIMIT_RETRY_NS 120000000000ull /* a failed call may be retried for this long */
 #define LIMIT_DNS_RECORDS 64           /* answers kept of one DNS message */
+#define LIMIT_DNS_QUERIES 1024         /* DNS queries without an answer in one run */
+#define LIMIT_DNS_NS 30000000000ull    /* and how long one may wait for it, in stream time */
+#define LIMIT_DNS_NAMES 4096           /* addresses of one run whose names are remembered */
 #define LIMIT_CHUNK_TIMES 65536        /* arrival times kept of one response */
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of the trace engine share: trace.c (runs, records in), process.c (processes and
- * connects), stream.c (connections to protocols), http.c and exchange.c (HTTP exchanges), ws.c, model.c
- * (model calls and their attempts), agent.c (agents and turns), tool.c (tool calls).  Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
+ * What the files of the trace engine share: trace.c (runs, records in), process.c (processes),
+ * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
+ * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
+ * agent.c (agents and turns), tool.c (tool calls).  Nobody else includes this.  Times are
+ * CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
 #define RINGSPAN_ENGINE_H
@@ -19,6 +21,7 @@
 struct agent;
 struct tool;
 struct call;
+struct dns_query;
 struct exchange;
 struct rpc;
 
@@ -28,7 +31,8 @@ struct trace {
 	void *ctx;
 	struct proc_table *procs;
 	struct conn_table *conns;
-	struct map runs; /* (tgid, start) of the root -> struct run */
+	struct map flows; /* (tgid, start, inode number) -> struct flow */
+	struct map runs;  /* (tgid, start) of the root -> struct run */
 	struct arena meta;
 	struct sv boot_id, host, kernel, arch;
 	int64_t wall_offset;
@@ -58,7 +62,11 @@ struct run {
 	struct exchange *exchanges; /* in flight */
 	struct agent *agents;       /* oldest first */
 	size_t agent_cnt;
-	struct buf result; /* gen_ai.output.messages of its latest final answer */
+	struct buf result;         /* gen_ai.output.messages of its latest final answer */
+	struct dns_query *queries; /* without an answer, oldest first */
+	size_t query_cnt;
+	struct map names; /* address -> the name that was asked for, char * */
+	int64_t not_seen; /* connections */
 	int64_t model_calls, tool_calls, errors;
 	uint64_t lost_records, lost_bytes; /* what the counts were when it began */
 };
@@ -95,9 +103,20 @@ const char *engine_parent(const struct pstate *p);
 
 /* process.c */
 extern const struct proc_ops process_ops; /* ctx: struct trace */
-void process_connect(struct trace *t, const struct ev_connect *e);
 void process_unfinished(struct trace *t);
-void process_addr(struct span *s, const struct ev_addr *a);
+
+/* flow.c */
+void flow_feed(struct trace *t, const struct ev_hdr *rec);
+void flow_end_all(struct trace *t);
+/* What is at the other end, by whatever name the run knows it, and at this end. */
+void flow_addr(const struct run *r, struct span *s, const struct ev_addr *a);
+
+/* dns.c */
+void dns_expire(struct run *r, uint64_t now, bool all);                  /* unanswered queries */
+void dns_process_over(struct run *r, const struct proc *p, uint64_t ts); /* those of a process */
+struct sv dns_name_of(const struct run *r,
+		      const struct ev_addr *addr); /* empty: none was asked for */
+void dns_forget(struct run *r);
 
 /* exchange.c */
 struct chunk_stats {

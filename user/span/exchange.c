@@ -281,7 +281,7 @@ struct span *exchange_span(const struct exchange *x, enum span_what what)
 		     x->http_major == 2 ? SV("2")
 		     : x->http_minor    ? SV("1.1")
 					: SV("1.0"));
-	process_addr(s, &x->addr);
+	flow_addr(x->run, s, &x->addr);
 	span_set_int(s, ATTR_ID_PROCESS_PID, x->tgid);
 	span_set_int(s, ATTR_ID_CONNECTION, x->conn_id);
 	set_holes(s, x);

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Processes and their connects as spans; which run a process belongs to and which tool started it. */
-#include <arpa/inet.h>
+/* Processes as spans; which run a process belongs to and which tool started it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include "base/limits.h"
 #include "span/engine.h"
-
-#define ADDR_LEN 46 /* INET6_ADDRSTRLEN */
 
 static void on_born(void *ctx, struct proc *p)
 {
@@ -292,6 +288,7 @@ static void end_process(struct trace *t, struct proc *p)
 
 	if (!ps || !ps->run)
 		return;
+	dns_process_over(ps->run, p, t->now);
 	if (ps->is_root) {
 		end_root(t, p, ps);
 	} else {
@@ -339,57 +336,4 @@ static void unfinished_one(void *ctx, struct proc *p)
 void process_unfinished(struct trace *t)
 {
 	proc_each(t->procs, unfinished_one, t);
-}
-
-static struct sv addr_text(struct arena *a, uint16_t family, const uint8_t bytes[16])
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	char text[ADDR_LEN] = "";
-
-	/* IPv4 through an IPv6 socket (RFC 4291 2.5.5.2) is told as what it is */
-	if (family == AF_INET6 && memcmp(bytes, mapped, sizeof(mapped)) == 0)
-		inet_ntop(AF_INET, bytes + 12, text, sizeof(text));
-	else if (family)
-		inet_ntop(family, bytes, text, sizeof(text));
-	return arena_dup(a, sv(text));
-}
-
-void process_addr(struct span *s, const struct ev_addr *a)
-{
-	if (a->family != AF_INET && a->family != AF_INET6)
-		return;
-	span_set_str(s, ATTR_ID_NET_PEER_ADDRESS, addr_text(&s->arena, a->family, a->raddr));
-	span_set_int(s, ATTR_ID_NET_PEER_PORT, a->rport);
-	if (a->lport) {
-		span_set_str(s, ATTR_ID_NET_LOCAL_ADDRESS,
-			     addr_text(&s->arena, a->family, a->laddr));
-		span_set_int(s, ATTR_ID_NET_LOCAL_PORT, a->lport);
-	}
-	span_set_str(s, ATTR_ID_NET_TYPE, a->family == AF_INET ? SV("ipv4") : SV("ipv6"));
-}
-
-void process_connect(struct trace *t, const struct ev_connect *e)
-{
-	struct pstate *ps = engine_pstate(t, e->hdr.tgid, e->hdr.start);
-	struct span *s;
-
-	if (!ps)
-		return;
-	s = engine_span(ps->run, SPAN_CONNECT, e->enter_ts, e->hdr.ts);
-	if (!s)
-		return;
-	engine_id(s->span_id, ps->run, SPAN_CONNECT,
-		  (uint64_t[4]){ e->hdr.tgid, e->hdr.start, e->sock, e->enter_ts });
-	memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
-	span_set_name(s, SV("connect"));
-	s->kind = SPAN_KIND_CLIENT;
-	span_set_str(s, ATTR_ID_NET_TRANSPORT, SV("tcp"));
-	process_addr(s, &e->addr);
-	span_set_int(s, ATTR_ID_PROCESS_PID, e->hdr.tgid);
-	if (e->err) {
-		const char *name = strerrorname_np(-e->err);
-
-		engine_fail(s, name ? sv(name) : SV("_OTHER"), sv(strerror(-e->err)));
-	}
-	engine_emit(ps->run, &s);
 }

@@ -48,7 +48,9 @@ const struct attr_def *attr_find(struct sv key); /* NULL: not in the table */
 	X(HTTP, "http")             \
 	X(CONNECT, "connect")       \
 	X(EMBEDDING, "embedding")   \
-	X(RETRIEVAL, "retrieval")
+	X(RETRIEVAL, "retrieval")   \
+	X(DNS, "dns")               \
+	X(TLS, "tls")
 
 enum span_what {
 #define X(id, text) SPAN_##id,

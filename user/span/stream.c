@@ -39,17 +39,19 @@ static const struct stream_ops *find_proto(const struct stream *s, bool more)
 	struct sv first = buf_view(&s->sniff);
 	const struct stream_ops *best = protos[0];
 	int best_score = 0;
+	bool wait = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
 		int score = protos[i]->detect(s->conn, s->sniff_dir, first);
 
-		if (score < 0 && more && first.n < SNIFF_MAX)
-			return NULL;
+		wait |= score < 0;
 		if (score > best_score) {
 			best = protos[i];
 			best_score = score;
 		}
 	}
+	if (wait && more && best_score < 100 && first.n < SNIFF_MAX)
+		return NULL;
 	return best;
 }
 

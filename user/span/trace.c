@@ -42,15 +42,18 @@ void trace_free(struct trace **tp)
 	t->fn = discard; /* what trace_end() did not hand out, nobody waits for */
 	if (t->conns)
 		conn_close_all(t->conns, t->now);
+	flow_end_all(t);
 	conn_table_free(&t->conns);
 	proc_table_free(&t->procs);
 	map_for_each (&t->runs, e) {
 		struct run *r = e->value;
 
 		model_expire(r, t->now, true);
+		dns_expire(r, t->now, true);
 		tool_unanswered(r, t->now);
 		agent_finish_all(r);
 		buf_fini(&r->result);
+		dns_forget(r);
 		span_free(&r->root);
 		free(r->agent);
 		free(r);
@@ -247,14 +250,18 @@ static void run_finish(struct run *r)
 	uint64_t bytes = lost_bytes(t) - r->lost_bytes;
 
 	model_expire(r, t->now, true);
+	dns_expire(r, t->now, true);
 	tool_unanswered(r, t->now);
 	agent_finish_all(r);
+	dns_forget(r);
 	if (!r->root)
 		return;
 	span_set_int(r->root, ATTR_ID_MODEL_CALLS, r->model_calls);
 	span_set_int(r->root, ATTR_ID_TOOL_CALLS, r->tool_calls);
 	span_set_int(r->root, ATTR_ID_ERRORS, r->errors);
 	set_result(r);
+	if (r->not_seen)
+		span_set_int(r->root, ATTR_ID_NOT_SEEN, r->not_seen);
 	if (records || bytes) {
 		span_incomplete(r->root, "lost");
 		span_set_int(r->root, ATTR_ID_LOST_RECORDS, records);
@@ -266,8 +273,10 @@ static void run_finish(struct run *r)
 
 static void runs_tick(struct trace *t, uint64_t now)
 {
-	map_for_each (&t->runs, e)
+	map_for_each (&t->runs, e) {
 		model_expire(e->value, now, false);
+		dns_expire(e->value, now, false);
+	}
 }
 
 /* A run is over when its last process is. */
@@ -294,22 +303,21 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 	t->hdr_lost += rec->lost;
 	if (rec->ts > t->now)
 		t->now = rec->ts;
-	if (rec->kind == EV_EXIT) /* its connections end first: their spans belong to it */
+	if (rec->kind == EV_EXIT) { /* its connections end first: their spans belong to it */
 		err = conn_feed(t->conns, rec);
-	else
-		err = 0;
-	proc_feed(t->procs, rec);
-	if (rec->kind != EV_EXIT)
+		flow_feed(t, rec);
+		proc_feed(t->procs, rec);
+	} else {
+		proc_feed(t->procs, rec);
 		err = conn_feed(t->conns, rec);
+		flow_feed(t, rec);
+	}
 	switch (rec->kind) {
 	case EV_META:
 		feed_meta(t, (const void *)rec);
 		break;
 	case EV_RUN:
 		err = feed_run(t, (const void *)rec);
-		break;
-	case EV_CONNECT:
-		process_connect(t, (const void *)rec);
 		break;
 	case EV_DATA:
 		t->totals.data_bytes += ((const struct ev_data *)(const void *)rec)->len;
@@ -333,6 +341,7 @@ void trace_end(struct trace *t)
 {
 	t->ending = true;
 	conn_close_all(t->conns, t->now);
+	flow_end_all(t);
 	process_unfinished(t);
 	map_for_each (&t->runs, e)
 		((struct run *)e->value)->live = 0;

@@ -37,6 +37,7 @@ struct trace_totals {
 	uint64_t input_tokens, output_tokens;
 	double cost_usd;                   /* NaN when no call had a price */
 	uint64_t lost_records, lost_bytes; /* by the kernel side, all causes */
+	uint64_t not_seen;                 /* connections whose content was not */
 	uint64_t hole_bytes;               /* missing in streams that were followed */
 };
 void trace_totals(const struct trace *t, struct trace_totals *out);
