@@ -85,6 +85,30 @@ static const char *const agent_run[] = {
 	     "exit code 1", ",\"error.type\":\"1\"" PROCESS("\"python3\",\"agent.py\"", "1")),
 };
 
+/* Names that are asked for, and connections of which only the outside is known. */
+static const char *const network_run[] = {
+	SPAN("02", IN("01"), "dns api.example.com", "dns", AT("200100"), AT("200112"), "UNSET", "",
+	     ",\"ringspan.dns.question.type\":\"A\",\"dns.answers\":[\"10.0.0.1\",\"10.0.0.2\"]"
+	     ",\"ringspan.dns.records\":[\"CNAME edge.net\"],\"ringspan.attempts\":2"
+	     ",\"network.peer.address\":\"::1\",\"network.peer.port\":53"
+	     ",\"network.transport\":\"udp\""),
+	SPAN("03", IN("01"), "dns api.example.com", "dns", AT("200100"), AT("200111"), "UNSET", "",
+	     ",\"ringspan.dns.question.type\":\"AAAA\""),
+	SPAN("04", IN("01"), "dns gone.example", "dns", AT("200113"), AT("200114"), "ERROR", "",
+	     ",\"ringspan.dns.question.type\":\"A\",\"error.type\":\"NXDOMAIN\""),
+	SPAN("05", IN("01"), "tls api.example.com", "tls", AT("200120"), AT("200420"), "UNSET", "",
+	     ",\"network.peer.address\":\"10.0.0.1\",\"network.peer.port\":443"
+	     ",\"ringspan.tls.hello.alpn\":[\"h2\",\"http/1.1\"],\"ringspan.content\":\"not_seen\""
+	     ",\"ringspan.content.reason\":\"tls_library_unknown\""
+	     ",\"ringspan.connection.sent_bytes\":700,\"ringspan.connection.rtt_ns\":25000000"),
+	SPAN("06", IN("01"), "connect", "connect", AT("200430"), AT("200431"), "UNSET", "",
+	     ",\"ringspan.dns.name\":\"db.example\",\"network.peer.address\":\"10.0.0.3\""
+	     ",\"network.peer.port\":5432,\"ringspan.content.reason\":\"protocol_unknown\""
+	     ",\"ringspan.connection.retransmits\":3"),
+	SPAN("01", "", "invoke_agent agent.py", "run", AT("200000"), AT("200500"), "UNSET", "",
+	     PROCESS("\"python3\",\"agent.py\"", "0")),
+};
+
 struct output {
 	struct sink_cfg cfg;
 	void *st;
@@ -327,6 +351,30 @@ static void clips_long_messages(void **state)
 	free(o.text);
 }
 
+static void tells_of_names_and_connections(void **state)
+{
+	static const char *const lines[] = {
+		"2 connections whose content was not seen: tls api.example.com "
+		"(tls_library_unknown)"
+		" · db.example (protocol_unknown)\n",
+		"dns api.example.com  A 10.0.0.1, 10.0.0.2 · asked 2 times · CNAME edge.net · "
+		"[::1]:53 · udp ",
+		"dns api.example.com  AAAA none ",
+		"✗ dns gone.example  NXDOMAIN · A ",
+		"tls api.example.com  10.0.0.1:443 · offers h2, http/1.1 · not seen: "
+		"tls_library_unknown · 700 B sent · rtt 25.0ms ",
+		"connect  db.example · 10.0.0.3:5432 · not seen: protocol_unknown · 3 "
+		"retransmitted ",
+	};
+	_cleanup_free_ char *text =
+		draw((struct sink_cfg){ .columns = 200 }, network_run, ARRAY_SIZE(network_run));
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (!strstr(text, lines[i]))
+			fail_msg("no \"%s\" in\n%s", lines[i], text);
+}
+
 /* --- what is broken or hostile */
 
 static void filters_what_reaches_the_terminal(void **state)
@@ -533,6 +581,7 @@ int main(void)
 		cmocka_unit_test(colours_only_when_asked),
 		cmocka_unit_test(hides_what_is_deep_or_short),
 		cmocka_unit_test(shows_each_message_once),
+		cmocka_unit_test(tells_of_names_and_connections),
 		cmocka_unit_test(clips_long_messages),
 		cmocka_unit_test(filters_what_reaches_the_terminal),
 		cmocka_unit_test(clips_by_columns),

@@ -281,6 +281,9 @@ static void report(const struct live *l, uint64_t duration, bool stored)
 	report_totals(&b, &t.trace, duration);
 	buf_fmt(&b, "%s%s records, %s of traffic, %s\n", indent, human_count(t.trace.records).s,
 		human_bytes(t.trace.data_bytes).s, loss.len ? "not all of it" : "nothing lost");
+	if (t.trace.not_seen)
+		buf_fmt(&b, "%s%llu connection%s whose content was not seen\n", indent,
+			(unsigned long long)t.trace.not_seen, t.trace.not_seen == 1 ? "" : "s");
 	if (t.run[0] && stored && !l->opts->no_store)
 		buf_fmt(&b, "%sringspan show %.8s\n", indent, t.run);
 	if (l->opts->capture)

@@ -107,6 +107,7 @@ static void count(struct tree *t, struct tree_run *r, const struct span *s, stru
 	r->end = s->end_ns > r->end ? s->end_ns : r->end;
 	r->tool_calls += s->what == SPAN_TOOL_CALL;
 	r->processes += s->what == SPAN_PROCESS;
+	r->not_seen += n->not_seen.n > 0;
 	/* an attempt's failure is its call's, when that failed in the end */
 	r->errors += n->failed && span_what_fails(s->what);
 	if (s->what == SPAN_MODEL_CALL || s->what == SPAN_EMBEDDING || s->what == SPAN_RETRIEVAL)

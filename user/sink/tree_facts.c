@@ -246,16 +246,65 @@ static void process_facts(struct buf *b, const struct span *s)
 	fact_int(b, s, ATTR_ID_PROCESS_PID, "pid ", "");
 }
 
-static void connect_facts(struct buf *b, const struct span *s)
+/* "10.0.0.1:443", "[::1]:443" */
+static void peer_fact(struct buf *b, const struct span *s)
 {
 	struct sv peer = span_attr_sv(s, ATTR_ID_NET_PEER_ADDRESS);
 	int64_t port = span_attr_int(s, ATTR_ID_NET_PEER_PORT, 0);
-	bool v6 = sv_is(span_attr_sv(s, ATTR_ID_NET_TYPE), "ipv6");
+	bool v6 = memchr(peer.p ? peer.p : "", ':', peer.n);
 	char behind[24] = "";
 
 	if (port)
 		snprintf(behind, sizeof(behind), "%s:%lld", v6 ? "]" : "", (long long)port);
 	fact_sv(b, v6 && port ? "[" : "", peer, behind);
+}
+
+/* What moved over a connection, and how well. */
+static void traffic_facts(struct buf *b, const struct span *s)
+{
+	fact_sv(b, "not seen: ", span_attr_sv(s, ATTR_ID_CONTENT_REASON), "");
+	fact_bytes(b, s, ATTR_ID_SENT_BYTES, "", " sent");
+	fact_bytes(b, s, ATTR_ID_RECEIVED_BYTES, "", " received");
+	if (span_attr_int(s, ATTR_ID_RETRANSMITS, 0) > 0)
+		fact_int(b, s, ATTR_ID_RETRANSMITS, "", " retransmitted");
+	fact_ns(b, s, ATTR_ID_RTT, "rtt ", "");
+	fact_bytes(b, s, ATTR_ID_UNSEEN_BYTES, "", " by other calls");
+}
+
+static void connect_facts(struct buf *b, const struct span *s)
+{
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_PEER_NAME), "");
+	peer_fact(b, s);
+	traffic_facts(b, s);
+}
+
+static void tls_facts(struct buf *b, const struct span *s)
+{
+	peer_fact(b, s);
+	joined(b, span_attr(s, ATTR_ID_TLS_ALPN), "offers ");
+	fact_sv(b, "TLS ", span_attr_sv(s, ATTR_ID_TLS_VERSION), "");
+	traffic_facts(b, s);
+}
+
+static void dns_facts(struct buf *b, const struct span *s)
+{
+	struct sv type = span_attr_sv(s, ATTR_ID_DNS_TYPE);
+	const struct json *addrs = span_attr(s, ATTR_ID_DNS_ANSWERS);
+	const struct json *others = span_attr(s, ATTR_ID_DNS_RECORDS);
+	char before[40];
+
+	snprintf(before, sizeof(before), SV_FMT " ", SV_ARG(sv_clip_utf8(type, 16)));
+	if (addrs)
+		joined(b, addrs, before);
+	else if (s->status == STATUS_ERROR || others)
+		fact_sv(b, "", type, "");
+	else
+		fact_sv(b, "", type, " none");
+	if (span_attr_int(s, ATTR_ID_ATTEMPTS, 1) > 1)
+		fact_int(b, s, ATTR_ID_ATTEMPTS, "asked ", " times");
+	joined(b, others, "");
+	peer_fact(b, s);
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_NET_TRANSPORT), "");
 }
 
 static void http_facts(struct buf *b, const struct span *s)
@@ -300,6 +349,12 @@ static void kind_facts(struct buf *b, const struct span *s, bool payload)
 	case SPAN_HTTP:
 		http_facts(b, s);
 		break;
+	case SPAN_DNS:
+		dns_facts(b, s);
+		break;
+	case SPAN_TLS:
+		tls_facts(b, s);
+		break;
 	default:
 		break;
 	}
@@ -330,6 +385,7 @@ void tree_describe(struct tree *t, struct node *n, const struct span *s)
 		add_error(&b, s);
 		n->error = arena_dup(&t->arena, sv_sub(buf_view(&b), 0, b.len ? b.len - 1 : 0));
 	}
+	n->not_seen = arena_dup(&t->arena, span_attr_sv(s, ATTR_ID_CONTENT_REASON));
 	kind_facts(&b, s, t->cfg.payload);
 	joined(&b, span_attr(s, ATTR_ID_INCOMPLETE), "incomplete: ");
 	n->facts = arena_dup(&t->arena, buf_view(&b));

@@ -7,6 +7,7 @@
 #include "sink/tree_priv.h"
 
 #define ERRORS_SHOWN 3
+#define NOT_SEEN_SHOWN 3
 #define ERROR_COLS 240 /* of one error where the line has no bound */
 
 /* A line of items with dots between them, broken where the terminal ends. */
@@ -37,7 +38,7 @@ static void item_sv(struct line *l, struct sv text)
 
 __attribute__((format(printf, 2, 3))) static void item(struct line *l, const char *fmt, ...)
 {
-	char text[160];
+	char text[200];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -178,6 +179,32 @@ static void draw_missing(struct line *l, const struct tree_run *r)
 	end_line(l);
 }
 
+/* Connections whose content was not seen: how many, and the first of them by name. */
+static void draw_not_seen(struct line *l, const struct tree_run *r)
+{
+	char before[80];
+	size_t shown = 0;
+
+	snprintf(before, sizeof(before),
+		 "%zu connection%s whose content was not seen: ", r->not_seen, plural(r->not_seen));
+	term_style(&l->t->out, l->t->cfg.colour, STYLE_YELLOW);
+	for (size_t i = 0; i < r->cnt && shown < NOT_SEEN_SHOWN; i++) {
+		const struct node *n = r->nodes[i];
+		struct sv facts = n->facts, name = sv_token(&facts, '\0');
+
+		if (!n->not_seen.n)
+			continue;
+		name = sv_clip_utf8(n->what == SPAN_TLS ? n->name : name, 60);
+		item(l, "%s" SV_FMT " (" SV_FMT ")", shown ? "" : before, SV_ARG(name),
+		     SV_ARG(sv_clip_utf8(n->not_seen, 30)));
+		shown++;
+	}
+	if (r->not_seen > shown)
+		item(l, "%zu more", r->not_seen - shown);
+	term_style(&l->t->out, l->t->cfg.colour, STYLE_PLAIN);
+	end_line(l);
+}
+
 void tree_draw_head(struct tree *t, const struct tree_run *r)
 {
 	struct line l = { .t = t };
@@ -190,5 +217,7 @@ void tree_draw_head(struct tree *t, const struct tree_run *r)
 	draw_totals(&l, r);
 	draw_errors(t, r);
 	draw_missing(&l, r);
+	if (r->not_seen)
+		draw_not_seen(&l, r);
 	buf_ch(&t->out, '\n');
 }

@@ -33,6 +33,7 @@ struct node {
 	size_t hidden;    /* spans under it that are not shown, but not under a child that is */
 	unsigned int depth;
 	enum span_what what;
+	struct sv not_seen; /* why its connection's content is not there; empty: it is */
 	bool failed, orphan, reached;
 };
 
@@ -44,7 +45,7 @@ struct tree_run {
 	size_t cnt, cap;
 	struct node *root; /* NULL until its root span came */
 	uint64_t start, end;
-	size_t model_calls, attempts, tool_calls, processes, errors, unpriced;
+	size_t model_calls, attempts, tool_calls, processes, errors, unpriced, not_seen;
 	uint64_t input_tokens, output_tokens;
 	double cost; /* NaN: none */
 	int64_t exit_code;
