@@ -11,6 +11,7 @@
 #include "proto/grpc.h"
 #include "proto/http1.h"
 #include "proto/http2.h"
+#include "proto/jsonrpc.h"
 #include "proto/sse.h"
 #include "proto/websocket.h"
 
@@ -400,11 +401,76 @@ static void grpc_case_close(void *state, struct log *log)
 	grpc_free(&g);
 }
 
+/* --- jsonrpc */
+
+static void log_json(struct log *l, const char *name, const struct json *v)
+{
+	if (!v)
+		return;
+	buf_fmt(&l->text, " %s=", name);
+	json_write(&l->text, v);
+}
+
+static void on_jsonrpc(void *ctx, const struct jsonrpc_msg *m)
+{
+	static const char *const kinds[] = { [JSONRPC_REQUEST] = "request",
+					     [JSONRPC_NOTIFICATION] = "notification",
+					     [JSONRPC_RESULT] = "result",
+					     [JSONRPC_ERROR] = "error" };
+	const char *quote = m->id_is_string ? "\"" : "";
+	struct log *l = ctx;
+
+	buf_fmt(&l->text, "%s@%" PRIu64 "..%" PRIu64, kinds[m->kind], m->ts_first, m->ts_last);
+	if (m->id.n)
+		buf_fmt(&l->text, " id=%s" SV_FMT "%s", quote, SV_ARG(m->id), quote);
+	if (m->method.n)
+		buf_fmt(&l->text, " method=" SV_FMT, SV_ARG(m->method));
+	log_json(l, "params", m->params);
+	log_json(l, "result", m->result);
+	log_json(l, "error", m->error);
+	log_number(l, "wire", m->wire);
+	buf_fmt(&l->text, "%s%s\n", m->batch ? " batch" : "", m->cut ? " cut" : "");
+}
+
+static int jsonrpc_case_open(void **state, struct log *log, const struct http_msg *answer)
+{
+	(void)answer;
+	return jsonrpc_new((struct jsonrpc **)state, on_jsonrpc, log);
+}
+
+static void jsonrpc_case_bytes(void *state, const struct step *step, struct sv piece)
+{
+	if (jsonrpc_feed(state, step->ts, piece))
+		case_die("out of memory");
+}
+
+static void jsonrpc_case_gap(void *state, const struct step *step)
+{
+	jsonrpc_gap(state, step->missing);
+}
+
+static void jsonrpc_case_end(void *state, uint64_t ts)
+{
+	(void)ts;
+	jsonrpc_end(state);
+}
+
+static void jsonrpc_case_close(void *state, struct log *log)
+{
+	struct jsonrpc *j = state;
+
+	if (jsonrpc_skipped(j))
+		buf_fmt(&log->text, "skipped %" PRIu64 "\n", jsonrpc_skipped(j));
+	jsonrpc_free(&j);
+}
+
 static const struct driver drivers[] = {
 	{ "http1", "\r\n", http1_case_open, http1_case_bytes, http1_case_gap, http1_case_end,
 	  http1_case_close },
 	{ "http2", "\r\n", http2_case_open, http2_case_bytes, http2_case_gap, http2_case_end,
 	  http2_case_close },
+	{ "jsonrpc", "\n", jsonrpc_case_open, jsonrpc_case_bytes, jsonrpc_case_gap,
+	  jsonrpc_case_end, jsonrpc_case_close },
 	{ "sse", "\n", sse_case_open, sse_case_bytes, sse_case_gap, sse_case_end, sse_case_close },
 	{ "grpc", "", grpc_case_open, grpc_case_bytes, grpc_case_gap, grpc_case_end,
 	  grpc_case_close },

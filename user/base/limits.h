@@ -24,6 +24,13 @@
 #define LIMIT_SSE_EVENT (16u << 20)    /* one server-sent event */
 #define LIMIT_SSE_NAME (4u << 10)      /* the name of an event, and its id */
 #define LIMIT_STREAM_PIECE (16u << 20) /* one line, array element or AWS message of a stream */
+#define LIMIT_RPC_TEXT (16u << 20)     /* head of a JSON-RPC message that is kept */
+#define LIMIT_RPC_TAIL (4u << 10)      /* and end of a longer one: its id may stand there */
+#define LIMIT_RPC_BATCH 1024           /* messages of one batch */
+#define LIMIT_RPC_STREAMS 4096         /* connections with JSON-RPC that are followed at once */
+#define LIMIT_RPC_CALLS 1024           /* requests without an answer of one peer */
+#define LIMIT_RPC_EVENTS 256           /* progress and log messages told of one request */
+#define LIMIT_RPC_BODY (1u << 20)      /* of an HTTP request that may hold JSON-RPC */
 #define LIMIT_CONNS 65536              /* connections that are followed at once */
 #define LIMIT_REORDER_BYTES (4u << 20) /* bytes held while waiting for a missing piece */
 #define LIMIT_REORDER_RECORDS 512      /* records held likewise */

@@ -3,7 +3,7 @@
 #ifndef RINGSPAN_PROTO_MSG_H
 #define RINGSPAN_PROTO_MSG_H
 
-#include "base/arena.h"
+#include "base/json.h"
 
 enum http_dir { HTTP_REQUEST = 0, HTTP_RESPONSE = 1 };
 
@@ -89,6 +89,24 @@ struct json_piece {
 };
 
 typedef void (*json_piece_fn)(void *ctx, const struct json_piece *p);
+
+enum jsonrpc_kind { JSONRPC_REQUEST, JSONRPC_NOTIFICATION, JSONRPC_RESULT, JSONRPC_ERROR };
+
+/* A JSON-RPC message (2.0, sections 4 to 6).  Valid during the callback. */
+struct jsonrpc_msg {
+	enum jsonrpc_kind kind;
+	struct sv version;                          /* its member "jsonrpc" */
+	struct sv id;                               /* a number as it is spelled */
+	bool id_is_string;                          /* "1" and 1 are two ids */
+	struct sv method;                           /* of a request or notification */
+	const struct json *params, *result, *error; /* NULL where it has none */
+	uint64_t wire;              /* its bytes, without framing; of a batch the batch's */
+	uint64_t ts_first, ts_last; /* when its first and last byte were seen */
+	bool batch;                 /* one of several in an array */
+	bool cut;                   /* it is not whole: over a bound, a hole, or the end came */
+};
+
+typedef void (*jsonrpc_fn)(void *ctx, const struct jsonrpc_msg *m);
 
 /* How an answer comes: as one text, or cut into messages while it is being made. */
 enum framing {
