@@ -181,6 +181,7 @@ static struct conn *conn_new(const struct ev_hdr *rec, uint64_t id)
 	c->tgid = rec->tgid;
 	c->start = rec->start;
 	c->ts_first = rec->ts;
+	c->fd = -1;
 	c->dirs = dirs;
 	return c;
 }
@@ -318,6 +319,7 @@ static int feed_flow(struct conn_table *t, const struct ev_flow *rec)
 	c->proto = rec->proto;
 	c->file = rec->file;
 	c->peer = rec->peer;
+	c->fd = rec->fd;
 	c->addr = rec->addr;
 	return 0;
 }

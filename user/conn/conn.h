@@ -20,6 +20,7 @@ struct conn {
 	unsigned int src;    /* enum ev_src; 0: not known yet */
 	unsigned int proto;  /* enum ev_proto: what the kernel side took a flow for */
 	uint64_t file, peer; /* of a flow, as in FLOW; of TLS the socket it sits on, or 0 */
+	int fd;              /* of a flow: as which its process has it; -1 else */
 	struct ev_addr addr; /* family 0: not known (yet) */
 	uint64_t ts_first;
 	bool waits; /* not opened yet: its owner does not know of it */

@@ -319,6 +319,31 @@ static void http_facts(struct buf *b, const struct span *s)
 	fact_bytes(b, s, ATTR_ID_HTTP_RESPONSE_BODY, "", " received");
 }
 
+/* What was asked, what a human said to it, and who answered. */
+static void rpc_facts(struct buf *b, const struct span *s)
+{
+	size_t from = b->len;
+	int64_t tools = -1;
+
+	arguments(b, s);
+	if (b->len == from)
+		fact_sv(b, "", span_attr_sv(s, ATTR_ID_MCP_URI), "");
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_APPROVAL_MESSAGE), "");
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_APPROVAL_ACTION), "");
+	if (span_attr(s, ATTR_ID_MCP_TOOLS))
+		tools = (int64_t)span_attr(s, ATTR_ID_MCP_TOOLS)->cnt;
+	from = b->len;
+	if (tools >= 0)
+		buf_fmt(b, "%lld tool%s", (long long)tools, tools == 1 ? "" : "s");
+	end_fact(b, from);
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_A2A_TASK_STATE), "");
+	fact_sv(b, s->kind == SPAN_KIND_SERVER ? "as " : "server ",
+		span_attr_sv(s, ATTR_ID_MCP_SERVER_NAME), "");
+	fact_ns(b, s, ATTR_ID_RPC_HANDLING_NS, "handled in ", "");
+	fact_bytes(b, s, ATTR_ID_JSONRPC_REQUEST_BYTES, "", " sent");
+	fact_bytes(b, s, ATTR_ID_JSONRPC_RESPONSE_BYTES, "", " received");
+}
+
 static void kind_facts(struct buf *b, const struct span *s, bool payload)
 {
 	switch (s->what) {
@@ -354,6 +379,10 @@ static void kind_facts(struct buf *b, const struct span *s, bool payload)
 		break;
 	case SPAN_TLS:
 		tls_facts(b, s);
+		break;
+	case SPAN_MCP:
+	case SPAN_A2A:
+		rpc_facts(b, s);
 		break;
 	default:
 		break;

@@ -3,8 +3,8 @@
  * What the files of the trace engine share: trace.c (runs, records in), process.c (processes),
  * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
  * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
- * agent.c (agents and turns), tool.c (tool calls).  Nobody else includes this.  Times are
- * CLOCK_MONOTONIC ns until a span is made.
+ * agent.c (agents and turns), tool.c (tool calls), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else
+ * includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
 #define RINGSPAN_ENGINE_H
@@ -22,8 +22,10 @@ struct agent;
 struct tool;
 struct call;
 struct dns_query;
+struct rpc_end;
+struct rpc_exchange;
 struct exchange;
-struct rpc;
+struct grpc_call;
 
 struct trace {
 	struct trace_cfg cfg;
@@ -65,8 +67,10 @@ struct run {
 	struct buf result;         /* gen_ai.output.messages of its latest final answer */
 	struct dns_query *queries; /* without an answer, oldest first */
 	size_t query_cnt;
-	struct map names; /* address -> the name that was asked for, char * */
-	int64_t not_seen; /* connections */
+	struct map names;         /* address -> the name that was asked for, char * */
+	int64_t not_seen;         /* connections */
+	struct rpc_end *rpc_ends; /* who speaks MCP or A2A */
+	uint64_t rpc_cnt;         /* requests of these so far */
 	int64_t model_calls, tool_calls, errors;
 	uint64_t lost_records, lost_bytes; /* what the counts were when it began */
 };
@@ -146,10 +150,13 @@ struct exchange {
 	unsigned int resp_flags;
 	struct chunk_stats chunks;
 	struct sem_headers facts;
-	struct sem_call *call; /* NULL: no model API */
-	struct framer *framer; /* NULL: the answer is one text */
-	struct rpc *rpc;       /* NULL: no gRPC */
+	struct sem_call *call;  /* NULL: no model API */
+	struct framer *framer;  /* NULL: the answer is one text */
+	struct grpc_call *grpc; /* NULL: no gRPC */
 	struct buf req_body, resp_body;
+	struct rpc_exchange *rpc; /* NULL: neither MCP nor A2A, or not known yet */
+	bool may_be_rpc;          /* its request's body, or a GET's events, will tell */
+	struct sv session, protocol_version, last_event; /* MCP's header fields */
 	uint64_t key;        /* same for every attempt of one call: host, target and request body */
 	struct agent *agent; /* whose conversation it is; NULL: nobody's */
 	int64_t turn;        /* ordinal in it */
@@ -182,16 +189,18 @@ void exchange_end(struct exchange *x);                               /* it is ov
 void exchange_end_all(struct http_conn *h);                          /* so is its connection */
 /* A span with what every HTTP exchange has; its parent is the run. */
 struct span *exchange_span(const struct exchange *x, enum span_what what);
+void exchange_describe(struct span *s,
+		       const struct exchange *x); /* the same on a span that is there */
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */
 void exchange_abandon(struct exchange *x);
 
-/* rpc_grpc.c: gRPC; each does nothing for an exchange that is none */
-void rpc_head(struct exchange *x, const struct http_msg *m);
-void rpc_body(struct exchange *x, enum http_dir dir, uint64_t ts, struct sv bytes);
-void rpc_hole(struct exchange *x, enum http_dir dir, uint64_t missing);
-void rpc_done(struct exchange *x, const struct http_msg *m);
-void rpc_set(struct span *s, const struct exchange *x);
-void rpc_free(struct rpc **r);
+/* grpc_call.c: gRPC; each does nothing for an exchange that is none */
+void grpc_call_head(struct exchange *x, const struct http_msg *m);
+void grpc_call_body(struct exchange *x, enum http_dir dir, uint64_t ts, struct sv bytes);
+void grpc_call_hole(struct exchange *x, enum http_dir dir, uint64_t missing);
+void grpc_call_done(struct exchange *x, const struct http_msg *m);
+void grpc_call_set(struct span *s, const struct exchange *x);
+void grpc_call_free(struct grpc_call **r);
 
 /* ws.c: model calls over a WebSocket */
 void ws_open(struct http_conn *h, const struct exchange *handshake, const struct http_msg *answer);
@@ -218,7 +227,7 @@ void agent_finish_all(struct run *r);
 struct tool_ref {
 	const char *span_id;
 	struct sv agent;  /* name of the sub-agent that the call asks for; may be empty */
-	const char *link; /* "argument" or "time" */
+	const char *link; /* "exact", "argument" or "time" */
 };
 void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *tc);
 void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts);
@@ -231,5 +240,33 @@ bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_
  */
 bool tool_of_input(struct run *r, struct sv input, bool by_time, struct tool_ref *out);
 void tool_unanswered(struct run *r, uint64_t now);
+
+/* A call of an MCP tool, as its own span has it. */
+struct tool_ask {
+	struct sv name;
+	const struct json *args,
+		*ids; /* ids: array of texts that may be the model's id of the call */
+	uint64_t ts;
+	bool by_time; /* when nothing else tells, being the only open one does */
+};
+/* The open tool call that it was made for; false: none can be told. */
+bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out);
+/* Was the process started by a tool call, itself or one before it? */
+bool process_in_tool(const struct proc *p);
+
+/* rpc_link.c */
+void rpc_tick(struct run *r, uint64_t now);
+void rpc_end_all(struct run *r); /* the run is over */
+
+/* rpc_http.c: what an exchange holds of MCP or A2A */
+void rpc_http_head(struct exchange *x, const struct http_msg *m); /* request; may set may_be_rpc */
+void rpc_http_asked(struct exchange *x, const struct http_msg *m, bool cut); /* its body is whole */
+void rpc_http_answer_head(struct exchange *x, const struct http_msg *m);
+void rpc_http_event(struct exchange *x, const struct sse_event *ev);
+bool rpc_http_wants(const struct exchange *x, bool events); /* its answer's body */
+void rpc_http_answered(struct exchange *x, bool cut);
+bool rpc_http_over(struct exchange *x); /* false: its requests, if any, are no span of their own */
+void rpc_http_describe(struct span *s, const struct exchange *x); /* an http span's session */
+void rpc_http_free(struct exchange *x);
 
 #endif

@@ -3,6 +3,7 @@
  * HTTP exchanges: requests and answers are paired, and what a model API claims goes on to model.c; the
  * rest becomes an http span.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/limits.h"
@@ -19,8 +20,9 @@ static void exchange_free(struct exchange *x)
 	if (x->agent)
 		agent_release(x->agent);
 	sem_call_free(&x->call);
+	rpc_http_free(x);
 	framer_free(&x->framer);
-	rpc_free(&x->rpc);
+	grpc_call_free(&x->grpc);
 	buf_fini(&x->req_body);
 	buf_fini(&x->resp_body);
 	arena_fini(&x->arena);
@@ -97,10 +99,12 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 	x->user_agent = arena_dup(&x->arena, http_field_get(m, "user-agent"));
 	x->req_first = m->ts_first;
 	x->req_last = m->ts_last;
-	if (!x->client)
-		return;
-	route_of(&route, &x->arena, m);
-	sem_call_new(&x->call, &route); /* -ENOENT: no model API */
+	if (x->client) {
+		route_of(&route, &x->arena, m);
+		sem_call_new(&x->call, &route); /* -ENOENT: no model API */
+	}
+	if (!x->call)
+		rpc_http_head(x, m);
 }
 
 static uint64_t attempt_key(const struct exchange *x)
@@ -134,6 +138,8 @@ static void request_done(struct exchange *x, const struct http_msg *m)
 	x->req_missing = m->missing;
 	if (x->call)
 		exchange_asked(x, body_is_cut(m));
+	else
+		rpc_http_asked(x, m, body_is_cut(m));
 }
 
 /* --- the answer */
@@ -150,7 +156,12 @@ void exchange_event(struct exchange *x, const struct sse_event *ev)
 
 static void on_event(void *ctx, const struct sse_event *ev)
 {
-	exchange_event(ctx, ev);
+	struct exchange *x = ctx;
+
+	if (x->call)
+		exchange_event(x, ev);
+	else
+		rpc_http_event(x, ev);
 }
 
 static void response_head(struct exchange *x, const struct http_msg *m)
@@ -163,6 +174,8 @@ static void response_head(struct exchange *x, const struct http_msg *m)
 	x->content_type = arena_dup(&x->arena, http_field_get(m, "content-type"));
 	if (x->call)
 		sem_head(x->call, m);
+	else
+		rpc_http_answer_head(x, m);
 }
 
 void exchange_piece(struct exchange *x, uint64_t ts)
@@ -175,20 +188,42 @@ void exchange_piece(struct exchange *x, uint64_t ts)
 	c->ts_last = ts;
 }
 
+/* What is no model call's is kept up to a bound; b->err tells that it was more. */
+static void keep(struct buf *b, size_t max, struct sv bytes)
+{
+	if (bytes.n > max - b->len)
+		b->err = -E2BIG;
+	buf_sv(b, sv_sub(bytes, 0, max - b->len));
+}
+
+/* How the answer's body is read; false: nobody asks for it. */
+static bool find_framing(const struct exchange *x, struct sv first, enum framing *how)
+{
+	bool events = sv_istarts(x->content_type, "text/event-stream");
+
+	if (x->call) {
+		*how = sem_framing(x->call, x->content_type, first);
+		return true;
+	}
+	*how = events ? FRAMING_SSE : FRAMING_WHOLE;
+	return rpc_http_wants(x, events);
+}
+
 static void response_body(struct exchange *x, uint64_t ts, struct sv bytes)
 {
 	enum framing how;
 
 	exchange_piece(x, ts);
-	if (!x->call)
+	if (!find_framing(x, bytes, &how))
 		return;
-	how = x->chunks.cnt == 1 ? sem_framing(x->call, x->content_type, bytes) : FRAMING_WHOLE;
-	if (how != FRAMING_WHOLE)
+	if (x->chunks.cnt == 1 && how != FRAMING_WHOLE)
 		framer_new(&x->framer, how, on_event, x);
 	if (x->framer)
 		framer_feed(x->framer, ts, bytes);
-	else
+	else if (x->call)
 		buf_sv(&x->resp_body, bytes);
+	else
+		keep(&x->resp_body, LIMIT_RPC_TEXT, bytes);
 }
 
 static void response_done(struct exchange *x, const struct http_msg *m)
@@ -198,10 +233,10 @@ static void response_done(struct exchange *x, const struct http_msg *m)
 	x->resp_last = m->ts_last;
 	x->resp_wire = m->wire_body;
 	x->resp_missing = m->missing;
-	if (!x->call)
-		return;
 	if (x->framer)
 		framer_end(x->framer, m->ts_last);
+	else if (!x->call)
+		rpc_http_answered(x, body_is_cut(m));
 	else
 		sem_response(x->call, x->status, buf_view(&x->resp_body), body_is_cut(m));
 }
@@ -256,16 +291,8 @@ static void set_holes(struct span *s, const struct exchange *x)
 		span_set_int(s, ATTR_ID_MISSING_BYTES, x->req_missing + x->resp_missing);
 }
 
-struct span *exchange_span(const struct exchange *x, enum span_what what)
+void exchange_describe(struct span *s, const struct exchange *x)
 {
-	uint64_t first = x->req_first ? x->req_first : x->resp_first;
-	uint64_t last = x->response_seen ? x->resp_last : x->req_last;
-	struct span *s = engine_span(x->run, what, first, last);
-
-	if (!s)
-		return NULL;
-	engine_id(s->span_id, x->run, what,
-		  (uint64_t[4]){ x->tgid, x->proc_start, x->conn_id, x->seq });
 	s->kind = x->client ? SPAN_KIND_CLIENT : SPAN_KIND_SERVER;
 	span_set_str(s, ATTR_ID_HTTP_METHOD, x->method);
 	if (x->status)
@@ -285,6 +312,19 @@ struct span *exchange_span(const struct exchange *x, enum span_what what)
 	span_set_int(s, ATTR_ID_PROCESS_PID, x->tgid);
 	span_set_int(s, ATTR_ID_CONNECTION, x->conn_id);
 	set_holes(s, x);
+}
+
+struct span *exchange_span(const struct exchange *x, enum span_what what)
+{
+	uint64_t first = x->req_first ? x->req_first : x->resp_first;
+	uint64_t last = x->response_seen ? x->resp_last : x->req_last;
+	struct span *s = engine_span(x->run, what, first, last);
+
+	if (!s)
+		return NULL;
+	engine_id(s->span_id, x->run, what,
+		  (uint64_t[4]){ x->tgid, x->proc_start, x->conn_id, x->seq });
+	exchange_describe(s, x);
 	return s;
 }
 
@@ -303,7 +343,8 @@ static void emit_http(struct exchange *x)
 		span_set_str(s, ATTR_ID_API, sv(x->call->api));
 	if (x->status >= 400)
 		engine_fail(s, arena_fmt(&s->arena, "%d", x->status), SV(""));
-	rpc_set(s, x);
+	grpc_call_set(s, x);
+	rpc_http_describe(s, x);
 	engine_emit(x->run, &s);
 }
 
@@ -327,7 +368,7 @@ static void exchange_over(struct exchange *x)
 		sem_finish(x->call, !(x->resp_flags & HTTP_COMPLETE));
 	if (x->call && is_model_call(x))
 		model_attempt(x);
-	else
+	else if (!rpc_http_over(x))
 		emit_http(x);
 	exchange_free(x);
 }
@@ -378,7 +419,7 @@ static void on_head(void *ctx, struct http_msg *m)
 		return; /* abandoned: its span is out */
 	x->http_major = m->major;
 	x->http_minor = m->minor;
-	rpc_head(x, m);
+	grpc_call_head(x, m);
 	if (m->dir == HTTP_REQUEST)
 		request_head(x, m);
 	else
@@ -397,11 +438,13 @@ static void on_body(void *ctx, struct http_msg *m, uint64_t ts, struct sv bytes)
 
 	if (!x)
 		return;
-	rpc_body(x, m->dir, ts, bytes);
+	grpc_call_body(x, m->dir, ts, bytes);
 	if (m->dir == HTTP_RESPONSE)
 		response_body(x, ts, bytes);
 	else if (x->call)
 		buf_sv(&x->req_body, bytes);
+	else if (x->may_be_rpc)
+		keep(&x->req_body, LIMIT_RPC_BODY, bytes);
 }
 
 static void on_hole(void *ctx, struct http_msg *m, uint64_t n)
@@ -409,7 +452,7 @@ static void on_hole(void *ctx, struct http_msg *m, uint64_t n)
 	struct exchange *x = of_message(ctx, m);
 
 	if (x)
-		rpc_hole(x, m->dir, n);
+		grpc_call_hole(x, m->dir, n);
 	if (x && m->dir == HTTP_RESPONSE && x->framer)
 		framer_gap(x->framer);
 }
@@ -420,7 +463,7 @@ static void on_done(void *ctx, struct http_msg *m)
 
 	if (!x)
 		return;
-	rpc_done(x, m);
+	grpc_call_done(x, m);
 	if (m->dir == HTTP_REQUEST)
 		request_done(x, m);
 	else

@@ -305,6 +305,18 @@ static void on_exit_of(void *ctx, struct proc *p)
 	end_process(ctx, p);
 }
 
+bool process_in_tool(const struct proc *p)
+{
+	/* a tree is as deep as it is long, but what is asked for is near */
+	for (int depth = 0; p && depth < 64; depth++, p = p->parent) {
+		const struct pstate *ps = p->user;
+
+		if (ps && ps->tool_span[0])
+			return true;
+	}
+	return false;
+}
+
 static void on_gone(void *ctx, struct proc *p)
 {
 	struct pstate *ps = p->user;

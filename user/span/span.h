@@ -50,7 +50,9 @@ const struct attr_def *attr_find(struct sv key); /* NULL: not in the table */
 	X(EMBEDDING, "embedding")   \
 	X(RETRIEVAL, "retrieval")   \
 	X(DNS, "dns")               \
-	X(TLS, "tls")
+	X(TLS, "tls")               \
+	X(MCP, "mcp")               \
+	X(A2A, "a2a")
 
 enum span_what {
 #define X(id, text) SPAN_##id,

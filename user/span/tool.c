@@ -20,6 +20,7 @@ struct tool {
 	uint64_t ts_start;
 	const struct json *args; /* as the span has them: redacted, like the command lines */
 	bool has_process;        /* some process was tied to it by its argument */
+	bool has_ask;            /* so was an MCP call */
 };
 
 static void free_tool(struct tool *tool)
@@ -305,5 +306,146 @@ bool tool_of_input(struct run *r, struct sv input, bool by_time, struct tool_ref
 		.link = best ? "argument" : "time",
 		.agent = agent_of(best ? best : lone),
 	};
+	return true;
+}
+
+/* --- MCP calls */
+
+#define ID_MIN 4          /* shorter ids are counters, which match by chance */
+#define NAME_MAX_TEXT 256 /* of a tool, compared */
+
+/* Objects have no order, and 1 is 1.0. */
+static bool same_json(const struct json *a, const struct json *b, unsigned int depth)
+{
+	const struct json *x, *y;
+	double m, n;
+
+	if (!a || !b || a->type != b->type || a->cut || b->cut || depth >= LIMIT_JSON_DEPTH ||
+	    a->cnt != b->cnt)
+		return false;
+	switch (a->type) {
+	case JSON_NULL:
+		return true;
+	case JSON_BOOL:
+		return a->b == b->b;
+	case JSON_STRING:
+		return sv_eq(a->s, b->s);
+	case JSON_NUMBER:
+		return sv_eq(a->s, b->s) || (json_f64(a, &m) && json_f64(b, &n) && m == n);
+	case JSON_ARRAY:
+		for (x = a->head, y = b->head; x && y; x = x->next, y = y->next)
+			if (!same_json(x, y, depth + 1))
+				return false;
+		return true;
+	case JSON_OBJECT:
+		for (x = a->head; x; x = x->next)
+			if (!same_json(x, json_get_sv(b, x->key), depth + 1))
+				return false;
+		return true;
+	}
+	return false;
+}
+
+/* A call without arguments may have an empty object, or none. */
+static bool same_args(const struct json *a, const struct json *b)
+{
+	return ((!a || (json_is(a, JSON_OBJECT) && !a->cnt)) &&
+		(!b || (json_is(b, JSON_OBJECT) && !b->cnt))) ||
+	       same_json(a, b, 0);
+}
+
+static bool is_word(char ch)
+{
+	return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z');
+}
+
+/* Letters and digits; all else is one sign, as model APIs allow few others in a name. */
+static struct sv plain_name(struct sv name, char out[NAME_MAX_TEXT])
+{
+	size_t n = name.n < NAME_MAX_TEXT ? name.n : NAME_MAX_TEXT;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = is_word(name.p[i]) ? name.p[i] : '_';
+	return (struct sv){ out, n };
+}
+
+/* The same name, or with the server's before or behind it: mcp__server__tool, server.tool. */
+static bool same_name(struct sv offered, struct sv tool)
+{
+	char a[NAME_MAX_TEXT], b[NAME_MAX_TEXT];
+	struct sv long_name = plain_name(offered, a), name = plain_name(tool, b);
+	size_t more = long_name.n - name.n;
+
+	if (!name.n || long_name.n < name.n)
+		return false;
+	if (!more)
+		return sv_eq(long_name, name);
+	return (sv_eq(sv_sub(long_name, more, name.n), name) && long_name.p[more - 1] == '_') ||
+	       (sv_eq(sv_sub(long_name, 0, name.n), name) && long_name.p[name.n] == '_');
+}
+
+static bool names_id(const struct json *ids, struct sv id)
+{
+	json_for_each (ids, e) {
+		if (id.n >= ID_MIN && sv_eq(json_sv(e), id))
+			return true;
+	}
+	return false;
+}
+
+/* The first open call that takes the ask by id, else by arguments; one that nobody took yet before others. */
+static struct tool *find_asked(struct run *r, const struct tool_ask *ask, bool by_id)
+{
+	struct tool *best = NULL;
+
+	for (struct tool *tool = r->tools; tool; tool = tool->next) {
+		bool fits = by_id ? names_id(ask->ids, tool->id)
+				  : same_name(tool->name, ask->name) &&
+					    same_args(tool->args, ask->args);
+
+		if (fits && (!best || (best->has_ask && !tool->has_ask)))
+			best = tool;
+	}
+	return best;
+}
+
+/* The only open call that nobody took; of several the only one of that name. */
+static struct tool *find_lone(struct run *r, const struct tool_ask *ask)
+{
+	struct tool *lone = NULL, *named = NULL;
+	size_t lone_cnt = 0, named_cnt = 0;
+
+	for (struct tool *tool = r->tools; tool; tool = tool->next) {
+		if (tool->has_ask || tool->has_process || ask->ts < tool->ts_start)
+			continue;
+		lone = tool;
+		lone_cnt++;
+		if (same_name(tool->name, ask->name)) {
+			named = tool;
+			named_cnt++;
+		}
+	}
+	if (named_cnt)
+		return named_cnt == 1 ? named : NULL;
+	return lone_cnt == 1 ? lone : NULL;
+}
+
+bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out)
+{
+	const char *link = "exact";
+	struct tool *tool = find_asked(r, ask, true);
+
+	if (!tool) {
+		link = "argument";
+		tool = find_asked(r, ask, false);
+	}
+	if (!tool && ask->by_time) {
+		link = "time";
+		tool = find_lone(r, ask);
+	}
+	if (!tool)
+		return false;
+	tool->has_ask = true;
+	*out = (struct tool_ref){ .span_id = tool->span->span_id, .link = link };
 	return true;
 }

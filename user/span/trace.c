@@ -50,6 +50,7 @@ void trace_free(struct trace **tp)
 
 		model_expire(r, t->now, true);
 		dns_expire(r, t->now, true);
+		rpc_end_all(r);
 		tool_unanswered(r, t->now);
 		agent_finish_all(r);
 		buf_fini(&r->result);
@@ -251,6 +252,7 @@ static void run_finish(struct run *r)
 
 	model_expire(r, t->now, true);
 	dns_expire(r, t->now, true);
+	rpc_end_all(r);
 	tool_unanswered(r, t->now);
 	agent_finish_all(r);
 	dns_forget(r);
@@ -276,6 +278,7 @@ static void runs_tick(struct trace *t, uint64_t now)
 	map_for_each (&t->runs, e) {
 		model_expire(e->value, now, false);
 		dns_expire(e->value, now, false);
+		rpc_tick(e->value, now);
 	}
 }
 

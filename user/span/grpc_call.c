@@ -11,14 +11,14 @@
 
 #define GRPC_WEB_TEXT "application/grpc-web-text" /* base64 */
 
-struct rpc_side {
+struct grpc_side {
 	struct grpc *parser;
 	uint64_t messages, bytes;
 };
 
-struct rpc {
+struct grpc_call {
 	struct exchange *x;
-	struct rpc_side side[2]; /* by enum http_dir */
+	struct grpc_side side[2]; /* by enum http_dir */
 	bool has_status;
 	int64_t status;
 	struct sv message; /* grpc-message, still escaped */
@@ -45,7 +45,7 @@ static const char *const status_names[] = {
 	"UNAUTHENTICATED",
 };
 
-static void take_status(struct rpc *r, struct sv name, struct sv value)
+static void take_status(struct grpc_call *r, struct sv name, struct sv value)
 {
 	if (sv_ieq(name, "grpc-status") && !sv_i64(value, &r->status))
 		r->has_status = true;
@@ -54,7 +54,7 @@ static void take_status(struct rpc *r, struct sv name, struct sv value)
 }
 
 /* gRPC-Web's trailers are the last message of the body, as header lines. */
-static void take_lines(struct rpc *r, struct sv lines)
+static void take_lines(struct grpc_call *r, struct sv lines)
 {
 	while (lines.n) {
 		struct sv value = sv_token(&lines, '\n');
@@ -68,7 +68,7 @@ static void take_lines(struct rpc *r, struct sv lines)
 
 static void on_request(void *ctx, const struct grpc_message *m)
 {
-	struct rpc *r = ctx;
+	struct grpc_call *r = ctx;
 
 	r->side[HTTP_REQUEST].messages++;
 	r->side[HTTP_REQUEST].bytes += m->size;
@@ -76,7 +76,7 @@ static void on_request(void *ctx, const struct grpc_message *m)
 
 static void on_response(void *ctx, const struct grpc_message *m)
 {
-	struct rpc *r = ctx;
+	struct grpc_call *r = ctx;
 
 	if (m->flags & GRPC_TRAILERS) {
 		take_lines(r, m->data);
@@ -93,20 +93,20 @@ static bool is_grpc(const struct http_msg *m)
 	return sv_istarts(type, "application/grpc") && !sv_istarts(type, GRPC_WEB_TEXT);
 }
 
-static struct rpc *rpc_new(struct exchange *x)
+static struct grpc_call *grpc_call_new(struct exchange *x)
 {
-	struct rpc *r = calloc(1, sizeof(*r));
+	struct grpc_call *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
 	r->x = x;
 	if (grpc_new(&r->side[HTTP_REQUEST].parser, on_request, r) ||
 	    grpc_new(&r->side[HTTP_RESPONSE].parser, on_response, r))
-		rpc_free(&r);
+		grpc_call_free(&r);
 	return r;
 }
 
-void rpc_free(struct rpc **r)
+void grpc_call_free(struct grpc_call **r)
 {
 	if (!*r)
 		return;
@@ -116,34 +116,34 @@ void rpc_free(struct rpc **r)
 	*r = NULL;
 }
 
-void rpc_head(struct exchange *x, const struct http_msg *m)
+void grpc_call_head(struct exchange *x, const struct http_msg *m)
 {
-	if (!x->rpc && is_grpc(m))
-		x->rpc = rpc_new(x);
+	if (!x->grpc && is_grpc(m))
+		x->grpc = grpc_call_new(x);
 	/* an answer without a body has its trailers here */
-	for (size_t i = 0; x->rpc && m->dir == HTTP_RESPONSE && i < m->field_cnt; i++)
-		take_status(x->rpc, m->fields[i].name, m->fields[i].value);
+	for (size_t i = 0; x->grpc && m->dir == HTTP_RESPONSE && i < m->field_cnt; i++)
+		take_status(x->grpc, m->fields[i].name, m->fields[i].value);
 }
 
-void rpc_body(struct exchange *x, enum http_dir dir, uint64_t ts, struct sv bytes)
+void grpc_call_body(struct exchange *x, enum http_dir dir, uint64_t ts, struct sv bytes)
 {
-	if (x->rpc)
-		grpc_feed(x->rpc->side[dir].parser, ts, bytes);
+	if (x->grpc)
+		grpc_feed(x->grpc->side[dir].parser, ts, bytes);
 }
 
-void rpc_hole(struct exchange *x, enum http_dir dir, uint64_t missing)
+void grpc_call_hole(struct exchange *x, enum http_dir dir, uint64_t missing)
 {
-	if (x->rpc)
-		grpc_gap(x->rpc->side[dir].parser, missing);
+	if (x->grpc)
+		grpc_gap(x->grpc->side[dir].parser, missing);
 }
 
-void rpc_done(struct exchange *x, const struct http_msg *m)
+void grpc_call_done(struct exchange *x, const struct http_msg *m)
 {
-	if (!x->rpc)
+	if (!x->grpc)
 		return;
-	grpc_end(x->rpc->side[m->dir].parser);
+	grpc_end(x->grpc->side[m->dir].parser);
 	for (size_t i = 0; m->dir == HTTP_RESPONSE && i < m->trailer_cnt; i++)
-		take_status(x->rpc, m->trailers[i].name, m->trailers[i].value);
+		take_status(x->grpc, m->trailers[i].name, m->trailers[i].value);
 }
 
 /* What a server answers is its failure only when it is not the client's: OpenTelemetry, RPC spans. */
@@ -161,10 +161,10 @@ static bool is_failure(const struct exchange *x, int64_t status)
 
 static void set_status(struct span *s, const struct exchange *x)
 {
-	int64_t status = x->rpc->status;
+	int64_t status = x->grpc->status;
 	struct sv name;
 
-	if (!x->rpc->has_status)
+	if (!x->grpc->has_status)
 		return;
 	if (status >= 0 && (size_t)status < ARRAY_SIZE(status_names))
 		name = sv(status_names[status]);
@@ -172,14 +172,14 @@ static void set_status(struct span *s, const struct exchange *x)
 		name = arena_fmt(&s->arena, "%lld", (long long)status);
 	span_set_str(s, ATTR_ID_RPC_STATUS, name);
 	if (is_failure(x, status))
-		engine_fail(s, name, sem_unescape(&s->arena, x->rpc->message));
+		engine_fail(s, name, sem_unescape(&s->arena, x->grpc->message));
 }
 
-void rpc_set(struct span *s, const struct exchange *x)
+void grpc_call_set(struct span *s, const struct exchange *x)
 {
 	struct sv path = x->target;
 	struct sv method = sv_token(&path, '?');
-	const struct rpc *r = x->rpc;
+	const struct grpc_call *r = x->grpc;
 
 	if (!r)
 		return;

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * MCP and A2A over HTTP: a POST holds one message or a batch and is answered by JSON or by events; the
+ * other side's own messages come as events of a GET (MCP up to 2025-11-25), and answers to them by
+ * further POSTs.  In the transport of 2024-11-05 all answers are events of one GET, whose first names
+ * where to POST.  Each request becomes a span instead of the exchange's own; an exchange without one
+ * keeps its http span, with the session's id.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "base/limits.h"
+#include "span/rpc.h"
+
+struct rpc_exchange {
+	struct rpc_end *end;
+	bool events;    /* answered by events */
+	bool resumable; /* they have ids */
+	bool rest;      /* one request, which is no JSON-RPC */
+	bool opened;    /* the answer opened the session */
+};
+
+enum ev_dir rpc_http_asks(const struct exchange *x)
+{
+	return x->client ? EV_WRITE : EV_READ;
+}
+
+static enum ev_dir answers_dir(const struct exchange *x)
+{
+	return x->client ? EV_READ : EV_WRITE;
+}
+
+/* Who speaks here, to whom, in which session (or at which address, without one). */
+static struct rpc_end *end_of(const struct exchange *x, struct sv session)
+{
+	const uint64_t parts[] = { x->tgid, x->proc_start, x->client, hash64(x->host),
+				   hash64(session) };
+	uint64_t key = hash64((struct sv){ (const char *)parts, sizeof(parts) }) | 1;
+	struct rpc_end *e = x->run->rpc_ends;
+
+	while (e && e->key != key)
+		e = e->next;
+	if (e)
+		return e;
+	e = rpc_end_new(x->run, x->tgid, x->proc_start);
+	if (e) {
+		e->key = key;
+		e->whole = true;
+	}
+	return e;
+}
+
+static struct rpc_exchange *attach(struct exchange *x, struct sv session)
+{
+	struct rpc_exchange *rx = calloc(1, sizeof(*rx));
+
+	if (!rx)
+		return NULL;
+	rx->end = end_of(x, session);
+	if (!rx->end) {
+		free(rx);
+		return NULL;
+	}
+	x->rpc = rx;
+	return rx;
+}
+
+void rpc_http_free(struct exchange *x)
+{
+	free(x->rpc);
+	x->rpc = NULL;
+}
+
+/* --- the request */
+
+static bool is_json(struct sv type)
+{
+	return sv_istarts(type, "application/json") || sv_istarts(type, "application/a2a+json");
+}
+
+void rpc_http_head(struct exchange *x, const struct http_msg *m)
+{
+	x->may_be_rpc = sv_is(m->method, "GET") ||
+			(sv_is(m->method, "POST") && is_json(http_field_get(m, "content-type")));
+	x->session = arena_dup(&x->arena, http_field_get(m, "mcp-session-id"));
+	x->protocol_version = arena_dup(&x->arena, http_field_get(m, "mcp-protocol-version"));
+	x->last_event = arena_dup(&x->arena, http_field_get(m, "last-event-id"));
+}
+
+struct http_ctx {
+	struct rpc_from from;
+	struct exchange *x;
+};
+
+static void keep_session(struct rpc_end *e, struct sv session, struct sv version)
+{
+	if (session.n && !e->session.n)
+		e->session = arena_dup(&e->arena, session);
+	if (version.n && !e->version.n)
+		e->version = arena_dup(&e->arena, version);
+}
+
+/* The first message tells whether the exchange is one of MCP or A2A. */
+static void on_message(void *ctx, const struct jsonrpc_msg *m)
+{
+	struct http_ctx *h = ctx;
+	struct exchange *x = h->x;
+
+	if (!x->rpc) {
+		const struct rpc_ops *ops = rpc_claim(m, h->from.head);
+
+		/* an answer has no method that would tell, but its session has */
+		if (!ops && !(x->session.n && !m->method.n))
+			return;
+		if (!attach(x, x->session.n ? x->session : x->target))
+			return;
+		if (ops)
+			x->rpc->end->ops = ops;
+		keep_session(x->rpc->end, x->session, x->protocol_version);
+	}
+	h->from.end = x->rpc->end;
+	rpc_message(&h->from, m);
+}
+
+/* A request of the HTTP+JSON binding: its body stands for params. */
+static void asked_rest(struct exchange *x, const struct http_msg *m)
+{
+	const struct jsonrpc_msg bare = { .kind = JSONRPC_REQUEST,
+					  .wire = x->req_wire,
+					  .ts_first = x->req_first,
+					  .ts_last = x->req_last };
+	struct rpc_from from = { .dir = rpc_http_asks(x), .x = x, .head = m };
+	struct jsonrpc_msg msg = bare;
+	_cleanup_arena_ struct arena a;
+	const struct rpc_ops *ops;
+	struct rpc_facts known;
+
+	arena_init(&a, LIMIT_JSON_ARENA);
+	rpc_facts_init(&known);
+	ops = rpc_claim_rest(&known, m);
+	if (ops && attach(x, x->target)) {
+		x->rpc->rest = true;
+		x->rpc->end->ops = ops;
+		from.end = x->rpc->end;
+		msg.params = json_parse(&a, buf_view(&x->req_body), NULL);
+		rpc_call_new(&from, &msg, &known);
+	}
+	rpc_facts_fini(&known);
+}
+
+void rpc_http_asked(struct exchange *x, const struct http_msg *m, bool cut)
+{
+	struct http_ctx h = { .from = { .dir = rpc_http_asks(x), .x = x, .head = m }, .x = x };
+	const struct jsonrpc_text t = { buf_view(&x->req_body), x->req_first, x->req_last,
+					cut || x->req_body.err };
+
+	if (x->may_be_rpc)
+		jsonrpc_read(&t, on_message, &h);
+	if (!x->rpc)
+		asked_rest(x, m);
+}
+
+/* --- the answer */
+
+void rpc_http_answer_head(struct exchange *x, const struct http_msg *m)
+{
+	struct sv session = http_field_get(m, "mcp-session-id");
+
+	if (!x->rpc || x->session.n || !session.n)
+		return;
+	x->session = arena_dup(&x->arena, session);
+	x->rpc->opened = true;
+}
+
+bool rpc_http_wants(const struct exchange *x, bool events)
+{
+	return x->rpc || (events && x->may_be_rpc && sv_is(x->method, "GET"));
+}
+
+/* The answer to the one request of a binding that has no ids. */
+static void answer_rest(struct exchange *x, const struct jsonrpc_text *t)
+{
+	struct rpc_end *e = x->rpc->end;
+	_cleanup_arena_ struct arena a;
+	struct jsonrpc_msg msg = { .kind = JSONRPC_RESULT,
+				   .wire = t->text.n,
+				   .ts_first = t->ts_first,
+				   .ts_last = t->ts_last,
+				   .cut = t->cut };
+
+	arena_init(&a, LIMIT_JSON_ARENA);
+	msg.result = json_parse(&a, t->text, NULL);
+	for (struct rpc_call *c = e->calls; c && x->status < 400; c = c->next) {
+		if (c->x != x)
+			continue;
+		rpc_call_answer(e, c, &msg);
+		return;
+	}
+}
+
+static void read_answer(struct exchange *x, const struct jsonrpc_text *t)
+{
+	struct http_ctx h = { .from = { .dir = answers_dir(x), .x = x }, .x = x };
+
+	if (x->rpc && x->rpc->rest)
+		answer_rest(x, t);
+	else
+		jsonrpc_read(t, on_message, &h);
+}
+
+/* Where the client is to POST, in the transport of 2024-11-05: a path, or all of a URL. */
+static struct sv path_of(struct sv endpoint)
+{
+	long at = sv_find(endpoint, SV("://"));
+	struct sv rest = sv_sub(endpoint, at < 0 ? 0 : at + 3, SIZE_MAX);
+	struct sv host = rest;
+
+	if (at < 0)
+		return endpoint;
+	sv_token(&rest, '/');
+	return (struct sv){ rest.p - (rest.n ? 1 : 0), rest.n + (rest.n && host.n ? 1 : 0) };
+}
+
+void rpc_http_event(struct exchange *x, const struct sse_event *ev)
+{
+	const struct jsonrpc_text t = { ev->data, ev->ts_first, ev->ts_last, ev->cut };
+
+	if (!x->rpc && sv_is(ev->event, "endpoint") && attach(x, path_of(ev->data)))
+		x->rpc->events = true;
+	else
+		read_answer(x, &t);
+	if (!x->rpc) {
+		x->may_be_rpc = false; /* events of something else */
+		return;
+	}
+	x->rpc->events = true;
+	x->rpc->resumable |= ev->id.n != 0;
+}
+
+void rpc_http_answered(struct exchange *x, bool cut)
+{
+	const struct jsonrpc_text t = { buf_view(&x->resp_body), x->resp_first, x->resp_last,
+					cut || x->resp_body.err };
+
+	if (x->rpc && !x->rpc->events && t.text.n)
+		read_answer(x, &t);
+}
+
+/* --- its end */
+
+void rpc_http_describe(struct span *s, const struct exchange *x)
+{
+	span_set_str(s, ATTR_ID_MCP_SESSION, x->session);
+	span_set_str(s, ATTR_ID_MCP_PROTOCOL, x->protocol_version);
+	if (x->session.n)
+		span_set_str(s, ATTR_ID_MCP_LAST_EVENT, x->last_event);
+}
+
+/* What initialize agreed on belongs to the session that its answer opened. */
+static void open_session(struct exchange *x)
+{
+	struct rpc_end *from = x->rpc->end, *to = end_of(x, x->session);
+
+	if (!to || to == from)
+		return;
+	to->ops = from->ops;
+	keep_session(to, x->session, from->version);
+	to->server_name = arena_dup(&to->arena, from->server_name);
+}
+
+/* What came with the exchange; the answer may still come by another. */
+static bool is_awaited(const struct exchange *x, const struct rpc_call *c)
+{
+	bool broke_off = x->rpc->resumable && !(x->resp_flags & HTTP_COMPLETE);
+
+	return !c->answered && !c->is_note && (x->status == 202 || broke_off) && !x->run->t->ending;
+}
+
+static void call_over(struct exchange *x, struct rpc_call *c)
+{
+	struct rpc_facts *f = &c->facts;
+
+	exchange_describe(c->span, x);
+	rpc_http_describe(c->span, x);
+	if (c->dir == EV_READ)
+		rpc_http_pair(x->rpc->end, c);
+	c->x = NULL;
+	if (is_awaited(x, c))
+		return;
+	if (!c->answered && x->resp_last > c->ts_last)
+		c->ts_last = x->resp_last;
+	if (x->status >= 400 && !f->failed) {
+		f->failed = true;
+		f->error_type = arena_fmt(&f->arena, "%d", x->status);
+	} else if (!c->answered && !c->is_note) {
+		span_incomplete(c->span, "unanswered");
+	}
+	rpc_call_done(x->rpc->end, c);
+}
+
+bool rpc_http_over(struct exchange *x)
+{
+	struct rpc_call *next;
+	bool any = false;
+
+	if (!x->rpc)
+		return false;
+	if (x->rpc->opened)
+		open_session(x);
+	for (struct rpc_call *c = x->rpc->end->calls; c; c = next) {
+		next = c->next;
+		if (c->x != x)
+			continue;
+		call_over(x, c);
+		any = true;
+	}
+	return any;
+}
+
+/* --- both sides traced */
+
+static bool mirrored(const struct ev_addr *a, const struct ev_addr *b)
+{
+	return a->lport && a->lport == b->rport && a->rport == b->lport && a->family == b->family &&
+	       memcmp(a->laddr, b->raddr, sizeof(a->laddr)) == 0;
+}
+
+static bool same_request(const struct rpc_call *a, const struct rpc_call *b)
+{
+	return a != b && b->x && !b->paired && a->dir != b->dir && sv_eq(a->id, b->id) &&
+	       sv_eq(a->facts.method, b->facts.method) &&
+	       mirrored(&a->x->http->stream->conn->addr, &b->x->http->stream->conn->addr);
+}
+
+static void tie(struct rpc_call *server, const struct span *client, bool same_run)
+{
+	struct span *s = server->span;
+	struct arena *a = &s->arena;
+	struct json *link = json_object(a);
+
+	server->has_parent = true;
+	if (same_run) {
+		memcpy(s->parent_span_id, client->span_id, sizeof(s->parent_span_id));
+		span_set_str(s, ATTR_ID_LINK, SV("exact"));
+	} else if (link) {
+		json_set(a, link, "trace_id", json_string(a, sv(client->trace_id)));
+		json_set(a, link, "span_id", json_string(a, sv(client->span_id)));
+		json_set(a, link, "attributes", json_object(a));
+		json_push(s->links, link);
+	}
+}
+
+static bool pair_in(struct run *r, struct rpc_end *e, struct rpc_call *c)
+{
+	for (struct rpc_end *o = r->rpc_ends; o; o = o->next) {
+		for (struct rpc_call *oc = o->key ? o->calls : NULL; oc; oc = oc->next) {
+			struct rpc_call *client = c->dir == EV_WRITE ? c : oc;
+
+			if (!same_request(c, oc) || !client->span)
+				continue;
+			c->paired = oc->paired = true;
+			client->peer_tgid = client == c ? o->tgid : e->tgid;
+			if (client == oc)
+				tie(c, oc->span, r == e->run);
+			else if (oc->span)
+				tie(oc, c->span, r == e->run);
+			return true;
+		}
+	}
+	return false;
+}
+
+void rpc_http_pair(struct rpc_end *e, struct rpc_call *c)
+{
+	if (!c->x || c->paired)
+		return;
+	map_for_each (&e->run->t->runs, entry)
+		if (pair_in(entry->value, e, c))
+			return;
+}
