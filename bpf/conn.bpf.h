@@ -33,7 +33,7 @@ static __always_inline struct conn_state *conn_find(const struct proc_state *pro
 static __always_inline struct conn_state *conn_get(const struct proc_state *proc, __u64 ssl)
 {
 	struct conn_key key = { .ssl = ssl, .tgid = bpf_get_current_pid_tgid() >> 32 };
-	struct conn_state init = { .start = proc->start };
+	struct conn_state init = { .start = proc->start, .ssl = ssl };
 	struct conn_state *c = bpf_map_lookup_elem(&conns, &key);
 
 	if (c && !conn_is_stale(c, proc))
@@ -45,6 +45,34 @@ static __always_inline struct conn_state *conn_get(const struct proc_state *proc
 	if (!c)
 		stat_add(lost_map, 1);
 	return c;
+}
+
+/* The entry of a socket whose end somebody wants to hear of; NULL when the table is full (counted). */
+static __always_inline struct sock_users *sock_users_get(__u64 sk)
+{
+	struct sock_users *u = bpf_map_lookup_elem(&sock_users, &sk);
+	struct sock_users init = {};
+
+	if (u)
+		return u;
+	bpf_map_update_elem(&sock_users, &sk, &init, BPF_NOEXIST);
+	u = bpf_map_lookup_elem(&sock_users, &sk);
+	if (!u)
+		stat_add(lost_map, 1);
+	return u;
+}
+
+static __always_inline void sock_users_add(__u64 sk, __u64 ssl)
+{
+	struct conn_key key = { .ssl = ssl, .tgid = bpf_get_current_pid_tgid() >> 32 };
+	struct sock_users *u = sock_users_get(sk);
+
+	if (!u)
+		return;
+	if (!u->tls[0].ssl || (u->tls[0].ssl == key.ssl && u->tls[0].tgid == key.tgid))
+		u->tls[0] = key;
+	else
+		u->tls[1] = key;
 }
 
 /* Evidence that is not weaker than what the binding rests on changes it; a change is told. */
@@ -70,15 +98,17 @@ static __always_inline void conn_bind(struct conn_state *c, const struct sock_re
 	e->how = how;
 	e->pad = 0;
 	ev_submit(e);
+	sock_users_add(ref->sk, c->ssl);
 }
 
 /* The object ends, if it is known: what has its address later is another one. */
-static __always_inline void conn_close(const struct proc_state *proc, __u64 ssl)
+static __always_inline void conn_close(struct proc_state *proc, __u64 ssl)
 {
 	struct conn_key key = { .ssl = ssl, .tgid = bpf_get_current_pid_tgid() >> 32 };
 	struct conn_state *c = conn_find(proc, ssl);
 	struct ev_close *e;
 
+	proc->frees = 1;
 	if (!c)
 		return;
 	e = ev_reserve(EV_CLOSE, sizeof(*e), 0, proc->start);
@@ -87,6 +117,32 @@ static __always_inline void conn_close(const struct proc_state *proc, __u64 ssl)
 		ev_submit(e);
 	}
 	bpf_map_delete_elem(&conns, &key);
+}
+
+/*
+ * The socket that an object sits on was closed, which is the end of an object that nobody is seen to
+ * free: a library without symbols has no probe there.  Where objects are freed that is the surer
+ * end, unless the calls themselves showed the socket.
+ */
+static __always_inline void conn_sock_closed(const struct conn_key *key, __u64 sk)
+{
+	struct conn_state *c = key->ssl ? bpf_map_lookup_elem(&conns, key) : NULL;
+	struct proc_state *proc =
+		c && c->sk == sk ? bpf_map_lookup_elem(&traced, &key->tgid) : NULL;
+	struct ev_close *e;
+	__u64 id;
+
+	if (!proc || conn_is_stale(c, proc) || (proc->frees && c->how != EV_LINK_NESTED))
+		return;
+	id = c->id;
+	if (bpf_map_delete_elem(&conns, key))
+		return;
+	e = ev_reserve(EV_CLOSE, sizeof(*e), 0, proc->start);
+	if (!e)
+		return;
+	ev_of_process(&e->hdr, key->tgid);
+	e->conn = id;
+	ev_submit(e);
 }
 
 #endif

@@ -66,40 +66,6 @@ static __always_inline void attempt_end(__u64 sk, __u64 ts, __s32 err)
 	ev_submit(e);
 }
 
-struct sockaddr_any {
-	__u16 family, port;
-	union {
-		__u32 v4;
-		struct {
-			__u32 flow;
-			__u8 addr[16];
-		} v6;
-	};
-};
-
-/* The address that was asked for; it is only in the socket while the attempt goes on. */
-static __always_inline bool asked_addr(const void *user, struct ev_addr *out)
-{
-	struct sockaddr_any sa = {};
-
-	/* the larger read may fail at the end of a page */
-	if (bpf_probe_read_user(&sa, sizeof(sa), user) && bpf_probe_read_user(&sa, 8, user))
-		return false;
-	out->family = sa.family;
-	out->rport = bpf_ntohs(sa.port);
-	if (sa.family == AF_INET)
-		*(__u32 *)out->raddr = sa.v4;
-	else if (sa.family == AF_INET6)
-		__builtin_memcpy(out->raddr, sa.v6.addr, sizeof(out->raddr));
-	else
-		return false;
-	if (sa.family == AF_INET6 && addr_is_mapped(out->raddr)) {
-		out->family = AF_INET;
-		addr_unmap(out->raddr);
-	}
-	return true;
-}
-
 /* A TCP socket on which nothing has begun: connect is also how a result is asked for. */
 static __always_inline bool is_new_attempt(struct sock *sk)
 {
@@ -118,7 +84,8 @@ int connect_enter(struct trace_event_raw_sys_enter *ctx)
 	if (!proc)
 		return 0;
 	sk = (__u64)sock_of_fd(ctx->args[0]);
-	if (!sk || !is_new_attempt((struct sock *)sk) || !asked_addr((void *)ctx->args[1], &a.addr))
+	if (!sk || !is_new_attempt((struct sock *)sk) ||
+	    !addr_of_user((void *)ctx->args[1], &a.addr))
 		return 0;
 	t = thread_get();
 	a.id = bpf_get_current_pid_tgid();

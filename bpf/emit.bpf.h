@@ -74,6 +74,15 @@ static __always_inline void *ev_reserve(__u16 kind, __u32 fixed, __u32 room, __u
 	return h;
 }
 
+/* What ends may be ended on behalf of another process, or of none: the record is in its name. */
+static __always_inline void ev_of_process(struct ev_hdr *h, __u32 tgid)
+{
+	if (h->tgid == tgid)
+		return;
+	h->tgid = tgid;
+	h->tid = tgid;
+}
+
 /* A wakeup costs the traced thread more than the record does, so it is for a filling ring only. */
 static __always_inline void ev_submit(void *rec)
 {

@@ -14,6 +14,7 @@
 #define MAX_PROCS 16384
 #define MAX_THREADS 16384
 #define MAX_CONNS 16384
+#define MAX_FLOWS 16384
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -40,6 +41,20 @@ struct {
 	__type(key, struct conn_key);
 	__type(value, struct conn_state);
 } conns SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_FLOWS);
+	__type(key, struct conn_key); /* ssl: struct sock *, pipe_inode_info * or tty_struct * */
+	__type(value, struct flow_state);
+} flows SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_CONNS);
+	__type(key, __u64); /* struct sock * */
+	__type(value, struct sock_users);
+} sock_users SEC(".maps") __weak;
 
 /* Files that were mapped executable; forgetting one only means that it is reported again. */
 struct {

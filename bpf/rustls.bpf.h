@@ -113,19 +113,24 @@ static __always_inline bool rustls_sock_is_open(const struct rustls_sock *s, __u
 	return (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && sock_ports(sk) == s->ports;
 }
 
-/* The connection that had this socket's memory before is over. */
-static __always_inline void rustls_sock_end(__u64 sk)
+/* The socket was closed, or its memory is another one's. */
+static __always_inline void rustls_sock_end(const struct conn_key *key)
 {
-	struct conn_key key = rustls_key(sk);
-	struct rustls_sock *s = bpf_map_lookup_elem(&rustls_socks, &key);
+	struct rustls_sock *s = bpf_map_lookup_elem(&rustls_socks, key);
 	struct ev_close *e;
+	__u64 id, start;
 
 	if (!s)
 		return;
-	e = ev_reserve(EV_CLOSE, sizeof(*e), 0, s->start);
+	id = s->id;
+	start = s->start;
+	if (bpf_map_delete_elem(&rustls_socks, key))
+		return;
+	e = ev_reserve(EV_CLOSE, sizeof(*e), 0, start);
 	if (!e)
 		return;
-	e->conn = s->id;
+	ev_of_process(&e->hdr, key->tgid);
+	e->conn = id;
 	ev_submit(e);
 }
 
@@ -140,7 +145,7 @@ static __always_inline struct rustls_sock *rustls_sock_new(const struct proc_sta
 	};
 	struct ev_sock *e;
 
-	rustls_sock_end(ref->sk);
+	rustls_sock_end(&key);
 	e = ev_reserve(EV_SOCK, sizeof(*e), 0, proc->start);
 	if (!e)
 		return NULL; /* the next evidence tries again */

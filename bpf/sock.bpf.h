@@ -7,11 +7,18 @@
 #include <bpf/bpf_endian.h>
 #include "state.bpf.h"
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
 #define SOCK_STREAM 1
+#define SOCK_DGRAM 2
+#define SOCK_SEQPACKET 5
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define S_IFMT 00170000
 #define S_IFSOCK 0140000
+#define S_IFIFO 0010000
+#define S_IFCHR 0020000
 
 static __always_inline bool sock_is_inet(struct sock *sk)
 {
@@ -78,6 +85,40 @@ static __always_inline void addr_unmap(__u8 *a)
 
 	w[0] = w[3];
 	w[1] = w[2] = w[3] = 0;
+}
+
+struct sockaddr_any {
+	__u16 family, port;
+	union {
+		__u32 v4;
+		struct {
+			__u32 flow;
+			__u8 addr[16];
+		} v6;
+	};
+};
+
+/* The remote address that a process named in a call; out must be zeroed. */
+static __always_inline bool addr_of_user(const void *user, struct ev_addr *out)
+{
+	struct sockaddr_any sa = {};
+
+	/* the larger read may fail at the end of a page */
+	if (bpf_probe_read_user(&sa, sizeof(sa), user) && bpf_probe_read_user(&sa, 8, user))
+		return false;
+	out->family = sa.family;
+	out->rport = bpf_ntohs(sa.port);
+	if (sa.family == AF_INET)
+		*(__u32 *)out->raddr = sa.v4;
+	else if (sa.family == AF_INET6)
+		__builtin_memcpy(out->raddr, sa.v6.addr, sizeof(out->raddr));
+	else
+		return false;
+	if (sa.family == AF_INET6 && addr_is_mapped(out->raddr)) {
+		out->family = AF_INET;
+		addr_unmap(out->raddr);
+	}
+	return true;
 }
 
 /* addr must be zeroed. */

@@ -32,6 +32,8 @@ struct proc_state {
 	__s32 alive;        /* threads that have not added to `ended` yet */
 	__u32 counted;      /* `alive` is right: traced since there was one thread */
 	__u32 go;           /* Go's crypto/tls was called in it */
+	__u32 frees;        /* TLS objects were freed in it: their free function has a probe */
+	__u32 pad;
 };
 
 /* One row of the task iterator: a process as it is now. */
@@ -44,7 +46,7 @@ struct proc_row {
 	char comm[EV_COMM_LEN];
 };
 
-/* A TLS object of a process, or a goroutine. */
+/* A TLS object of a process, a goroutine, or a kernel object that carries a flow. */
 struct conn_key {
 	__u64 ssl;
 	__u32 tgid;
@@ -55,9 +57,48 @@ struct conn_state {
 	__u64 id;          /* in DATA, SOCK, CLOSE */
 	__u64 start, born; /* process, and when first seen: tells a reused key */
 	__u64 pos[2];      /* bytes moved so far, by enum ev_dir */
-	__u64 sk;          /* socket it is bound to, or 0 */
-	__u32 ports;       /* of that socket: memory of sockets is reused */
-	__u32 how;         /* enum ev_link, or 0 */
+	__u64 ssl;
+	__u64 sk;    /* socket it is bound to, or 0 */
+	__u32 ports; /* of that socket: memory of sockets is reused */
+	__u32 how;   /* enum ev_link, or 0 */
+};
+
+#define FLOW_HEAD 24      /* first bytes that are looked at */
+#define FLOW_HEAD_ROOM 64 /* two offsets below 32 always fit */
+
+enum flow_stage {
+	FLOW_LOOK, /* nothing is known yet: the first bytes of calls are looked at */
+	FLOW_COPY, /* known: its bytes become DATA */
+	FLOW_SKIP, /* encrypted or unknown: its bytes are counted */
+};
+
+/* A socket, pipe or terminal that a process moves bytes through. */
+struct flow_state {
+	__u64 id;          /* in FLOW, DATA, FLOW_END */
+	__u64 start, born; /* process, and when first seen: tells a reused key */
+	__u64 ino, peer;   /* as in FLOW */
+	__u64 pos[2];      /* bytes told so far, by enum ev_dir */
+	__u64 bytes[2];    /* moved by the calls that are followed */
+	__u64 unseen[2];   /* moved otherwise */
+	struct ev_addr addr;
+	__u8 head[2][FLOW_HEAD_ROOM]; /* what may become something, zeroes behind it */
+	__u32 head_len[2];
+	__u32 looks;
+	__s32 fd;
+	__u8 src;    /* enum ev_src */
+	__u8 proto;  /* enum ev_proto */
+	__u8 stage;  /* enum flow_stage */
+	__u8 told;   /* by FLOW */
+	__u8 tunnel; /* began with CONNECT: may become TLS */
+	__u8 closed; /* enum pipe_end: what of it the process has closed */
+	__u8 pad[6];
+};
+
+/* Who is to hear of a socket's end. */
+struct sock_users {
+	struct conn_key tls[2]; /* a library may have an object for each direction */
+	__u32 flow_tgid;
+	__u32 pad;
 };
 
 /* Counters of one CPU; the names are those of struct ev_stats. */

@@ -42,6 +42,36 @@ struct sock_ref {
 	struct ev_addr addr;
 };
 
+enum pipe_end { PIPE_READ = 1, PIPE_WRITE = 2 }; /* FMODE_READ, FMODE_WRITE */
+
+enum io_form { IO_BUF, IO_VEC, IO_MSG, IO_MMSG };
+
+/* What a file descriptor stands for, as far as flows are concerned. */
+struct flow_file {
+	__u64 obj; /* what all descriptors of it share: struct sock, pipe_inode_info, tty_struct */
+	__u64 ino;
+	__u32 src;    /* enum ev_src */
+	__u32 ends;   /* enum pipe_end: what can be done through this file */
+	__u16 family; /* of a socket */
+	__u16 pad[3];
+};
+
+/* A read or write call that has been entered, and at its end what is left of it to be copied. */
+struct io_call {
+	__u64 buf;  /* bytes, or what form says */
+	__u64 name; /* address of the other side as the call gives it, or 0 */
+	__u64 cnt;  /* size of the buffer in bytes, or iovecs */
+	__u64 enter_ts;
+	__u32 fd; /* + 1; 0: in no call */
+	__u8 form, dir;
+	__u8 nested; /* inside a TLS call: the bytes are ciphertext */
+	__u8 pad;
+	__u64 vec, vecs; /* next iovec; how many */
+	__u64 msg, msgs; /* next mmsghdr; how many */
+	__u64 left;      /* bytes of the message that no run was made of */
+	struct flow_file file;
+};
+
 struct thread_state {
 	struct tls_call calls[TLS_DEPTH];
 	__u32 depth;
@@ -55,8 +85,7 @@ struct thread_state {
 	struct rustls_use decrypting;
 	struct rustls_walk walk;
 	struct rustls_use unsent; /* encrypted, and which socket it goes to is not known */
-	__u32 io_fd;              /* inside a read or write call: fd + 1, or 0 */
-	__u32 pad;
+	struct io_call io;
 };
 
 struct {

@@ -25,6 +25,10 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct {
+	long counter;
+} atomic_long_t;
+
 struct percpu_counter {
 	__s64 count;
 };
@@ -66,13 +70,32 @@ struct super_block {
 
 struct inode {
 	umode_t i_mode;
+	dev_t i_rdev;
 	struct super_block *i_sb;
 	unsigned long i_ino;
 };
 
+typedef struct {
+	atomic_long_t refcnt;
+} file_ref_t;
+
 struct file {
+	unsigned int f_mode;
 	void *private_data;
 	struct inode *f_inode;
+	file_ref_t f_ref; /* since 6.13 (90ee6ed776c0) */
+};
+
+struct file___old { /* how references were counted before */
+	atomic_long_t f_count;
+};
+
+struct tty_struct {
+	int index;
+};
+
+struct tty_file_private {
+	struct tty_struct *tty;
 };
 
 struct fdtable {
@@ -131,9 +154,24 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
-	__u16 sk_type;
+	__u16 sk_type, sk_protocol;
 	int sk_err;
 	struct socket *sk_socket;
+};
+
+struct unix_sock {
+	struct sock *peer;
+};
+
+struct inet_connection_sock {
+	const void *icsk_ulp_ops;
+};
+
+struct tcp_sock {
+	__u64 bytes_received, bytes_acked;
+	__u32 rcv_nxt, copied_seq, snd_una, write_seq;
+	__u32 srtt_us; /* in eighths */
+	__u32 total_retrans;
 };
 
 typedef enum {

@@ -22,13 +22,23 @@ static const struct budget {
 	{ "proc_exec", 1800 },
 	{ "proc_exit", 450 },
 	{ "proc_rows", 150 },
-	{ "tie_send", 2000 },
+	{ "tie_send", 3300 },
 	{ "tie_recv", 2000 },
-	{ "tie_sys_enter", 100 },
-	{ "tie_sys_recvfrom", 100 },
-	{ "tie_sys_recvmsg", 100 },
-	{ "tie_sys_sent", 2000 },
-	{ "tie_sys_received", 2000 },
+	{ "io_read", 110 },
+	{ "io_write", 110 },
+	{ "io_readv", 110 },
+	{ "io_writev", 110 },
+	{ "io_sendto", 110 },
+	{ "io_sendmsg", 110 },
+	{ "io_sendmmsg", 110 },
+	{ "io_recvfrom", 110 },
+	{ "io_recvmsg", 110 },
+	{ "io_recvmmsg", 110 },
+	{ "io_done", 45000 },
+	{ "io_done_old", 160000 },
+	{ "io_close", 3500 },
+	{ "io_sock_state", 1800 },
+	{ "io_setsockopt", 260 },
 	{ "tls_read_enter", 450 },
 	{ "tls_write_enter", 450 },
 	{ "tls_read_ex_enter", 450 },
@@ -84,6 +94,7 @@ static void load(const struct features *f)
 	skel->rodata->cfg_call_cap = 256 * 1024;
 	skel->rodata->cfg_page_size = 4096;
 	skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
+	skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	hooks_select(skel->obj, f);
 	assert_int_equal(ringspan_bpf__load(skel), 0);
 	bpf_object__for_each_program (prog, skel->obj) {

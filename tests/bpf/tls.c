@@ -219,10 +219,11 @@ static void side_init(struct side *s, const void *method, const char *mode)
 	void *ctx = context(method);
 
 	s->ex = strcmp(mode, "ex") == 0;
-	s->leave = strcmp(mode, "leave") == 0;
+	s->leave = strcmp(mode, "leave") == 0 || strcmp(mode, "unfreed") == 0;
 	s->ssl = api.SSL_new(ctx);
 	api.SSL_CTX_free(ctx); /* the object keeps it */
-	if (s->client && (strcmp(mode, "memory") == 0 || strcmp(mode, "callback") == 0)) {
+	if (s->client && (strcmp(mode, "memory") == 0 || strcmp(mode, "callback") == 0 ||
+			  strcmp(mode, "unfreed") == 0)) {
 		s->in = api.BIO_new(api.BIO_s_mem());
 		s->out = api.BIO_new(api.BIO_s_mem());
 		api.SSL_set_bio(s->ssl, s->in, s->out);
@@ -260,6 +261,8 @@ static void one_connection(const char *mode)
 	pthread_create(&other, NULL, talk, &server);
 	talk(&client);
 	pthread_join(other, NULL);
+	if (strcmp(mode, "leave") == 0)
+		return;
 	close(server.fd);
 	close(client.fd);
 	close(fd);
@@ -436,7 +439,7 @@ static void a_freed_object_ends_its_stream(void **state)
 
 static bool is_of(const char *map, const void *key, pid_t pid)
 {
-	if (strcmp(map, "conns") == 0)
+	if (strcmp(map, "conns") == 0 || strcmp(map, "flows") == 0)
 		return ((const struct conn_key *)key)->tgid == (__u32)pid;
 	if (strcmp(map, "threads") == 0)
 		return *(const __u64 *)key >> 32 == (__u64)pid;
@@ -459,8 +462,8 @@ static size_t entries_of(pid_t pid, size_t *seen)
 
 		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.key_size > 64)
 			continue;
-		if (strcmp(info.name, "conns") != 0 && strcmp(info.name, "threads") != 0 &&
-		    strcmp(info.name, "traced") != 0)
+		if (strcmp(info.name, "conns") != 0 && strcmp(info.name, "flows") != 0 &&
+		    strcmp(info.name, "threads") != 0 && strcmp(info.name, "traced") != 0)
 			continue;
 		(*seen)++;
 		more = bpf_map_get_next_key(fd, NULL, key) == 0;
@@ -484,7 +487,22 @@ static void nothing_is_kept_of_the_dead(void **state)
 	while (entries_of(t->pid, &seen) && now_ns() < end)
 		trace_poll(t);
 	assert_int_equal(entries_of(t->pid, &seen), 0);
-	assert_true(seen >= 3);
+	assert_true(seen >= 4);
+}
+
+/* As with a library whose free function is not known: the sockets' ends are the objects'. */
+static void an_object_ends_with_its_socket(void **state)
+{
+	struct trace *t = *state;
+	struct conns cs = { 0 };
+
+	trace_clear(t);
+	trace_victim(t, "tls", "unfreed");
+	assert_int_equal(t->status, 0);
+	collect(t, &cs);
+	assert_int_equal(cs.cnt, 2);
+	check_pair(&cs, 0, false);
+	assert_int_equal(trace_count(t, EV_CLOSE), 2);
 }
 
 static void a_library_loaded_later(void **state)
@@ -524,6 +542,7 @@ static int setup_bounded(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_library_loaded_later),
 	cmocka_unit_test(nothing_is_kept_of_the_dead),
+	cmocka_unit_test(an_object_ends_with_its_socket),
 	cmocka_unit_test(plain_calls),
 	cmocka_unit_test(ex_calls),
 	cmocka_unit_test(memory_buffers),

@@ -3,6 +3,7 @@
 #include "probe/hook.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <linux/perf_event.h>
@@ -21,6 +22,12 @@ struct hook {
 	enum feat without; /* FEAT_CNT: nothing */
 };
 
+#define IO_CALL(call)                                                          \
+	{ "io_" #call, "syscalls/sys_enter_" #call, FEAT_SYSCALLS, FEAT_CNT }, \
+	{                                                                      \
+		"io_done", "syscalls/sys_exit_" #call, FEAT_SYSCALLS, FEAT_CNT \
+	}
+
 static const struct hook hooks[] = {
 	{ "proc_fork", NULL, FEAT_ATTACH, FEAT_CNT },
 	{ "proc_exec", NULL, FEAT_ATTACH, FEAT_CNT },
@@ -32,22 +39,22 @@ static const struct hook hooks[] = {
 	{ "mmap_exit", "syscalls/sys_exit_mmap", FEAT_SYSCALLS, FEAT_CNT },
 	{ "tie_send", NULL, FEAT_SOCKLEN, FEAT_CNT },
 	{ "tie_recv", NULL, FEAT_SOCKLEN, FEAT_CNT },
-	{ "tie_sys_enter", "syscalls/sys_enter_read", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_enter", "syscalls/sys_enter_readv", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_enter", "syscalls/sys_enter_write", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_enter", "syscalls/sys_enter_writev", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_enter", "syscalls/sys_enter_sendto", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_enter", "syscalls/sys_enter_sendmsg", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_recvfrom", "syscalls/sys_enter_recvfrom", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_recvmsg", "syscalls/sys_enter_recvmsg", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_sent", "syscalls/sys_exit_write", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_sent", "syscalls/sys_exit_writev", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_sent", "syscalls/sys_exit_sendto", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_sent", "syscalls/sys_exit_sendmsg", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_received", "syscalls/sys_exit_read", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_received", "syscalls/sys_exit_readv", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_received", "syscalls/sys_exit_recvfrom", FEAT_SYSCALLS, FEAT_SOCKLEN },
-	{ "tie_sys_received", "syscalls/sys_exit_recvmsg", FEAT_SYSCALLS, FEAT_SOCKLEN },
+	/* what runtimes use on pipes, sockets and terminals; the two of many datagrams are glibc's resolver */
+	IO_CALL(read),
+	IO_CALL(readv),
+	IO_CALL(recvfrom),
+	IO_CALL(recvmsg),
+	IO_CALL(recvmmsg),
+	IO_CALL(write),
+	IO_CALL(writev),
+	IO_CALL(sendto),
+	IO_CALL(sendmsg),
+	IO_CALL(sendmmsg),
+	/* a flow's end in time: tcp has a state for it, other files only this */
+	{ "io_close", "syscalls/sys_enter_close", FEAT_SYSCALLS, FEAT_CNT },
+	{ "io_sock_state", NULL, FEAT_SYSCALLS, FEAT_CNT },
+	/* TLS that moves into the kernel turns ciphertext into plaintext */
+	{ "io_setsockopt", "syscalls/sys_enter_setsockopt", FEAT_SYSCALLS, FEAT_CNT },
 };
 
 _Static_assert(ARRAY_SIZE(hooks) <= HOOKS_MAX, "HOOKS_MAX");
@@ -57,7 +64,19 @@ static bool is_used(const struct hook *h, const struct features *f)
 	return f->of[h->need].on && (h->without == FEAT_CNT || !f->of[h->without].on);
 }
 
-/* Uprobe programs come twice, see guard.bpf.h. */
+/* What copies payload comes twice, see guard.bpf.h. */
+static struct bpf_program *find_program(const struct bpf_object *obj, const struct hook *h,
+					const struct features *f)
+{
+	struct bpf_program *prog = NULL;
+	char old[64];
+
+	snprintf(old, sizeof(old), "%s_old", h->prog);
+	if (!f->of[FEAT_LOOP].on)
+		prog = bpf_object__find_program_by_name(obj, old);
+	return prog ? prog : bpf_object__find_program_by_name(obj, h->prog);
+}
+
 static void select_uprobe(struct bpf_program *prog, const struct features *f)
 {
 	const char *name = bpf_program__name(prog);
@@ -83,7 +102,7 @@ void hooks_select(struct bpf_object *obj, const struct features *f)
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
 		if (!is_used(&hooks[i], f))
 			continue;
-		prog = bpf_object__find_program_by_name(obj, hooks[i].prog);
+		prog = find_program(obj, &hooks[i], f);
 		bpf_program__set_autoload(prog, true);
 	}
 }
@@ -120,7 +139,7 @@ int hooks_attach(struct hook_links *links, struct bpf_object *obj, const struct 
 
 		if (!is_used(h, f))
 			continue;
-		prog = bpf_object__find_program_by_name(obj, h->prog);
+		prog = find_program(obj, h, f);
 		link = h->event ? attach_event(prog, tracefs, h->event) : bpf_program__attach(prog);
 		if (!link)
 			return log_err(-errno, "cannot attach %s to %s: %s; see `ringspan doctor`",

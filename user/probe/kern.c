@@ -73,6 +73,7 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	k->skel->rodata->cfg_page_size = (__u32)sysconf(_SC_PAGESIZE);
 	k->skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
 	k->skel->rodata->cfg_cookie = f->of[FEAT_COOKIE].on;
+	k->skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	err = bpf_map__set_max_entries(k->skel->maps.events, ring);
 	if (err)
 		return log_err(err, "cannot make the ring %u bytes large", ring);
@@ -192,10 +193,35 @@ static void sweep(struct kern *k, const struct bpf_map *map)
 	}
 }
 
+static bool users_live(struct kern *k, const struct sock_users *u)
+{
+	return (u->flow_tgid && kern_is_traced(k, u->flow_tgid)) ||
+	       (u->tls[0].ssl && kern_is_traced(k, u->tls[0].tgid)) ||
+	       (u->tls[1].ssl && kern_is_traced(k, u->tls[1].tgid));
+}
+
+static void sweep_sockets(struct kern *k)
+{
+	const struct bpf_map *map = k->skel->maps.sock_users;
+	int fd = bpf_map__fd(map);
+	struct sock_users users;
+	__u64 key, next;
+	bool more = bpf_map_get_next_key(fd, NULL, &next) == 0;
+
+	for (size_t i = 0; more && i < bpf_map__max_entries(map); i++) {
+		key = next;
+		more = bpf_map_get_next_key(fd, &key, &next) == 0;
+		if (bpf_map_lookup_elem(fd, &key, &users) == 0 && !users_live(k, &users))
+			bpf_map_delete_elem(fd, &key);
+	}
+}
+
 void kern_sweep_conns(struct kern *k)
 {
 	sweep(k, k->skel->maps.conns);
 	sweep(k, k->skel->maps.goroutines);
+	sweep(k, k->skel->maps.flows);
+	sweep_sockets(k);
 }
 
 int kern_stats(struct kern *k, struct cpu_stats *sum)

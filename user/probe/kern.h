@@ -26,7 +26,7 @@ void kern_untrace(struct kern *k, __u32 tgid);
 
 /* All processes of the machine, to be freed by the caller. */
 int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt);
-/* Forgets the TLS objects of processes that are not traced any more. */
+/* Forgets the TLS objects and flows of processes that are not traced any more. */
 void kern_sweep_conns(struct kern *k);
 int kern_stats(struct kern *k, struct cpu_stats *sum);
 

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Flows: what a process moves by system calls through one socket, pipe or terminal. */
+#ifndef RINGSPAN_FLOW_BPF_H
+#define RINGSPAN_FLOW_BPF_H
+
+#include "conn.bpf.h"
+
+#define MSG_NOT_DATA (2 | 0x2000) /* MSG_PEEK, MSG_ERRQUEUE */
+
+/* Documentation/admin-guide/devices.txt */
+#define PTY_SLAVE_MAJOR 136
+#define PTY_SLAVE_MAJORS 8
+#define PTMX_DEV (5 << 20 | 2)
+#define PTY_INO 3 /* + index: its inode number, fs/devpts/inode.c */
+
+/* References to an open file; 0: it is being closed for good. */
+static __always_inline __u64 file_refs(struct file *file)
+{
+	struct file___old *old = (void *)file;
+	long n;
+
+	if (!bpf_core_field_exists(file->f_ref))
+		return BPF_CORE_READ(old, f_count.counter);
+	n = BPF_CORE_READ(file,
+			  f_ref.refcnt.counter); /* references - 1, include/linux/file_ref.h */
+	return n < 0 ? 0 : n + 1;
+}
+
+static __always_inline bool flow_file_sock(struct flow_file *out, struct file *file)
+{
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+	struct sock *sk = BPF_CORE_READ(socket, sk);
+	__u16 type = BPF_CORE_READ(sk, sk_type);
+	__u16 protocol = BPF_CORE_READ(sk, sk_protocol);
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+
+	if (!sk)
+		return false;
+	out->obj = (__u64)sk;
+	out->family = family;
+	out->ends = PIPE_READ | PIPE_WRITE;
+	out->src = type == SOCK_DGRAM ? EV_SRC_DGRAM : EV_SRC_STREAM;
+	if (family == AF_UNIX)
+		return type == SOCK_STREAM || type == SOCK_SEQPACKET;
+	if (family != AF_INET && family != AF_INET6)
+		return false;
+	return (type == SOCK_STREAM && protocol == IPPROTO_TCP) ||
+	       (type == SOCK_DGRAM && protocol == IPPROTO_UDP);
+}
+
+static __always_inline bool flow_file_tty(struct flow_file *out, struct file *file)
+{
+	__u32 dev = BPF_CORE_READ(file, f_inode, i_rdev);
+	struct tty_file_private *priv;
+	struct tty_struct *tty;
+
+	if ((dev >> 20) - PTY_SLAVE_MAJOR >= PTY_SLAVE_MAJORS && dev != PTMX_DEV)
+		return false;
+	priv = BPF_CORE_READ(file, private_data);
+	tty = BPF_CORE_READ(priv, tty);
+	out->obj = (__u64)tty;
+	/* all masters share one inode, so both sides are named by the slave's */
+	out->ino = (__u64)BPF_CORE_READ(tty, index) + PTY_INO;
+	out->ends = PIPE_READ | PIPE_WRITE;
+	out->src = EV_SRC_TTY;
+	return tty != NULL;
+}
+
+/* False when the file is nothing that carries a flow; out must be zeroed. */
+static __always_inline bool flow_file_of(struct flow_file *out, struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	__u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+
+	if (type == S_IFCHR)
+		return flow_file_tty(out, file);
+	if (type != S_IFSOCK && type != S_IFIFO)
+		return false;
+	out->ino = BPF_CORE_READ(inode, i_ino);
+	if (type == S_IFSOCK)
+		return flow_file_sock(out, file);
+	out->obj = (__u64)BPF_CORE_READ(file, private_data);
+	out->ends = BPF_CORE_READ(file, f_mode) & (PIPE_READ | PIPE_WRITE);
+	out->src = EV_SRC_PIPE;
+	return true;
+}
+
+static __always_inline struct sock *flow_sock(const struct flow_file *ff)
+{
+	return ff->family ? (struct sock *)ff->obj : NULL;
+}
+
+static __always_inline bool flow_is_inet(const struct flow_state *f)
+{
+	return f->addr.family != 0;
+}
+
+/* --- telling */
+
+/* room: of payload, which the caller adds; NULL when the ring is full: told next time. */
+static __always_inline struct ev_flow *flow_reserve(struct flow_state *f, __u32 room)
+{
+	struct ev_flow *e = ev_reserve(EV_FLOW, sizeof(*e), room, f->start);
+
+	if (!e)
+		return NULL;
+	f->told = 1;
+	e->conn = f->id;
+	e->file = f->ino;
+	e->peer = f->peer;
+	e->addr = f->addr;
+	e->src = f->src;
+	e->proto = f->proto;
+	e->fd = f->fd;
+	e->len = 0;
+	return e;
+}
+
+static __always_inline void flow_tell(struct flow_state *f, __u32 tgid)
+{
+	struct ev_flow *e = flow_reserve(f, 0);
+
+	if (!e)
+		return;
+	ev_of_process(&e->hdr, tgid);
+	ev_submit(e);
+}
+
+/* n bytes went by that nobody can show. */
+static __always_inline void flow_hole(struct flow_state *f, __u32 dir, __u64 pos, __u64 n)
+{
+	struct ev_data *e = ev_reserve(EV_DATA, sizeof(*e), 0, f->start);
+
+	if (!e)
+		return;
+	e->conn = f->id;
+	e->pos = pos;
+	e->enter_ts = e->hdr.ts;
+	e->len = 0;
+	e->missing = n > 0xffffffff ? 0xffffffff : n;
+	e->dir = dir;
+	e->src = f->src;
+	__builtin_memset(e->pad, 0, sizeof(e->pad));
+	e->hdr.flags |= EVF_TRUNC;
+	ev_submit(e);
+}
+
+/* --- the table */
+
+static __always_inline bool flow_is_stale(const struct flow_state *f, const struct proc_state *proc,
+					  __u64 ino)
+{
+	return f->start != proc->start || f->born < proc->exec_ts || f->ino != ino;
+}
+
+#define TCP_UNCOUNTED 2 /* SYN and FIN are bytes to tcp_snd_una_update(), tcp_rcv_nxt_update() */
+
+static __always_inline void flow_tcp_bytes(struct ev_flow_end *e, __u32 dir, __u64 n)
+{
+	__s64 more = n - e->bytes[dir];
+
+	if (more <= TCP_UNCOUNTED)
+		return;
+	e->unseen[dir] += more;
+	e->bytes[dir] = n;
+}
+
+/* What the kernel counted on the socket, where that is more than calls have shown. */
+static __always_inline void flow_tcp_facts(struct ev_flow_end *e, struct sock *sk)
+{
+	struct tcp_sock *tp = (void *)sk;
+
+	flow_tcp_bytes(e, EV_READ,
+		       BPF_CORE_READ(tp, bytes_received) -
+			       (__u32)(BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq)));
+	flow_tcp_bytes(e, EV_WRITE,
+		       BPF_CORE_READ(tp, bytes_acked) +
+			       (__u32)(BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_una)));
+	e->rtt_ns = (BPF_CORE_READ(tp, srtt_us) >> 3) * 1000ULL;
+	e->retrans = BPF_CORE_READ(tp, total_retrans);
+}
+
+/* The flow is over; sk: its socket while that is whole, or NULL.  Its entry stays. */
+static __always_inline void flow_tell_end(struct flow_state *f, __u32 tgid, struct sock *sk)
+{
+	struct ev_flow_end *e;
+
+	if (!f->told && flow_is_inet(f))
+		flow_tell(f, tgid);
+	if (!f->told)
+		return;
+	e = ev_reserve(EV_FLOW_END, sizeof(*e), 0, f->start);
+	if (!e)
+		return;
+	ev_of_process(&e->hdr, tgid);
+	e->conn = f->id;
+	e->file = f->ino;
+	e->addr = f->addr;
+	e->bytes[EV_READ] = f->bytes[EV_READ] + f->unseen[EV_READ];
+	e->bytes[EV_WRITE] = f->bytes[EV_WRITE] + f->unseen[EV_WRITE];
+	e->unseen[EV_READ] = f->unseen[EV_READ];
+	e->unseen[EV_WRITE] = f->unseen[EV_WRITE];
+	e->rtt_ns = 0;
+	e->retrans = 0;
+	e->pad = 0;
+	if (sk && f->src == EV_SRC_STREAM && flow_is_inet(f))
+		flow_tcp_facts(e, sk);
+	ev_submit(e);
+}
+
+static __always_inline void flow_end(const struct conn_key *key, struct sock *sk)
+{
+	struct flow_state *f = bpf_map_lookup_elem(&flows, key);
+
+	if (!f)
+		return;
+	flow_tell_end(f, key->tgid, sk);
+	bpf_map_delete_elem(&flows, key);
+}
+
+static __always_inline struct conn_key flow_key(__u64 obj)
+{
+	struct conn_key key = { .ssl = obj, .tgid = bpf_get_current_pid_tgid() >> 32 };
+
+	return key;
+}
+
+/* NULL when it is not known. */
+static __always_inline struct flow_state *flow_find(const struct proc_state *proc, __u64 obj,
+						    __u64 ino)
+{
+	struct conn_key key = flow_key(obj);
+	struct flow_state *f = bpf_map_lookup_elem(&flows, &key);
+
+	return f && !flow_is_stale(f, proc, ino) ? f : NULL;
+}
+
+/* Bytes moved through a socket by a call that is not followed. */
+static __always_inline void flow_unseen(const struct proc_state *proc, struct sock *sk, __u32 dir,
+					__u32 n)
+{
+	struct flow_state *f = flow_find(proc, (__u64)sk, sock_ino(sk));
+	__u64 pos;
+
+	if (!f)
+		return;
+	__sync_fetch_and_add(&f->unseen[dir], n);
+	if (f->stage != FLOW_COPY)
+		return;
+	pos = f->pos[dir];
+	__sync_fetch_and_add(&f->pos[dir], n);
+	flow_hole(f, dir, pos, n);
+}
+
+#endif

@@ -1,0 +1,657 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Bytes that move by read and write calls through sockets, pipes and terminals.
+ *
+ * The entry of a call keeps its arguments; at its end it is known whether bytes moved, and only then
+ * the file is looked at.  What the first bytes of a flow look like decides whether its bytes are
+ * copied.  A process that is not traced pays for one lookup.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "flow.bpf.h"
+#include "look.bpf.h"
+#include "tie.bpf.h"
+
+#define FLOW_LOOKS 32 /* calls in vain, then nothing is expected of the flow */
+#define LOOK_VECS 3   /* iovecs that the first bytes are gathered from */
+#define MMSG_MAX 64   /* messages of one call that are followed */
+#define IO_STEPS_OLD 32
+#define PORT_DNS 53
+#define SOL_TLS 282
+#define HELLO_ROOM0 512
+#define HELLO_ROOM1 2048
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* --- entries */
+
+static __always_inline void io_enter(__u64 fd, __u64 buf, __u64 cnt, enum io_form form,
+				     enum ev_dir dir, __u64 name)
+{
+	struct thread_state *t;
+
+	if (!traced_here())
+		return;
+	t = thread_get();
+	if (!t) {
+		stat_add(lost_map, 1);
+		return;
+	}
+	t->io.fd = (__u32)fd + 1;
+	t->io.buf = buf;
+	t->io.cnt = cnt;
+	t->io.form = form;
+	t->io.dir = dir;
+	t->io.nested = 0;
+	t->io.name = name;
+	t->io.enter_ts = bpf_ktime_get_ns();
+}
+
+#define IO_ENTER(call, cnt, form, dir, name)                                \
+	SEC("?tp/syscalls/sys_enter_" #call)                                \
+	int io_##call(struct trace_event_raw_sys_enter *ctx)                \
+	{                                                                   \
+		io_enter(ctx->args[0], ctx->args[1], cnt, form, dir, name); \
+		return 0;                                                   \
+	}
+
+#define IO_ENTER_FLAGS(call, cnt, form, name, flags)                                    \
+	SEC("?tp/syscalls/sys_enter_" #call)                                            \
+	int io_##call(struct trace_event_raw_sys_enter *ctx)                            \
+	{                                                                               \
+		if (!((flags)&MSG_NOT_DATA))                                            \
+			io_enter(ctx->args[0], ctx->args[1], cnt, form, EV_READ, name); \
+		return 0;                                                               \
+	}
+
+IO_ENTER(read, ctx->args[2], IO_BUF, EV_READ, 0)
+IO_ENTER(write, ctx->args[2], IO_BUF, EV_WRITE, 0)
+IO_ENTER(readv, ctx->args[2], IO_VEC, EV_READ, 0)
+IO_ENTER(writev, ctx->args[2], IO_VEC, EV_WRITE, 0)
+IO_ENTER(sendto, ctx->args[2], IO_BUF, EV_WRITE, ctx->args[4])
+IO_ENTER(sendmsg, 0, IO_MSG, EV_WRITE, 0)
+IO_ENTER(sendmmsg, 0, IO_MMSG, EV_WRITE, 0)
+IO_ENTER_FLAGS(recvfrom, ctx->args[2], IO_BUF, ctx->args[4], ctx->args[3])
+IO_ENTER_FLAGS(recvmsg, 0, IO_MSG, 0, ctx->args[2])
+IO_ENTER_FLAGS(recvmmsg, 0, IO_MMSG, 0, ctx->args[3])
+
+/* --- where a call's bytes lie */
+
+struct iovec {
+	__u64 base, len;
+};
+
+struct mmsghdr {
+	__u64 name, name_len, vec, vecs, control, control_len, flags;
+	__u32 len, pad;
+};
+
+/* Messages are counted by the call, and each has its own length. */
+static __always_inline __u64 mmsg_bytes(__u64 msg, __u64 cnt)
+{
+	__u64 sum = 0;
+	__u32 len;
+	int i;
+
+	for (i = 0; i < MMSG_MAX; i++) {
+		if (i >= cnt || bpf_probe_read_user(&len, sizeof(len),
+						    (void *)(msg + offsetof(struct mmsghdr, len))))
+			break;
+		sum += len;
+		msg += sizeof(struct mmsghdr);
+	}
+	return sum;
+}
+
+/* Takes up the next message; left is what was moved, unless the message says so itself. */
+static __always_inline bool io_next_msg(struct io_call *io, __u64 left)
+{
+	struct mmsghdr m = {};
+	bool many = io->form == IO_MMSG;
+
+	if (bpf_probe_read_user(&m, offsetof(struct mmsghdr, len), (void *)io->msg) ||
+	    (many && bpf_probe_read_user(&m.len, sizeof(m.len),
+					 (void *)(io->msg + offsetof(struct mmsghdr, len)))))
+		return false;
+	io->msg += sizeof(m);
+	io->msgs--;
+	io->name = m.name;
+	io->vec = m.vec;
+	io->vecs = m.vecs;
+	io->left = many ? m.len : left;
+	return true;
+}
+
+/* Finds the call's bytes; ret as the call gave it. */
+static __always_inline bool io_open(struct io_call *io, __s64 ret)
+{
+	io->msgs = 0;
+	io->vecs = 0;
+	io->vec = io->buf;
+	io->left = ret;
+	if (io->form == IO_VEC)
+		io->vecs = io->cnt;
+	if (io->form == IO_BUF || io->form == IO_VEC)
+		return true;
+	io->msg = io->buf;
+	io->msgs = io->form == IO_MMSG ? ret : 1;
+	return io_next_msg(io, ret);
+}
+
+/* MSG_TRUNC makes a receive return more than its buffer took. */
+static __always_inline __u64 io_buf_bytes(const struct io_call *io)
+{
+	return io->left < io->cnt ? io->left : io->cnt;
+}
+
+/* --- copying */
+
+static __always_inline void run_set(struct data_job *j, __u64 buf, __u64 n)
+{
+	__u64 cap = cfg_call_cap;
+
+	j->buf = buf;
+	j->left = n;
+	if (n <= cap)
+		return;
+	j->gap = n - cap;
+	j->tail = cap / 2;
+	j->left = cap - j->tail;
+	stat_add(lost_cap_bytes, j->gap);
+}
+
+/* The next iovec or message becomes the job's run; false when there is none or it cannot be read. */
+static __always_inline bool run_next(struct thread_state *t)
+{
+	struct io_call *io = &t->io;
+	struct iovec v;
+
+	if (!io->left)
+		return io->msgs && io_next_msg(io, 0);
+	if (!io->vecs || bpf_probe_read_user(&v, sizeof(v), (void *)io->vec))
+		return false;
+	io->vec += sizeof(v);
+	io->vecs--;
+	if (v.len > io->left)
+		v.len = io->left;
+	io->left -= v.len;
+	run_set(&t->job, v.base, v.len);
+	return true;
+}
+
+/* A record, or a step to the next run; 1 at the end. */
+static __noinline int io_step(struct thread_state *t)
+{
+	if (!t->job.left)
+		return !run_next(t);
+	data_next(&t->job);
+	return 0;
+}
+
+static long io_loop(__u32 i, void *t)
+{
+	return io_step(*(struct thread_state **)t);
+}
+
+/* Copies what io_open() found: total bytes, of a flow that is known. */
+static __always_inline void io_copy(struct thread_state *t, struct flow_state *f, __u64 total,
+				    const bool modern)
+{
+	struct data_job *j = &t->job;
+	__u32 dir = t->io.dir & 1;
+	__u64 end = f->pos[dir] + total;
+	int i;
+
+	j->start = f->start;
+	j->conn = f->id;
+	j->pos = f->pos[dir];
+	__sync_fetch_and_add(&f->pos[dir], total);
+	j->enter_ts = t->io.enter_ts;
+	j->dir = dir;
+	j->src = f->src;
+	j->left = 0;
+	j->gap = 0;
+	j->tail = 0;
+	if (t->io.form == IO_BUF) {
+		run_set(j, t->io.buf, io_buf_bytes(&t->io));
+		t->io.left = 0;
+	}
+	if (modern) {
+		bpf_loop(DATA_LOOPS_MAX, io_loop, &t, 0);
+	} else {
+		for (i = 0; i < IO_STEPS_OLD; i++)
+			if (io_step(t))
+				break;
+	}
+	if (j->pos < end) {
+		stat_add(lost_cap_bytes, end - j->pos);
+		flow_hole(f, dir, j->pos, end - j->pos);
+	}
+}
+
+/* --- what a flow is */
+
+static __always_inline __u32 flow_allows(const struct thread_state *t, const struct flow_state *f)
+{
+	if (t->io.nested || f->stage == FLOW_COPY)
+		return LOOK_FOR(EV_PROTO_TLS);
+	if (f->src == EV_SRC_DGRAM)
+		return LOOK_FOR(EV_PROTO_QUIC);
+	if (f->src != EV_SRC_STREAM)
+		return LOOK_FOR(EV_PROTO_JSONRPC);
+	if (flow_is_inet(f))
+		return LOOK_HTTP | LOOK_FOR(EV_PROTO_TLS);
+	return LOOK_HTTP | LOOK_FOR(EV_PROTO_TLS) | LOOK_FOR(EV_PROTO_JSONRPC);
+}
+
+/* Appends to the flow's head what fits of n bytes; false when that is not all, or not readable. */
+static __always_inline bool head_add(struct flow_state *f, __u32 dir, __u64 buf, __u64 n)
+{
+	__u32 at = f->head_len[dir], room, want;
+
+	if (at >= FLOW_HEAD)
+		return false;
+	room = FLOW_HEAD - at;
+	want = n < room ? n : room;
+	barrier_var(at);
+	barrier_var(want);
+	at &= 31;
+	want &= 31;
+	if (bpf_probe_read_user(&f->head[dir][at], want, (void *)buf))
+		return false;
+	f->head_len[dir] = at + want;
+	return want == n;
+}
+
+/* The head with the first bytes of the call; false when the call has more bytes than were taken. */
+static __always_inline bool head_gather(const struct io_call *io, struct flow_state *f, __u32 dir)
+{
+	__u64 left = io->left, vec = io->vec;
+	struct iovec v;
+	int i;
+
+	if (io->form == IO_BUF)
+		return head_add(f, dir, io->buf, io_buf_bytes(io));
+	for (i = 0; i < LOOK_VECS && left; i++) {
+		if (i >= io->vecs || bpf_probe_read_user(&v, sizeof(v), (void *)vec))
+			return false;
+		if (v.len > left)
+			v.len = left;
+		if (v.len && !head_add(f, dir, v.base, v.len))
+			return false;
+		vec += sizeof(v);
+		left -= v.len;
+	}
+	return !left;
+}
+
+static __always_inline void head_drop(struct flow_state *f, __u32 dir)
+{
+	f->head_len[dir] = 0;
+	__builtin_memset(f->head[dir], 0, FLOW_HEAD_ROOM);
+}
+
+/* The answer of look(), and no when it would have to wait for bytes that are there already. */
+static __noinline int flow_look(struct thread_state *t, struct flow_state *f)
+{
+	__u32 dir = t->io.dir & 1, found, n;
+	bool all;
+
+	if (f->stage == FLOW_LOOK && flow_is_inet(f) &&
+	    (f->addr.rport == PORT_DNS || f->addr.lport == PORT_DNS))
+		return EV_PROTO_DNS;
+	if (f->src == EV_SRC_DGRAM)
+		head_drop(f, dir);
+	all = head_gather(&t->io, f, dir);
+	n = f->head_len[dir];
+	if (!n)
+		return EV_PROTO_UNKNOWN;
+	found = look(f->head[dir], n, flow_allows(t, f));
+	return found == LOOK_MORE && !all ? EV_PROTO_UNKNOWN : found;
+}
+
+/* The bytes of earlier calls that were held until it was known what they are. */
+static __always_inline void flow_send_held(struct thread_state *t, struct flow_state *f, __u32 dir,
+					   __u32 n)
+{
+	struct ev_data *e = ev_reserve(EV_DATA, sizeof(*e), FLOW_HEAD_ROOM, f->start);
+
+	barrier_var(n);
+	n &= 31;
+	if (!e) {
+		stat_add(lost_ring_bytes, n);
+	} else {
+		e->conn = f->id;
+		e->pos = f->pos[dir];
+		e->enter_ts = t->io.enter_ts;
+		e->len = n;
+		e->missing = 0;
+		e->dir = dir;
+		e->src = f->src;
+		__builtin_memset(e->pad, 0, sizeof(e->pad));
+		bpf_probe_read_kernel(e + 1, n, f->head[dir]);
+		e->hdr.size = sizeof(*e) + n;
+		stat_add(data_bytes, n);
+		ev_submit(e);
+	}
+	__sync_fetch_and_add(&f->pos[dir], n);
+}
+
+/* held: bytes of earlier calls, which stand in the head; then those of the call's first buffer. */
+static __always_inline void flow_fill_hello(struct ev_flow *e, const struct flow_state *f,
+					    __u32 dir, __u32 held, __u64 buf, __u64 n, __u32 room)
+{
+	char *p = (char *)(e + 1);
+
+	barrier_var(held);
+	held &= 31;
+	bpf_probe_read_kernel(p, 32, f->head[dir]);
+	if (n > room - 32) {
+		n = room - 32;
+		e->hdr.flags |= EVF_TRUNC;
+	}
+	barrier_var(n);
+	n &= HELLO_ROOM1 - 1;
+	if (n > room - 32)
+		n = room - 32;
+	if (bpf_probe_read_user(p + held, n, (void *)buf)) {
+		e->hdr.flags |= EVF_FAULT;
+		n = 0;
+	}
+	e->len = held + n;
+	e->hdr.size = sizeof(*e) + held + n;
+}
+
+/* FLOW with the first bytes, of what is encrypted. */
+static __noinline int flow_tell_hello(struct thread_state *t, struct flow_state *f, __u32 held)
+{
+	__u64 buf = t->io.buf, n = t->io.left;
+	__u32 dir = t->io.dir & 1;
+	struct ev_flow *e;
+	struct iovec v;
+
+	if (t->io.form != IO_BUF) {
+		if (bpf_probe_read_user(&v, sizeof(v), (void *)t->io.vec))
+			v.base = v.len = 0;
+		buf = v.base;
+		n = v.len < n ? v.len : n;
+	}
+	if (n <= HELLO_ROOM0 - 32) {
+		e = flow_reserve(f, HELLO_ROOM0);
+		if (!e)
+			return 0;
+		flow_fill_hello(e, f, dir, held, buf, n, HELLO_ROOM0);
+	} else {
+		e = flow_reserve(f, HELLO_ROOM1);
+		if (!e)
+			return 0;
+		flow_fill_hello(e, f, dir, held, buf, n, HELLO_ROOM1);
+	}
+	ev_submit(e);
+	return 0;
+}
+
+/* The flow is something; held: bytes of earlier calls that belong to it. */
+static __always_inline void flow_is(struct thread_state *t, struct flow_state *f, __u32 proto,
+				    __u32 held)
+{
+	__u32 dir = t->io.dir & 1;
+
+	f->proto = proto;
+	if (proto == EV_PROTO_TLS || proto == EV_PROTO_QUIC) {
+		f->stage = FLOW_SKIP;
+		f->tunnel = 0;
+		flow_tell_hello(t, f, held);
+	} else {
+		f->stage = FLOW_COPY;
+		f->tunnel = proto == EV_PROTO_HTTP1 && f->head[dir][0] == 'C';
+		flow_tell(f, bpf_get_current_pid_tgid() >> 32);
+		if (held)
+			flow_send_held(t, f, dir, held);
+	}
+	head_drop(f, EV_READ);
+	head_drop(f, EV_WRITE);
+}
+
+static __always_inline void flow_is_nothing(struct thread_state *t, struct flow_state *f)
+{
+	head_drop(f, t->io.dir & 1);
+	if (f->stage != FLOW_LOOK || t->io.nested || ++f->looks < FLOW_LOOKS)
+		return;
+	f->stage = FLOW_SKIP;
+	if (flow_is_inet(f) && !f->told)
+		flow_tell(f, bpf_get_current_pid_tgid() >> 32);
+}
+
+/* --- new flows */
+
+static __always_inline void flow_init_sock(struct flow_state *f, const struct flow_file *ff,
+					   __u64 name)
+{
+	struct sock *sk = (void *)ff->obj, *peer;
+	struct ev_addr to = {};
+
+	if (ff->family == AF_UNIX) {
+		peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+		f->peer = peer ? sock_ino(peer) : 0;
+		return;
+	}
+	sock_addr(sk, &f->addr);
+	if (f->addr.rport || !name || !addr_of_user((void *)name, &to))
+		return;
+	f->addr.family = to.family;
+	f->addr.rport = to.rport;
+	__builtin_memcpy(f->addr.raddr, to.raddr, sizeof(to.raddr));
+}
+
+/* Makes an entry, in place of an old one of another generation; 0 or -1 (counted). */
+static __noinline int flow_new(const struct flow_file *ff, const struct proc_state *proc,
+			       __u64 name, __u32 fd)
+{
+	struct conn_key key = flow_key(ff->obj);
+	struct flow_state *f = bpf_map_lookup_elem(&flows, &key);
+	struct flow_state init = {
+		.start = proc->start,
+		.ino = ff->ino,
+		.src = ff->src,
+		.fd = fd,
+	};
+	struct sock_users *u;
+
+	if (f && f->told && f->start == proc->start)
+		flow_tell_end(f, key.tgid, NULL);
+	init.born = bpf_ktime_get_ns();
+	init.id = conn_new_id(init.born);
+	if (ff->family)
+		flow_init_sock(&init, ff, name);
+	if (bpf_map_update_elem(&flows, &key, &init, BPF_ANY)) {
+		stat_add(lost_map, 1);
+		return -1;
+	}
+	if (ff->family != AF_UNIX && ff->src == EV_SRC_STREAM) {
+		u = sock_users_get(ff->obj);
+		if (u)
+			u->flow_tgid = key.tgid;
+	}
+	return 0;
+}
+
+/* --- ends of calls */
+
+/* Looks while something is to be found out; afterwards f->stage says what is to be done. */
+static __noinline int io_look(struct thread_state *t, struct flow_state *f)
+{
+	__u32 held = f->head_len[t->io.dir & 1];
+	__u32 found = flow_look(t, f);
+
+	if (found == EV_PROTO_UNKNOWN)
+		flow_is_nothing(t, f);
+	else if (found != LOOK_MORE)
+		flow_is(t, f, found, held);
+	return 0;
+}
+
+static __always_inline void io_flow(struct thread_state *t, struct flow_state *f, __s64 ret,
+				    const bool modern)
+{
+	__u64 total = t->io.form == IO_MMSG ? mmsg_bytes(t->io.buf, ret) : ret;
+	__u32 dir = t->io.dir & 1;
+
+	__sync_fetch_and_add(&f->bytes[dir], total);
+	if (f->stage == FLOW_SKIP || !io_open(&t->io, ret))
+		return;
+	if (f->stage == FLOW_LOOK || f->tunnel)
+		io_look(t, f);
+	if (f->stage != FLOW_COPY)
+		return;
+	if (!f->told)
+		flow_tell(f, bpf_get_current_pid_tgid() >> 32);
+	if (t->io.nested) {
+		__u64 pos = f->pos[dir];
+
+		__sync_fetch_and_add(&f->pos[dir], total);
+		flow_hole(f, dir, pos, total);
+		return;
+	}
+	io_copy(t, f, total, modern);
+}
+
+static __always_inline void io_moved(struct thread_state *t, __u32 fd, __s64 ret, const bool modern)
+{
+	struct proc_state *proc = traced_here();
+	struct file *file = proc ? file_of_fd(fd) : NULL;
+	struct flow_file *ff = &t->io.file;
+	struct flow_state *f;
+
+	__builtin_memset(ff, 0, sizeof(*ff));
+	if (!file || !flow_file_of(ff, file))
+		return;
+	if (cfg_tie_calls)
+		t->io.nested = sock_moved(proc, t, flow_sock(ff), t->io.dir & 1);
+	f = flow_find(proc, ff->obj, ff->ino);
+	if (!f) {
+		if (flow_new(ff, proc, t->io.name, fd))
+			return;
+		f = flow_find(proc, ff->obj, ff->ino);
+	}
+	if (f)
+		io_flow(t, f, ret, modern);
+}
+
+static __always_inline int io_exit(struct trace_event_raw_sys_exit *ctx, const bool modern)
+{
+	struct thread_state *t = thread_find();
+	__u32 fd;
+
+	if (!t || !t->io.fd)
+		return 0;
+	fd = t->io.fd - 1;
+	t->io.fd = 0;
+	if (ctx->ret > 0)
+		io_moved(t, fd, ctx->ret, modern);
+	return 0;
+}
+
+/* Attached to the end of each call; twice, because kernels before 5.17 have no bpf_loop. */
+SEC("?tp")
+int io_done(struct trace_event_raw_sys_exit *ctx)
+{
+	return io_exit(ctx, true);
+}
+
+SEC("?tp")
+int io_done_old(struct trace_event_raw_sys_exit *ctx)
+{
+	return io_exit(ctx, false);
+}
+
+/* --- ends of flows */
+
+static __always_inline void sock_closed(__u64 sk)
+{
+	struct sock_users *u = bpf_map_lookup_elem(&sock_users, &sk);
+	struct conn_key key = { .ssl = sk };
+	struct sock_users users;
+
+	if (!u)
+		return;
+	users = *u;
+	if (bpf_map_delete_elem(&sock_users, &sk))
+		return;
+	conn_sock_closed(&users.tls[0], sk);
+	conn_sock_closed(&users.tls[1], sk);
+	key.tgid = users.flow_tgid;
+	if (!key.tgid)
+		return;
+	rustls_sock_end(&key);
+	flow_end(&key, (struct sock *)sk);
+}
+
+/* A pipe of which the process has both ends is over when those that it used are closed. */
+static __always_inline bool pipe_is_over(struct flow_state *f, __u32 ends)
+{
+	f->closed |= ends;
+	return (!f->bytes[EV_READ] || f->closed & PIPE_READ) &&
+	       (!f->bytes[EV_WRITE] || f->closed & PIPE_WRITE);
+}
+
+SEC("?tp/syscalls/sys_enter_close")
+int io_close(struct trace_event_raw_sys_enter *ctx)
+{
+	struct proc_state *proc = traced_here();
+	struct file *file = proc ? file_of_fd(ctx->args[0]) : NULL;
+	struct flow_file ff = {};
+	struct flow_state *f;
+	struct conn_key key;
+
+	if (!file || file_refs(file) != 1 || !flow_file_of(&ff, file))
+		return 0;
+	if (ff.family == AF_INET || ff.family == AF_INET6)
+		sock_closed(ff.obj);
+	f = flow_find(proc, ff.obj, ff.ino);
+	if (!f || !pipe_is_over(f, ff.ends))
+		return 0;
+	key = flow_key(ff.obj);
+	flow_end(&key, flow_sock(&ff));
+	return 0;
+}
+
+/*
+ * A TCP socket that is closed by other means: at exit, at exec, by dup2.  Its file is still there but
+ * has no reference, or the socket is an orphan already.  shutdown(2) passes the same states.
+ */
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(io_sock_state, struct sock *sk, int oldstate, int newstate)
+{
+	__u64 key = (__u64)sk;
+	struct file *file;
+
+	if (!bpf_map_lookup_elem(&sock_users, &key))
+		return 0;
+	file = BPF_CORE_READ(sk, sk_socket, file);
+	if (!file || !file_refs(file))
+		sock_closed(key);
+	return 0;
+}
+
+/* TLS moves into the kernel (SOL_TLS: the keys): plaintext goes through the calls from here on. */
+SEC("?tp/syscalls/sys_enter_setsockopt")
+int io_setsockopt(struct trace_event_raw_sys_enter *ctx)
+{
+	struct proc_state *proc = ctx->args[1] == SOL_TLS ? traced_here() : NULL;
+	struct sock *sk = proc ? sock_of_fd(ctx->args[0]) : NULL;
+	struct flow_state *f;
+
+	if (!sk || !sock_is_inet(sk))
+		return 0;
+	f = flow_find(proc, (__u64)sk, sock_ino(sk));
+	if (!f || f->proto != EV_PROTO_TLS ||
+	    !BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops))
+		return 0;
+	f->stage = FLOW_LOOK;
+	f->proto = EV_PROTO_UNKNOWN;
+	f->looks = 0;
+	return 0;
+}

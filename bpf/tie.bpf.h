@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * An IPv4 or IPv6 socket moved bytes: which TLS object do they belong to?  Told by two tracepoints
+ * where the kernel has them (6.3, 6e6eda44b939), else by the system calls that io.bpf.c follows.
+ */
+#ifndef RINGSPAN_TIE_BPF_H
+#define RINGSPAN_TIE_BPF_H
+
+#include "conn.bpf.h"
+#include "gotls.bpf.h"
+#include "rustls.bpf.h"
+
+static __always_inline void sock_sent(const struct proc_state *proc, struct thread_state *t,
+				      struct sock *sk)
+{
+	struct conn_state *c;
+
+	if (!t->pending)
+		return;
+	c = conn_find(proc, t->pending);
+	t->pending = 0;
+	if (!c)
+		return;
+	sock_ref_set(&t->out, sk);
+	conn_bind(c, &t->out, EV_LINK_SEND);
+}
+
+/*
+ * Inside a TLS call only in its own direction: a program may do anything in a callback, and node
+ * writes to its sockets from within SSL_read.  A call further out in the same direction is TLS
+ * inside TLS, and sits on the same socket.
+ */
+static __always_inline bool mark_nested(struct thread_state *t, __u32 dir)
+{
+	bool nested = false;
+	int i;
+
+	for (i = TLS_DEPTH - 1; i >= 0; i--) {
+		if (i >= t->depth)
+			continue;
+		if (t->calls[i].dir != dir)
+			break;
+		t->calls[i].nested = 1;
+		nested = true;
+	}
+	return nested;
+}
+
+/* True when that was inside a TLS call, so that the bytes are ciphertext. */
+static __always_inline bool sock_moved(const struct proc_state *proc, struct thread_state *t,
+				       struct sock *sk, __u32 dir)
+{
+	if (!sk || !sock_is_inet(sk) || !sock_is_connected(sk))
+		return false;
+	if (proc->go && go_sock_moved(proc, sk, dir))
+		return true;
+	if (mark_nested(t, dir)) {
+		sock_ref_set(&t->in, sk);
+		t->fresh = 0;
+		return true;
+	}
+	if (dir == EV_READ) {
+		sock_ref_set(&t->in, sk);
+		t->fresh = 1;
+	} else {
+		sock_sent(proc, t, sk);
+		rustls_sent(proc, t, sk);
+	}
+	return false;
+}
+
+#endif

@@ -1,0 +1,897 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Bytes by system calls: each form of call on each kind of file, what the first bytes are taken for,
+ * and what is told of a flow that is not copied.  The victim has both ends of everything.
+ */
+#include "trace.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <termios.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define RPC "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n"
+#define GET "GET / HTTP/1.1\r\n\r\n"
+#define BIG 300000
+#define HOLE 5000
+
+/* --- what victims share with the tests */
+
+static unsigned char byte_at(size_t pos)
+{
+	return (unsigned char)(pos * 7 + 3 + pos / 251);
+}
+
+/* A stream that begins as JSON-RPC does. */
+static unsigned char stream_at(size_t pos)
+{
+	return pos < strlen(RPC) ? (unsigned char)RPC[pos] : byte_at(pos);
+}
+
+struct look_case {
+	enum ev_proto proto; /* EV_PROTO_UNKNOWN: there must be no record */
+	char kind;           /* of file: p(ipe), u(nix), t(cp) */
+	size_t split;        /* bytes in the first write; 0: all of them */
+	const char *text;
+};
+
+static const struct look_case looks[] = {
+	{ EV_PROTO_JSONRPC, 'p', 0, "{\"jsonrpc\":\"2.0\"}" },
+	{ EV_PROTO_JSONRPC, 'p', 0, "{\"id\":1}" },
+	{ EV_PROTO_JSONRPC, 'p', 0, "{ \r\n\t\"method\":\"x\"}" },
+	{ EV_PROTO_JSONRPC, 'u', 0, "[{\"params\":{}}]" },
+	{ EV_PROTO_JSONRPC, 'u', 0, "[ { \"result\":{}}]" },
+	{ EV_PROTO_JSONRPC, 'u', 0, "{\"error\":{}}" },
+	{ EV_PROTO_JSONRPC, 'p', 1, "{\"jsonrpc\":\"2.0\"}" },
+	{ EV_PROTO_JSONRPC, 'p', 9, "{\"jsonrpc\":\"2.0\"}" },
+	{ EV_PROTO_JSONRPC, 'p', 2, "[ {\"id\":1}]" },
+	{ EV_PROTO_JSONRPC, 'p', 0, "Content-Length: 2\r\n\r\n{}" },
+	{ EV_PROTO_JSONRPC, 'u', 10, "Content-Length: 2\r\n\r\n{}" },
+	{ EV_PROTO_UNKNOWN, 'p', 0, "{\"type\":\"text\"}" },
+	{ EV_PROTO_UNKNOWN, 'p', 0, "{\"idx\":1}" },
+	{ EV_PROTO_UNKNOWN, 'p', 3, "{\"type\":\"text\"}" },
+	{ EV_PROTO_UNKNOWN, 'p', 0, "{ } \"id\"" },
+	{ EV_PROTO_UNKNOWN, 'p', 0, "[1,2]" },
+	{ EV_PROTO_UNKNOWN, 'p', 0, "Content-Type: x\r\n" },
+	{ EV_PROTO_UNKNOWN, 'p', 0, "GET / HTTP/1.1\r\n" },
+	{ EV_PROTO_HTTP1, 'u', 0, "GET / HTTP/1.1\r\n" },
+	{ EV_PROTO_HTTP1, 'u', 3, "GET / HTTP/1.1\r\n" },
+	{ EV_PROTO_HTTP1, 't', 0, "POST / HTTP/1.1\r\n" },
+	{ EV_PROTO_HTTP1, 't', 0, "HTTP/1.0 200 OK\r\n" },
+	{ EV_PROTO_HTTP1, 't', 6, "OPTIONS * HTTP/1.1\r\n" },
+	{ EV_PROTO_HTTP1, 't', 0, "CONNECT a:1 HTTP/1.1\r\n" },
+	{ EV_PROTO_UNKNOWN, 'u', 0, "get / HTTP/1.1\r\n" },
+	{ EV_PROTO_UNKNOWN, 'u', 0, "GETS / HTTP/1.1\r\n" },
+	{ EV_PROTO_HTTP2, 't', 0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" },
+	{ EV_PROTO_HTTP2, 't', 10, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" },
+	{ EV_PROTO_UNKNOWN, 'u', 0, "PRI * HTTP/3.0\r\n\r\nSM\r\n\r\n" },
+};
+
+/* --- victims */
+
+static void need(bool ok)
+{
+	if (!ok) {
+		fprintf(stderr, "victim: %s\n", strerror(errno));
+		_exit(10);
+	}
+}
+
+static void own_network(void)
+{
+	int fd;
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+
+	need(unshare(CLONE_NEWNET) == 0);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	need(ioctl(fd, SIOCSIFFLAGS, &lo) == 0);
+	close(fd);
+}
+
+static void tcp_pair(int fd[2])
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	need(bind(listener, (void *)&sa, len) == 0 && listen(listener, 1) == 0);
+	need(getsockname(listener, (void *)&sa, &len) == 0);
+	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+	need(connect(fd[0], (void *)&sa, len) == 0);
+	fd[1] = accept(listener, NULL, NULL);
+	need(fd[1] >= 0);
+	close(listener);
+}
+
+static void pair(int fd[2], char kind)
+{
+	if (kind == 't')
+		tcp_pair(fd);
+	else if (kind == 'u')
+		need(socketpair(AF_UNIX, SOCK_STREAM, 0, fd) == 0);
+	else
+		need(pipe(fd) == 0 && dup2(fd[1], 100) == 100 && dup2(fd[0], fd[1]) == fd[1] &&
+		     dup2(100, fd[0]) == fd[0] &&
+		     close(100) == 0); /* fd[0] is the end that writes */
+}
+
+static void put(int fd, const void *p, size_t n)
+{
+	need(write(fd, p, n) == (ssize_t)n);
+}
+
+static void get(int fd, size_t n)
+{
+	static char buf[1 << 20];
+
+	while (n) {
+		ssize_t got = read(fd, buf, n);
+
+		need(got > 0);
+		n -= got;
+	}
+}
+
+/* Each call moves 1000 bytes of the stream; those with iovecs in pieces of 1, 0, 300 and 699. */
+static void each_form(bool write_side, int fd, int form, unsigned char *p)
+{
+	struct iovec v[] = { { p, 1 }, { p, 0 }, { p + 1, 300 }, { p + 301, 1699 } };
+	struct mmsghdr m[2] = { { .msg_hdr = { .msg_iov = v, .msg_iovlen = 3 } },
+				{ .msg_hdr = { .msg_iov = v + 3, .msg_iovlen = 1 } } };
+	struct msghdr one = { .msg_iov = v, .msg_iovlen = 4 };
+	ssize_t n = 0;
+
+	if (write_side)
+		v[3].iov_len = 699;
+	switch (form) {
+	case 0:
+		n = write_side ? write(fd, p, 1000) : read(fd, p, 2000);
+		break;
+	case 1:
+		n = write_side ? writev(fd, v, 4) : readv(fd, v, 4);
+		break;
+	case 2:
+		n = write_side ? send(fd, p, 1000, 0) : recv(fd, p, 2000, 0);
+		break;
+	case 3:
+		n = write_side ? sendmsg(fd, &one, 0) : recvmsg(fd, &one, 0);
+		break;
+	default:
+		n = write_side ? sendmmsg(fd, m, 2, 0) : recvmmsg(fd, m, 2, 0, NULL);
+		need(n == 2);
+		n = m[0].msg_len + m[1].msg_len;
+	}
+	need(n == 1000);
+}
+
+static void victim_forms(char kind)
+{
+	unsigned char out[1000], in[2000];
+	int fd[2];
+
+	pair(fd, kind);
+	for (int i = 0; i < 25; i++) {
+		for (size_t j = 0; j < sizeof(out); j++)
+			out[j] = stream_at(i * sizeof(out) + j);
+		each_form(true, fd[0], kind == 'p' ? i % 2 : i % 5, out);
+		if (kind != 'p')
+			recv(fd[1], in, 500, MSG_PEEK);
+		each_form(false, fd[1], kind == 'p' ? i / 5 % 2 : i / 5, in);
+	}
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* Writes that take less than they were given; large enough for several records. */
+static void victim_partial(void)
+{
+	static unsigned char all[BIG];
+	size_t done = 0;
+	int fd[2];
+
+	for (size_t i = 0; i < BIG; i++)
+		all[i] = stream_at(i);
+	pair(fd, 'u');
+	fcntl(fd[0], F_SETFL, O_NONBLOCK);
+	while (done < BIG) {
+		struct iovec v[] = { { all + done, 1 }, { all + done + 1, BIG - done - 1 } };
+		ssize_t n = writev(fd[0], v, 2);
+
+		need(n > 0);
+		done += n;
+		get(fd[1], n);
+	}
+}
+
+static void victim_pipe(void)
+{
+	int fd[2];
+	pid_t child;
+
+	need(pipe(fd) == 0);
+	child = fork();
+	need(child >= 0);
+	if (child == 0) {
+		close(fd[1]);
+		get(fd[0], strlen(RPC));
+		close(fd[0]);
+		_exit(0);
+	}
+	close(fd[0]);
+	put(fd[1], RPC, strlen(RPC));
+	waitpid(child, NULL, 0);
+	close(fd[1]);
+}
+
+static void victim_pty(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	struct termios raw;
+
+	need(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	need(slave >= 0 && tcgetattr(slave, &raw) == 0);
+	cfmakeraw(&raw);
+	tcsetattr(slave, TCSANOW, &raw);
+	put(slave, RPC, strlen(RPC));
+	get(master, strlen(RPC));
+	put(master, RPC, strlen(RPC));
+	get(slave, strlen(RPC));
+	close(slave);
+	close(master);
+}
+
+static void victim_look(const char *arg)
+{
+	const struct look_case *c = &looks[atoi(arg)];
+	size_t n = strlen(c->text), split = c->split ? c->split : n;
+	int fd[2];
+
+	pair(fd, c->kind);
+	put(fd[0], c->text, split);
+	get(fd[1], split);
+	if (split < n) {
+		put(fd[0], c->text + split, n - split);
+		get(fd[1], n - split);
+	}
+}
+
+static void victim_unknown(char kind)
+{
+	int fd[2];
+
+	pair(fd, kind);
+	for (int i = 0; i < 40; i++) {
+		put(fd[0], "hello", 5);
+		get(fd[1], 5);
+	}
+	put(fd[0], GET, strlen(GET)); /* too late */
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static size_t hello(unsigned char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		p[i] = byte_at(i);
+	memcpy(p, "\x16\x03\x01", 3);
+	p[3] = (unsigned char)((n - 5) >> 8);
+	p[4] = (unsigned char)(n - 5);
+	p[5] = 1;
+	return n;
+}
+
+/* The one that reads takes the record's header first, as OpenSSL does. */
+static void victim_tls(const char *size)
+{
+	unsigned char p[8000];
+	size_t n = hello(p, atoi(size));
+	int fd[2];
+
+	pair(fd, 't');
+	put(fd[0], p, n);
+	get(fd[1], 5);
+	get(fd[1], n - 5);
+	put(fd[0], GET, strlen(GET)); /* as if it were ciphertext */
+	get(fd[1], strlen(GET));
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void victim_connect(void)
+{
+	static const char ask[] = "CONNECT a:443 HTTP/1.1\r\n\r\n",
+			  answer[] = "HTTP/1.1 200 OK\r\n\r\n";
+	unsigned char p[300];
+	size_t n = hello(p, sizeof(p));
+	int fd[2];
+
+	pair(fd, 't');
+	put(fd[0], ask, strlen(ask));
+	get(fd[1], strlen(ask));
+	put(fd[1], answer, strlen(answer));
+	get(fd[0], strlen(answer));
+	put(fd[0], p, n);
+	get(fd[1], n);
+	put(fd[0], p + 6, 100);
+	get(fd[1], 100);
+}
+
+static void victim_udp(const char *arg)
+{
+	bool dns = strcmp(arg, "dns") == 0;
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				  .sin_port = htons(dns ? 53 : 4433) };
+	unsigned char quic[1200] = { 0xc3, 0, 0, 0, 1, 8 };
+	struct iovec v[] = { { "0123456789ab", 12 }, { "question", 8 } };
+	struct mmsghdr m[] = { { .msg_hdr = { .msg_iov = v, .msg_iovlen = 2 } },
+			       { .msg_hdr = { .msg_iov = v, .msg_iovlen = 1 } } };
+	int fd, server;
+
+	own_network();
+	server = socket(AF_INET, SOCK_DGRAM, 0);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	need(bind(server, (void *)&sa, sizeof(sa)) == 0);
+	if (!dns) {
+		need(sendto(fd, quic, 1200, 0, (void *)&sa, sizeof(sa)) == 1200);
+		return;
+	}
+	need(sendto(fd, "0123456789ab", 12, 0, (void *)&sa, sizeof(sa)) == 12);
+	get(server, 12);
+	close(fd);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	need(connect(fd, (void *)&sa, sizeof(sa)) == 0 && sendmmsg(fd, m, 2, 0) == 2);
+}
+
+static void victim_sendfile(void)
+{
+	int fd[2], file = memfd_create("body", 0);
+	off_t from = 0;
+
+	need(file >= 0 && ftruncate(file, HOLE) == 0);
+	pair(fd, 't');
+	put(fd[0], GET, strlen(GET));
+	need(sendfile(fd[0], file, &from, HOLE) == HOLE);
+	put(fd[0], "end", 3);
+	get(fd[1], strlen(GET) + HOLE + 3);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* how: close, exit, dup, shut */
+static void victim_end(const char *how)
+{
+	int fd[2];
+
+	pair(fd, 't');
+	put(fd[0], GET, strlen(GET));
+	get(fd[1], strlen(GET));
+	if (strcmp(how, "shut") == 0)
+		shutdown(fd[0], SHUT_WR);
+	put(fd[1], "HTTP/1.1 204 X\r\n\r\n", 18);
+	usleep(10000);
+	get(fd[0], 18);
+	if (strcmp(how, "dup") == 0)
+		need(dup2(0, fd[0]) == fd[0]);
+	else if (strcmp(how, "exit") != 0)
+		close(fd[0]);
+}
+
+static void victim_reuse(void)
+{
+	for (int i = 0; i < 3; i++) {
+		int fd[2];
+
+		pair(fd, 'u');
+		put(fd[0], GET, strlen(GET));
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+
+static void victim_share(void)
+{
+	int fd[2];
+	pid_t child;
+
+	pair(fd, 'u');
+	put(fd[0], GET, strlen(GET));
+	child = fork();
+	if (child == 0) {
+		put(fd[0], GET, strlen(GET));
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	put(fd[0], "more", 4);
+}
+
+static int run_victim(const char *name, const char *arg)
+{
+	if (strcmp(name, "forms") == 0)
+		victim_forms(*arg);
+	else if (strcmp(name, "partial") == 0)
+		victim_partial();
+	else if (strcmp(name, "pipe") == 0)
+		victim_pipe();
+	else if (strcmp(name, "pty") == 0)
+		victim_pty();
+	else if (strcmp(name, "look") == 0)
+		victim_look(arg);
+	else if (strcmp(name, "unknown") == 0)
+		victim_unknown(*arg);
+	else if (strcmp(name, "tls") == 0)
+		victim_tls(arg);
+	else if (strcmp(name, "connect") == 0)
+		victim_connect();
+	else if (strcmp(name, "udp") == 0)
+		victim_udp(arg);
+	else if (strcmp(name, "sendfile") == 0)
+		victim_sendfile();
+	else if (strcmp(name, "end") == 0)
+		victim_end(arg);
+	else if (strcmp(name, "reuse") == 0)
+		victim_reuse();
+	else if (strcmp(name, "share") == 0)
+		victim_share();
+	else
+		return 99;
+	return 0;
+}
+
+/* --- tests */
+
+static void run(struct trace *t, const char *name, const char *arg)
+{
+	struct ev_stats s;
+
+	trace_clear(t);
+	trace_victim(t, name, arg);
+	assert_int_equal(t->status, 0);
+	assert_int_equal(probe_stats(t->p, &s), 0);
+	assert_int_equal(s.lost_ring + s.lost_map + s.lost_fault_bytes, 0);
+}
+
+static const struct ev_flow *flow_at(const struct trace *t, size_t nth)
+{
+	return trace_rec(t, EV_FLOW, 0, nth);
+}
+
+static const struct ev_flow_end *end_of(const struct trace *t, const struct ev_flow *f)
+{
+	const struct ev_flow_end *e;
+
+	for (size_t i = 0; (e = trace_rec(t, EV_FLOW_END, 0, i)); i++)
+		if (e->conn == f->conn)
+			return e;
+	return NULL;
+}
+
+/* Bytes of one direction in their order; missing: bytes in holes, which are left out.  Freed by the caller. */
+static unsigned char *content(const struct trace *t, const struct ev_flow *f, enum ev_dir dir,
+			      size_t *len, size_t *missing)
+{
+	unsigned char *p = calloc(1, BIG + 1);
+	const struct ev_data *d;
+	size_t pos = 0;
+
+	*len = *missing = 0;
+	assert_non_null(p);
+	for (size_t i = 0; (d = trace_rec(t, EV_DATA, 0, i)); i++) {
+		if (d->conn != f->conn || d->dir != dir)
+			continue;
+		assert_int_equal(d->pos, pos);
+		assert_int_equal(d->src, f->src);
+		assert_int_equal(d->hdr.tgid, f->hdr.tgid);
+		assert_true(*len + d->len <= BIG);
+		memcpy(p + *len, d + 1, d->len);
+		*len += d->len;
+		*missing += d->missing;
+		pos += d->len + d->missing;
+	}
+	return p;
+}
+
+static void check_text(const struct trace *t, const struct ev_flow *f, enum ev_dir dir,
+		       const char *text)
+{
+	size_t len, missing;
+	_cleanup_free_ unsigned char *p = content(t, f, dir, &len, &missing);
+
+	assert_int_equal(missing, 0);
+	assert_int_equal(len, strlen(text));
+	assert_memory_equal(p, text, len);
+}
+
+static void check_stream(const struct trace *t, const struct ev_flow *f, enum ev_dir dir, size_t n)
+{
+	size_t len, missing;
+	_cleanup_free_ unsigned char *p = content(t, f, dir, &len, &missing);
+
+	assert_int_equal(missing, 0);
+	assert_int_equal(len, n);
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != stream_at(i))
+			fail_msg("byte %zu", i);
+}
+
+static void check_flow(const struct ev_flow *f, enum ev_src src, enum ev_proto proto)
+{
+	assert_non_null(f);
+	assert_int_equal(f->src, src);
+	assert_int_equal(f->proto, proto);
+	assert_true(f->conn && f->file && f->fd >= 0);
+}
+
+static void check_ended(const struct trace *t, const struct ev_flow *f, uint64_t read,
+			uint64_t written)
+{
+	const struct ev_flow_end *e = end_of(t, f);
+
+	assert_non_null(e);
+	assert_int_equal(e->hdr.tgid, f->hdr.tgid);
+	assert_int_equal(e->hdr.start, f->hdr.start);
+	assert_int_equal(e->file, f->file);
+	assert_int_equal(e->bytes[EV_READ], read);
+	assert_int_equal(e->bytes[EV_WRITE], written);
+}
+
+static void forms_on_a_unix_socket(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow *w, *r;
+
+	run(t, "forms", "u");
+	assert_int_equal(trace_count(t, EV_FLOW), 2);
+	w = flow_at(t, 0);
+	r = flow_at(t, 1);
+	check_flow(w, EV_SRC_STREAM, EV_PROTO_JSONRPC);
+	check_flow(r, EV_SRC_STREAM, EV_PROTO_JSONRPC);
+	assert_int_equal(w->peer, r->file);
+	assert_int_equal(r->peer, w->file);
+	assert_int_equal(w->addr.family, 0);
+	check_stream(t, w, EV_WRITE, 25000);
+	check_stream(t, r, EV_READ, 25000);
+	check_ended(t, w, 0, 25000);
+	check_ended(t, r, 25000, 0);
+}
+
+/* One flow: the process has both ends of one pipe, which is over when both are closed. */
+static void forms_on_a_pipe(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow *f;
+
+	run(t, "forms", "p");
+	assert_int_equal(trace_count(t, EV_FLOW), 1);
+	f = flow_at(t, 0);
+	check_flow(f, EV_SRC_PIPE, EV_PROTO_JSONRPC);
+	check_stream(t, f, EV_WRITE, 25000);
+	check_stream(t, f, EV_READ, 25000);
+	check_ended(t, f, 25000, 25000);
+	assert_int_equal(trace_count(t, EV_FLOW_END), 1);
+}
+
+static void partial_calls(void **state)
+{
+	struct trace *t = *state;
+
+	run(t, "partial", NULL);
+	assert_int_equal(trace_count(t, EV_FLOW), 2);
+	check_stream(t, flow_at(t, 0), EV_WRITE, BIG);
+	check_stream(t, flow_at(t, 1), EV_READ, BIG);
+}
+
+static void a_pipe_between_two(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow *w, *r;
+
+	run(t, "pipe", NULL);
+	assert_int_equal(trace_count(t, EV_FLOW), 2);
+	w = trace_rec(t, EV_FLOW, t->pid, 0);
+	r = flow_at(t, flow_at(t, 0) == w);
+	check_flow(w, EV_SRC_PIPE, EV_PROTO_JSONRPC);
+	check_flow(r, EV_SRC_PIPE, EV_PROTO_JSONRPC);
+	assert_int_equal(w->file, r->file);
+	assert_int_not_equal(w->conn, r->conn);
+	assert_int_not_equal(w->hdr.tgid, r->hdr.tgid);
+	check_text(t, w, EV_WRITE, RPC);
+	check_text(t, r, EV_READ, RPC);
+	check_ended(t, w, 0, strlen(RPC));
+	check_ended(t, r, strlen(RPC), 0);
+}
+
+static void a_terminal(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow *slave, *master;
+
+	run(t, "pty", NULL);
+	assert_int_equal(trace_count(t, EV_FLOW), 2);
+	slave = flow_at(t, 0);
+	master = flow_at(t, 1);
+	check_flow(slave, EV_SRC_TTY, EV_PROTO_JSONRPC);
+	check_flow(master, EV_SRC_TTY, EV_PROTO_JSONRPC);
+	assert_int_equal(slave->file, master->file);
+	check_text(t, slave, EV_WRITE, RPC);
+	check_text(t, slave, EV_READ, RPC);
+	check_text(t, master, EV_READ, RPC);
+	check_text(t, master, EV_WRITE, RPC);
+	assert_int_equal(trace_count(t, EV_FLOW_END), 2);
+}
+
+static void first_bytes(void **state)
+{
+	struct trace *t = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
+		const struct look_case *c = &looks[i];
+		const struct ev_flow *f;
+		char arg[16];
+
+		snprintf(arg, sizeof(arg), "%zu", i);
+		run(t, "look", arg);
+		f = flow_at(t, 0);
+		if (!c->proto != !f || (f && f->proto != c->proto))
+			fail_msg("%zu: %s split at %zu on %c: %d", i, c->text, c->split, c->kind,
+				 f ? (int)f->proto : -1);
+		if (!f)
+			assert_null(trace_rec(t, EV_DATA, 0, 0));
+		else
+			check_text(t, f, EV_WRITE, c->text);
+		if (f && c->kind != 'p')
+			check_text(t, flow_at(t, 1), EV_READ, c->text);
+	}
+}
+
+static void unknown_on_a_pipe(void **state)
+{
+	struct trace *t = *state;
+
+	run(t, "unknown", "p");
+	assert_int_equal(trace_count(t, EV_FLOW) + trace_count(t, EV_DATA), 0);
+	assert_int_equal(trace_count(t, EV_FLOW_END), 0);
+}
+
+static void unknown_on_tcp(void **state)
+{
+	struct trace *t = *state;
+
+	run(t, "unknown", "t");
+	assert_int_equal(trace_count(t, EV_FLOW), 2);
+	check_flow(flow_at(t, 0), EV_SRC_STREAM, EV_PROTO_UNKNOWN);
+	check_flow(flow_at(t, 1), EV_SRC_STREAM, EV_PROTO_UNKNOWN);
+	assert_int_equal(trace_count(t, EV_DATA), 0);
+	check_ended(t, flow_at(t, 0), 0, 200 + strlen(GET));
+}
+
+static void tls(struct trace *t, size_t n, size_t shown)
+{
+	const struct ev_flow *w, *r;
+	unsigned char p[8000];
+	char arg[16];
+
+	snprintf(arg, sizeof(arg), "%zu", n);
+	run(t, "tls", arg);
+	assert_int_equal(trace_count(t, EV_FLOW), 2);
+	assert_int_equal(trace_count(t, EV_DATA), 0);
+	w = flow_at(t, 0);
+	r = flow_at(t, 1);
+	hello(p, n);
+	check_flow(w, EV_SRC_STREAM, EV_PROTO_TLS);
+	check_flow(r, EV_SRC_STREAM, EV_PROTO_TLS);
+	assert_int_equal(w->len, shown);
+	assert_memory_equal(w + 1, p, shown);
+	assert_int_equal(!!(w->hdr.flags & EVF_TRUNC), shown < n);
+	assert_in_range(r->len, shown, shown + 5);
+	assert_memory_equal(r + 1, p, r->len);
+	check_ended(t, w, 0, n + strlen(GET));
+	check_ended(t, r, n + strlen(GET), 0);
+}
+
+static void tls_hello(void **state)
+{
+	tls(*state, 250, 250);
+	tls(*state, 600, 600);
+	tls(*state, 3000, 2016);
+}
+
+static void tls_behind_connect(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow *first, *again = NULL;
+
+	run(t, "connect", NULL);
+	first = flow_at(t, 0);
+	check_flow(first, EV_SRC_STREAM, EV_PROTO_HTTP1);
+	assert_int_equal(trace_count(t, EV_FLOW), 4);
+	for (size_t i = 2; i < 4; i++)
+		if (flow_at(t, i)->conn == first->conn)
+			again = flow_at(t, i);
+	check_flow(again, EV_SRC_STREAM, EV_PROTO_TLS);
+	assert_int_equal(again->len, 300);
+	check_text(t, first, EV_WRITE, "CONNECT a:443 HTTP/1.1\r\n\r\n");
+	check_text(t, first, EV_READ, "HTTP/1.1 200 OK\r\n\r\n");
+	check_text(t, flow_at(t, 1), EV_READ, "CONNECT a:443 HTTP/1.1\r\n\r\n");
+}
+
+static void dns(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow *f;
+
+	run(t, "udp", "dns");
+	assert_int_equal(trace_count(t, EV_FLOW), 3);
+	for (size_t i = 0; i < 3; i++)
+		check_flow(flow_at(t, i), EV_SRC_DGRAM, EV_PROTO_DNS);
+	f = flow_at(t, 0);
+	assert_int_equal(f->addr.rport, 53); /* told by sendto alone */
+	assert_memory_equal(f->addr.raddr, "\x7f\0\0\1", 4);
+	check_text(t, f, EV_WRITE, "0123456789ab");
+	check_text(t, flow_at(t, 1), EV_READ, "0123456789ab");
+	check_text(t, flow_at(t, 2), EV_WRITE, "0123456789abquestion0123456789ab");
+}
+
+static void quic(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow *f;
+
+	run(t, "udp", "quic");
+	assert_int_equal(trace_count(t, EV_FLOW), 1);
+	f = flow_at(t, 0);
+	check_flow(f, EV_SRC_DGRAM, EV_PROTO_QUIC);
+	assert_int_equal(f->len, 1200);
+	assert_memory_equal(f + 1, "\xc3\0\0\0\1\x08\0", 7);
+	assert_int_equal(f->addr.rport, 4433);
+	assert_int_equal(trace_count(t, EV_DATA), 0);
+}
+
+static void bytes_by_sendfile(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow_end *e;
+	size_t len, missing;
+	_cleanup_free_ unsigned char *p = NULL;
+
+	run(t, "sendfile", NULL);
+	check_flow(flow_at(t, 0), EV_SRC_STREAM, EV_PROTO_HTTP1);
+	p = content(t, flow_at(t, 0), EV_WRITE, &len, &missing);
+	assert_int_equal(missing, HOLE);
+	assert_int_equal(len, strlen(GET) + 3);
+	assert_memory_equal(p, GET "end", len);
+	e = end_of(t, flow_at(t, 0));
+	assert_non_null(e);
+	assert_int_equal(e->unseen[EV_WRITE], HOLE);
+	check_ended(t, flow_at(t, 0), 0, strlen(GET) + HOLE + 3);
+}
+
+/* Without the socket tracepoints the hole is known at the end at least. */
+static void bytes_by_sendfile_late(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow_end *e;
+
+	run(t, "sendfile", NULL);
+	e = end_of(t, flow_at(t, 0));
+	assert_non_null(e);
+	assert_in_range(e->unseen[EV_WRITE], HOLE, HOLE + 2);
+}
+
+static void ends(void **state)
+{
+	static const char *const how[] = { "close", "exit", "dup", "shut" };
+	struct trace *t = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(how); i++) {
+		const struct ev_flow *f;
+
+		run(t, "end", how[i]);
+		f = flow_at(t, 0);
+		check_flow(f, EV_SRC_STREAM, EV_PROTO_HTTP1);
+		check_text(t, f, EV_READ, "HTTP/1.1 204 X\r\n\r\n");
+		if (!end_of(t, f))
+			fail_msg("no end by %s", how[i]);
+		check_ended(t, f, 18, strlen(GET));
+		assert_in_range(end_of(t, f)->rtt_ns, 1, 1000000000);
+		assert_int_equal(end_of(t, f)->unseen[EV_READ], 0);
+		assert_memory_equal(&end_of(t, f)->addr, &f->addr, sizeof(f->addr));
+		assert_int_equal(trace_count(t, EV_FLOW), 2);
+		assert_int_equal(trace_count(t, EV_FLOW_END), 2);
+	}
+}
+
+static void descriptors_used_again(void **state)
+{
+	struct trace *t = *state;
+
+	run(t, "reuse", NULL);
+	assert_int_equal(trace_count(t, EV_FLOW), 3);
+	assert_int_equal(trace_count(t, EV_FLOW_END), 3);
+	for (size_t i = 0; i < 3; i++) {
+		check_flow(flow_at(t, i), EV_SRC_STREAM, EV_PROTO_HTTP1);
+		check_text(t, flow_at(t, i), EV_WRITE, GET);
+		assert_int_equal(flow_at(t, i)->fd, flow_at(t, 0)->fd);
+		if (i)
+			assert_int_not_equal(flow_at(t, i)->file, flow_at(t, 0)->file);
+	}
+}
+
+static void a_socket_of_two_processes(void **state)
+{
+	struct trace *t = *state;
+
+	run(t, "share", NULL);
+	assert_int_equal(trace_count(t, EV_FLOW), 2);
+	assert_int_equal(flow_at(t, 0)->file, flow_at(t, 1)->file);
+	assert_int_not_equal(flow_at(t, 0)->conn, flow_at(t, 1)->conn);
+	check_text(t, flow_at(t, 0), EV_WRITE, GET "more");
+	check_text(t, flow_at(t, 1), EV_WRITE, GET);
+}
+
+static int setup_syscalls(void **state)
+{
+	return trace_setup_cfg(state, &(struct probe_cfg){ .force_syscall_tie = true });
+}
+
+static int setup_bounded(void **state)
+{
+	return trace_setup_cfg(state, &(struct probe_cfg){ .force_bounded_loops = true });
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(forms_on_a_unix_socket),
+	cmocka_unit_test(forms_on_a_pipe),
+	cmocka_unit_test(partial_calls),
+	cmocka_unit_test(a_pipe_between_two),
+	cmocka_unit_test(a_terminal),
+	cmocka_unit_test(first_bytes),
+	cmocka_unit_test(unknown_on_a_pipe),
+	cmocka_unit_test(unknown_on_tcp),
+	cmocka_unit_test(tls_hello),
+	cmocka_unit_test(tls_behind_connect),
+	cmocka_unit_test(dns),
+	cmocka_unit_test(quic),
+	cmocka_unit_test(bytes_by_sendfile),
+	cmocka_unit_test(ends),
+	cmocka_unit_test(descriptors_used_again),
+	cmocka_unit_test(a_socket_of_two_processes),
+};
+
+static const struct CMUnitTest without_socket_events[] = {
+	cmocka_unit_test(forms_on_a_unix_socket),
+	cmocka_unit_test(bytes_by_sendfile_late),
+	cmocka_unit_test(ends),
+};
+
+static const struct CMUnitTest bounded[] = {
+	cmocka_unit_test(forms_on_a_unix_socket),
+	cmocka_unit_test(forms_on_a_pipe),
+	cmocka_unit_test(partial_calls),
+	cmocka_unit_test(dns),
+};
+
+int main(int argc, char **argv)
+{
+	int failed;
+
+	if (argc > 1)
+		return run_victim(argv[1], argc > 2 ? argv[2] : NULL);
+	if (trace_skip())
+		return SKIP;
+	failed = cmocka_run_group_tests_name("best", tests, trace_setup, trace_teardown);
+	failed += cmocka_run_group_tests_name("syscalls", without_socket_events, setup_syscalls,
+					      trace_teardown);
+	failed += cmocka_run_group_tests_name("bounded", bounded, setup_bounded, trace_teardown);
+	return failed;
+}
