@@ -163,10 +163,12 @@ static void follow_insn(struct follow *w, const struct insn *i)
 		      (w->message >> reg_of(i->ops[1].reg.value) & 1);
 
 	for (size_t n = 0; n < i->in.operand_count_visible; n++) {
-		if (word_of(w, &i->ops[n]) >= 0) {
-			word = word_of(w, &i->ops[n]);
-			w->reads |= 1u << word;
-		}
+		int read = word_of(w, &i->ops[n]);
+
+		if (read < 0)
+			continue;
+		word = read;
+		w->reads |= 1u << read;
 	}
 	if (i->in.mnemonic == ZYDIS_MNEMONIC_CMP && w->len >= 0 &&
 	    i->ops[0].type == ZYDIS_OPERAND_TYPE_REGISTER &&
