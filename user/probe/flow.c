@@ -327,17 +327,18 @@ static enum flow_result walk(struct walk *w)
 enum flow_result flow_init(struct flow *f, const unsigned char *code, size_t size)
 {
 	struct walk w = { .f = f, .code = code, .size = size };
-	_cleanup_free_ __u32 *todo = NULL;
+	enum flow_result res = FLOW_NOMEM;
 
 	*f = (struct flow){ .n = size < FLOW_CODE_MAX ? size : FLOW_CODE_MAX };
 	f->insns = calloc(f->n + 1, sizeof(*f->insns));
 	/* a depth's worklist holds an instruction three times at most */
-	todo = calloc(f->n + 1, 3 * sizeof(*todo));
-	if (!f->insns || !todo ||
-	    ZYAN_FAILED(ZydisDecoderInit(&w.dec, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
-		return FLOW_NOMEM;
-	w.todo = todo;
-	return walk(&w);
+	w.todo = calloc(f->n + 1, 3 * sizeof(*w.todo));
+	if (f->insns && w.todo &&
+	    ZYAN_SUCCESS(
+		    ZydisDecoderInit(&w.dec, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
+		res = walk(&w);
+	free(w.todo);
+	return res;
 }
 
 void flow_fini(struct flow *f)

@@ -11,7 +11,9 @@ static const char *const members[] = { "jsonrpc", "method", "id", "params", "res
 /* What is cut may lack the member that names the protocol, where it stands last. */
 static bool is_object_message(const struct json *v)
 {
-	if (!json_is(v, JSON_OBJECT) || (!v->cut && !json_is(json_get(v, "jsonrpc"), JSON_STRING)))
+	if (!v || v->type != JSON_OBJECT)
+		return false;
+	if (!v->cut && !json_is(json_get(v, "jsonrpc"), JSON_STRING))
 		return false;
 	return json_is(json_get(v, "method"), JSON_STRING) ||
 	       (json_get(v, "id") && (json_get(v, "result") || json_get(v, "error")));
