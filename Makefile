@@ -129,7 +129,7 @@ $(OUT)/tls_load: tests/bench/tls_load.c
 bench: $(OUT)/ringspan $(OUT)/tls_load
 	$(Q)tests/bench/record.py $(OUT)/ringspan $(OUT)/tls_load
 
-$(OUT)/tls_cost: $(OUT)/tests/bench/tls_cost.o $(OUT)/libringspan.a
+$(OUT)/tls_cost: $(OUT)/tests/bench/tls_cost.o $(OUT)/tests/bench/peer.o $(OUT)/libringspan.a
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(shell pkg-config --libs openssl) -o $@
 
 bench-tls: $(OUT)/tls_cost

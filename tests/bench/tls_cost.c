@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a probed TLS call costs: a client and a server in one thread move messages over loopback,
- * untraced, under programs that do nothing, and under ringspan, each at plain sites and at the cheap
- * ones.  Printed are medians over rounds, in which all ways take turns, of the thread's CPU time.
+ * untraced, under programs that do nothing, under ringspan, each at plain sites and at the cheap
+ * ones, and under other tracers that copy what is sent, as far as they start here.  Printed are
+ * medians over rounds, in which all ways take turns, of the thread's CPU time.
  *
  *	tls_cost ROUNDS
  */
@@ -20,6 +21,7 @@
 #include <bpf/bpf.h>
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "peer.h"
 #include "probe/elf.h"
 #include "probe/probe.h"
 #include "probe/tls.h"
@@ -30,7 +32,12 @@
 #define MESSAGES 4000
 #define ROUNDS_MAX 101
 
-enum way { UNTRACED, EMPTY_PLAIN, EMPTY_SITES, OURS_PLAIN, OURS_SITES, WAYS };
+#define READY_MS 30000
+
+enum way { UNTRACED, EMPTY_PLAIN, EMPTY_SITES, OURS_PLAIN, OURS_SITES, PEER };
+
+#define PEERS 2
+#define WAYS (PEER + PEERS)
 
 static const char *const way_names[WAYS] = {
 	[UNTRACED] = "untraced",
@@ -38,6 +45,23 @@ static const char *const way_names[WAYS] = {
 	[EMPTY_SITES] = "empty programs, sites",
 	[OURS_PLAIN] = "ringspan, plain",
 	[OURS_SITES] = "ringspan, sites",
+	[PEER] = "bpftrace",
+	[PEER + 1] = "sslsniff-bpfcc",
+};
+
+/* Both copy a part of each message only: bpftrace 200 bytes, the most that its strings hold. */
+static struct peer peers[PEERS] = {
+	{ .name = "bpftrace",
+	  .event = "WRITE",
+	  .command = "exec bpftrace -q -e '"
+		     "uprobe:'$LIBSSL':SSL_write, uprobe:'$LIBSSL':SSL_write_ex"
+		     "{ printf(\"WRITE %d %r\\n\", arg2, buf(arg1, 200)) } "
+		     "uprobe:'$LIBSSL':SSL_read, uprobe:'$LIBSSL':SSL_read_ex"
+		     "{ @buf[tid] = arg1 } "
+		     "uretprobe:'$LIBSSL':SSL_read, uretprobe:'$LIBSSL':SSL_read_ex /@buf[tid]/"
+		     "{ printf(\"READ %d %r\\n\", retval, buf(@buf[tid], 200)); "
+		     "delete(@buf[tid]) }'" },
+	{ .name = "sslsniff-bpfcc", .event = "WRITE/SEND", .command = "exec sslsniff-bpfcc" },
 };
 
 static const struct load {
@@ -48,6 +72,8 @@ static const struct load {
 #define LOADS ARRAY_SIZE(loads)
 
 static double samples[WAYS][LOADS][ROUNDS_MAX]; /* us a message */
+static bool left_out[WAYS];
+static unsigned long long seen[WAYS], lost[WAYS]; /* writes that were told; records that were not */
 
 static void die(const char *what)
 {
@@ -234,9 +260,31 @@ static void pin(int cpu)
 	sched_setaffinity(0, sizeof(set), &set); /* with one CPU it stays where it is */
 }
 
-static void measure(struct probe *p, double *us)
+/* Has the peer see calls of this process until it tells of one. */
+static bool peer_ready(struct peer *peer)
+{
+	int fds[2];
+	SSL *client, *server;
+
+	connect_pair(&fds[0], &fds[1]);
+	client = side(TLS_client_method(), fds[0]);
+	server = side(TLS_server_method(), fds[1]);
+	handshake(client, server, fds);
+	for (int ms = 0; ms < READY_MS && !peer->events && peer_drain(peer); ms += 50) {
+		message(client, server, &loads[0]);
+		usleep(50000);
+	}
+	SSL_free(client);
+	SSL_free(server);
+	close(fds[0]);
+	close(fds[1]);
+	return peer->events;
+}
+
+static void measure(struct probe *p, struct peer *peer, double *us)
 {
 	int go[2], answer[2];
+	ssize_t n;
 	pid_t pid;
 
 	if (pipe(go) || pipe2(answer, O_NONBLOCK))
@@ -249,26 +297,29 @@ static void measure(struct probe *p, double *us)
 		run_load(go[0], answer[1]);
 		_exit(0);
 	}
+	close(go[0]);
+	close(answer[1]);
 	if (p && probe_watch(p, pid, EV_RUN_RECORD))
 		die("watch");
 	if (write(go[1], "", 1) != 1)
 		die("write");
-	while (read(answer[0], us, LOADS * sizeof(*us)) < 0) {
-		if (waitpid(pid, NULL, WNOHANG))
-			die("the load ended early");
-		if (p)
+	while ((n = read(answer[0], us, LOADS * sizeof(*us))) < 0 && errno == EAGAIN) {
+		if (p) {
 			probe_poll(p, 10, ignore, NULL);
-		else
-			usleep(10000);
+			continue;
+		}
+		if (peer)
+			peer_drain(peer);
+		usleep(10000);
 	}
+	if (n != LOADS * sizeof(*us))
+		die("the load ended early");
 	waitpid(pid, NULL, 0);
-	for (int i = 0; i < 2; i++) {
-		close(go[i]);
-		close(answer[i]);
-	}
+	close(go[1]);
+	close(answer[0]);
 }
 
-static void one_way(enum way way, double *us)
+static void one_way(int way, double *us)
 {
 	struct probe_cfg cfg = { .force_plain_sites = way == OURS_PLAIN };
 	struct uprobe_links links = { 0 };
@@ -282,12 +333,29 @@ static void one_way(enum way way, double *us)
 	} else if (way != UNTRACED && probe_new(&p, &cfg)) {
 		die("probe");
 	}
-	measure(p, us);
-	if (p && !probe_stats(p, &stats) && stats.lost_ring + stats.lost_map)
-		printf("%s: records lost: %llu\n", way_names[way],
-		       (unsigned long long)(stats.lost_ring + stats.lost_map));
+	measure(p, NULL, us);
+	if (p && !probe_stats(p, &stats))
+		lost[way] += stats.lost_ring + stats.lost_map;
 	uprobe_links_fini(&links, NULL);
 	probe_free(&p);
+}
+
+/* A peer that does not start is told of once and left out. */
+static void peer_way(int way, double *us)
+{
+	struct peer *peer = &peers[way - PEER];
+	uint64_t before;
+
+	if (left_out[way] || peer_start(peer, libssl_path()))
+		return;
+	left_out[way] = !peer_ready(peer);
+	before = peer->events;
+	if (!left_out[way])
+		measure(NULL, peer, us);
+	peer_stop(peer);
+	seen[way] += peer->events - before;
+	if (left_out[way])
+		printf("%s does not start here and is left out: %s\n", peer->name, peer->line);
 }
 
 static int by_value(const void *a, const void *b)
@@ -303,25 +371,59 @@ static double median(double *v, int n)
 	return v[n / 2];
 }
 
-static void report(int rounds)
+static void report_times(int rounds, double medians[WAYS][LOADS])
 {
-	double base[LOADS];
-
 	printf("us of CPU a message (a write and a read), medians of %d rounds\n\n%-24s", rounds,
 	       "");
 	for (size_t l = 0; l < LOADS; l++)
 		printf("%9d B%s", loads[l].size, loads[l].ex ? " _ex    " : "        ");
 	printf("\n");
 	for (int way = 0; way < WAYS; way++) {
+		if (left_out[way])
+			continue;
 		printf("%-24s", way_names[way]);
 		for (size_t l = 0; l < LOADS; l++) {
-			double m = median(samples[way][l], rounds);
+			double m = medians[way][l] = median(samples[way][l], rounds);
 
-			if (way == UNTRACED)
-				base[l] = m;
-			printf("%8.2f (%4.2fx) ", m, m / base[l]);
+			printf("%8.2f (%4.2fx) ", m, m / medians[UNTRACED][l]);
 		}
 		printf("\n");
+	}
+}
+
+static void report_ratio(const char *what, int of, int to, double medians[WAYS][LOADS], bool added)
+{
+	if (left_out[of] || left_out[to])
+		return;
+	printf("%-42s", what);
+	for (size_t l = 0; l < LOADS; l++) {
+		double base = added ? medians[UNTRACED][l] : 0;
+
+		printf(" %6.2f", (medians[of][l] - base) / (medians[to][l] - base));
+	}
+	printf("\n");
+}
+
+static void report(int rounds)
+{
+	unsigned long long writes = (WARM_UP + MESSAGES) * LOADS * rounds;
+	double medians[WAYS][LOADS];
+
+	report_times(rounds, medians);
+	printf("\nratios, in the same columns\n");
+	report_ratio("ringspan / empty programs, sites, all time", OURS_SITES, EMPTY_SITES, medians,
+		     false);
+	report_ratio("ringspan / empty programs, sites, added", OURS_SITES, EMPTY_SITES, medians,
+		     true);
+	report_ratio("ringspan, sites / plain, added", OURS_SITES, OURS_PLAIN, medians, true);
+	report_ratio("ringspan / bpftrace, added", OURS_SITES, PEER, medians, true);
+	report_ratio("ringspan / sslsniff-bpfcc, added", OURS_SITES, PEER + 1, medians, true);
+	printf("\nringspan lost %llu and %llu records of %llu writes and as many reads\n",
+	       lost[OURS_PLAIN], lost[OURS_SITES], writes);
+	for (int way = PEER; way < WAYS; way++) {
+		if (!left_out[way])
+			printf("%s told of %llu of %llu writes\n", way_names[way], seen[way],
+			       writes);
 	}
 }
 
@@ -335,9 +437,12 @@ int main(int argc, char **argv)
 	pin(0);
 	for (int r = 0; r < rounds; r++) {
 		for (int way = 0; way < WAYS; way++) {
-			double us[LOADS];
+			double us[LOADS] = { 0 };
 
-			one_way(way, us);
+			if (way < PEER)
+				one_way(way, us);
+			else
+				peer_way(way, us);
 			for (size_t l = 0; l < LOADS; l++)
 				samples[way][l][r] = us[l];
 		}
