@@ -22,6 +22,7 @@
 #define EV_COMM_LEN 16          /* TASK_COMM_LEN */
 #define EV_ARGS_MAX 16384       /* argv bytes in one EXEC */
 #define EV_CHUNK_MAX 16384      /* payload bytes in one DATA: one TLS record, RFC 8446 5.1 */
+#define EV_CGROUP_MAX 8192      /* bytes of /proc/PID/cgroup in one CGROUP */
 #define EV_SIZE_MAX (64 * 1024) /* no record is larger */
 #define EV_FACT 512
 
@@ -44,7 +45,8 @@
 	X(HOOKED, 515, ev_hooked)    \
 	X(STATS, 516, ev_stats)      \
 	X(TICK, 517, ev_tick)        \
-	X(END, 518, ev_tick)
+	X(END, 518, ev_tick)         \
+	X(CGROUP, 519, ev_cgroup)
 
 enum ev_kind {
 #define X(name, id, type) EV_##name = id,
@@ -261,6 +263,16 @@ struct ev_hooked {
 	__u64 dev, ino;
 	__u32 src;   /* enum ev_src */
 	__u32 hooks; /* how many functions */
+	__u32 len;
+	__u32 pad;
+};
+
+/*
+ * The control groups of a process, where they are not those of its parent.  Payload: /proc/PID/cgroup
+ * as cgroups(7) has it.
+ */
+struct ev_cgroup {
+	struct ev_hdr hdr;
 	__u32 len;
 	__u32 pad;
 };

@@ -72,6 +72,15 @@ static inline struct ev_exec *record_exec(uint64_t ts, uint32_t tgid, uint32_t p
 	return e;
 }
 
+/* text: what /proc/PID/cgroup holds */
+static inline struct ev_cgroup *record_cgroup(uint64_t ts, uint32_t tgid, const char *text)
+{
+	struct ev_cgroup *c = record(EV_CGROUP, sizeof(*c), ts, tgid, text, strlen(text));
+
+	c->len = strlen(text);
+	return c;
+}
+
 static inline struct ev_fork *record_fork(uint64_t ts, uint32_t tgid, uint32_t child)
 {
 	struct ev_fork *f = record(EV_FORK, sizeof(*f), ts, tgid, NULL, 0);

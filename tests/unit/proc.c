@@ -133,6 +133,30 @@ static void second_exit_is_ignored(void **state)
 	assert_int_equal(s->exits, 1);
 }
 
+#define ID "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define UID "4f2c1a7e-93d0-4b1c-8f55-0a1b2c3d4e5f"
+
+static void container_is_inherited(void **state)
+{
+	struct seen *s = *state;
+	struct proc *p;
+
+	feed(s, record_fork(1, 10, 11));
+	feed(s, record_cgroup(2, 10, "0::/kubepods/pod" UID "/" ID "\n"));
+	feed(s, record_fork(3, 10, 12));
+	p = proc_find(s->table, 12, 12000);
+	assert_string_equal(p->container, ID);
+	assert_string_equal(p->pod, UID);
+	assert_string_equal(proc_find(s->table, 11, 11000)->container, "");
+	feed(s, record_cgroup(4, 12, "0::/system.slice/x.service\n"));
+	assert_string_equal(p->container, "");
+	assert_string_equal(p->pod, "");
+	assert_string_equal(proc_find(s->table, 10, 10000)->container, ID);
+	feed(s, record_exit(5, 12, 0));
+	feed(s, record_cgroup(6, 12, "0::/docker/" ID "\n")); /* late */
+	assert_null(proc_find(s->table, 12, 12000));
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -143,6 +167,7 @@ int main(void)
 		TEST(reused_pid_is_another_process),
 		TEST(fork_storm_is_bounded),
 		TEST(second_exit_is_ignored),
+		TEST(container_is_inherited),
 	};
 
 	return cmocka_run_group_tests_name("proc", tests, NULL, NULL);

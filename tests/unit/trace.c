@@ -448,6 +448,25 @@ static void signal_is_told(void **state)
 	assert_null(span_attr(nth(w, SPAN_RUN, 0), ATTR_ID_PROCESS_EXIT_CODE));
 }
 
+static void container_is_told(void **state)
+{
+#define ID "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define UID "4f2c1a7e-93d0-4b1c-8f55-0a1b2c3d4e5f"
+	struct world *w = *state;
+
+	begin(w);
+	feed(w, record_cgroup(3 * MS, AGENT, "0::/kubepods/pod" UID "/" ID "\n"));
+	run_bash(w, 10 * MS, 21, ARGS("bash\0-c\0true"));
+	feed(w, record_exit(20 * MS, 21, 0));
+	end(w);
+	for (size_t i = 0; i < 2; i++) {
+		const struct span *s = nth(w, i ? SPAN_RUN : SPAN_PROCESS, 0);
+
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_CONTAINER_ID), ID);
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_POD_UID), UID);
+	}
+}
+
 static void connect_is_told(void **state)
 {
 	struct world *w = *state;
@@ -721,6 +740,7 @@ int main(void)
 		TEST(loss_is_on_the_run),
 		TEST(run_waits_for_its_last_process),
 		TEST(signal_is_told),
+		TEST(container_is_told),
 		TEST(connect_is_told),
 		TEST(other_http_is_told_too),
 		TEST(two_streams_of_http2),

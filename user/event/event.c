@@ -57,6 +57,8 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 		return ((const struct ev_flow *)(const void *)h)->len == payload;
 	case EV_META:
 		return ((const struct ev_meta *)(const void *)h)->len == payload;
+	case EV_CGROUP:
+		return ((const struct ev_cgroup *)(const void *)h)->len == payload;
 	case EV_HOOKED:
 		return ((const struct ev_hooked *)(const void *)h)->len == payload;
 	default:

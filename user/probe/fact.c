@@ -110,6 +110,18 @@ int fact_hooked(struct buf *queue, const char *path, __u64 dev, __u64 ino, __u32
 	return add(queue, &e, sizeof(e), path, e.len);
 }
 
+int fact_cgroup(struct buf *queue, __u32 tgid, __u64 start, struct sv text)
+{
+	struct sv kept = sv_sub(text, 0, EV_CGROUP_MAX);
+	struct ev_cgroup e = { .len = (__u32)kept.n };
+
+	fact_hdr(&e.hdr, EV_CGROUP, sizeof(e) + kept.n);
+	e.hdr.flags = kept.n < text.n ? EVF_TRUNC : 0;
+	e.hdr.tgid = e.hdr.tid = tgid;
+	e.hdr.start = start;
+	return add(queue, &e, sizeof(e), kept.p, kept.n);
+}
+
 int fact_stats(struct buf *queue, const struct ev_stats *stats)
 {
 	return add(queue, stats, sizeof(*stats), NULL, 0);

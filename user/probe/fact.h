@@ -15,6 +15,8 @@ int fact_run(struct buf *queue, const struct proc_row *row, enum ev_run_origin o
 /* Path and arguments are read from /proc. */
 int fact_proc(struct buf *queue, const struct proc_row *row);
 int fact_hooked(struct buf *queue, const char *path, __u64 dev, __u64 ino, __u32 src, __u32 hooks);
+/* text: what /proc/PID/cgroup holds; of more than EV_CGROUP_MAX bytes the first. */
+int fact_cgroup(struct buf *queue, __u32 tgid, __u64 start, struct sv text);
 int fact_stats(struct buf *queue, const struct ev_stats *stats);
 
 /* The record at *off, and *off behind it; NULL at the end. */

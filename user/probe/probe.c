@@ -14,6 +14,7 @@
 #include "probe/fact.h"
 #include "probe/feature.h"
 #include "probe/file.h"
+#include "probe/groups.h"
 #include "probe/kern.h"
 #include "probe/watch.h"
 
@@ -27,6 +28,7 @@ struct probe {
 	int epoll;
 	struct files files;
 	struct buf facts;
+	struct groups groups;
 	struct ev_stats told; /* last STATS fact */
 	__u64 swept_ts;
 	bool ended; /* a process ended since the last sweep */
@@ -63,6 +65,7 @@ static int hand_over(struct probe *p, const struct ev_hdr *rec)
 {
 	p->cnt++;
 	p->stop = p->fn(p->ctx, rec);
+	groups_look(&p->groups, rec, &p->facts);
 	return p->stop;
 }
 
@@ -159,6 +162,7 @@ void probe_free(struct probe **p)
 		close((*p)->epoll);
 	kern_free(&(*p)->kern);
 	buf_fini(&(*p)->facts);
+	groups_fini(&(*p)->groups);
 	free(*p);
 	*p = NULL;
 }

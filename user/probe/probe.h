@@ -3,7 +3,7 @@
  * The room that touches the kernel: BPF programs, probes in TLS libraries, /proc.  Its interface is
  * messages: commands in, records (bpf/event.h) out, so that it can become a process of its own.
  *
- * Facts that it learns in user space (RUN, PROC, HOOKED, STATS) leave through the same callback as
+ * Facts that it learns in user space (RUN, PROC, HOOKED, CGROUP, STATS) leave through the same callback as
  * records of the kernel, in the order in which they became known.
  *
  * It never writes to a traced process, pins nothing, and what it attached ends with its file

@@ -3,6 +3,7 @@
 #include "proc/proc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/limits.h"
@@ -121,6 +122,8 @@ static struct proc *add(struct proc_table *t, uint32_t tgid, uint64_t start, uin
 		parent->child_cnt++;
 		p->parent_tgid = parent->tgid;
 		p->uid = parent->uid;
+		memcpy(p->container, parent->container, sizeof(p->container));
+		memcpy(p->pod, parent->pod, sizeof(p->pod));
 		p->path = parent->path ? strdup(parent->path) : NULL;
 		p->args = parent->args_len ? malloc(parent->args_len) : NULL;
 		if (p->args) {
@@ -180,12 +183,28 @@ static struct proc *feed_exec(struct proc_table *t, const struct ev_exec *e)
 	return p;
 }
 
+/* Told late: of a process that is forgotten already it makes no new one. */
+static struct proc *feed_cgroup(struct proc_table *t, const struct ev_cgroup *e)
+{
+	struct proc *p = proc_find(t, e->hdr.tgid, e->hdr.start);
+	struct cgroup_names names;
+
+	if (!p)
+		return NULL;
+	cgroup_parse(cgroup_path(event_payload(&e->hdr)), &names);
+	snprintf(p->container, sizeof(p->container), SV_FMT, SV_ARG(names.container));
+	memcpy(p->pod, names.pod, sizeof(p->pod));
+	return p;
+}
+
 struct proc *proc_feed(struct proc_table *t, const struct ev_hdr *rec)
 {
 	struct proc *p;
 
 	if (rec->kind == EV_EXEC || rec->kind == EV_PROC)
 		return feed_exec(t, (const void *)rec);
+	if (rec->kind == EV_CGROUP)
+		return feed_cgroup(t, (const void *)rec);
 	p = get(t, rec->tgid, rec->start, rec->ts, NULL);
 	if (!p)
 		return NULL;

@@ -7,6 +7,7 @@
 #define RINGSPAN_PROC_H
 
 #include "event/event.h"
+#include "proc/cgroup.h"
 
 struct proc {
 	uint32_t tgid;
@@ -22,8 +23,10 @@ struct proc {
 	char *path;   /* of its program; its parent's until it starts one; may be NULL */
 	char *args;   /* argv, NUL-separated */
 	size_t args_len;
-	uint32_t args_missing; /* bytes of argv that were not kept */
-	struct ev_exit exit;   /* valid when ts_exit */
+	uint32_t args_missing;                    /* bytes of argv that were not kept */
+	struct ev_exit exit;                      /* valid when ts_exit */
+	char container[CGROUP_CONTAINER_LEN + 1]; /* id; "": in none that is known */
+	char pod[CGROUP_POD_SIZE];                /* Kubernetes' uid; "": likewise */
 	unsigned int child_cnt;
 	void *user; /* the owner's; given back by proc_ops.gone */
 };
@@ -42,7 +45,7 @@ int proc_table_new(struct proc_table **out, const struct proc_ops *ops, void *ct
 void proc_table_free(struct proc_table **t); /* calls gone() for all */
 
 /*
- * Takes in FORK, EXEC, PROC and EXIT; other kinds only make sure that the record's process is known.
+ * Takes in FORK, EXEC, PROC, CGROUP and EXIT; other kinds only make sure that the record's process is known.
  * The process that the record's header names, or NULL when out of memory or it names none.
  */
 struct proc *proc_feed(struct proc_table *t, const struct ev_hdr *rec);

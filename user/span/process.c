@@ -220,6 +220,8 @@ static void process_describe(struct span *s, const struct proc *p, const struct 
 	describe_program(s, prog);
 	span_set_int(s, ATTR_ID_PROCESS_USER_ID, p->uid);
 	span_set_int(s, ATTR_ID_EXECS, p->execs);
+	span_set_str(s, ATTR_ID_CONTAINER_ID, sv(p->container));
+	span_set_str(s, ATTR_ID_POD_UID, sv(p->pod));
 	if (p->ts_exit)
 		describe_exit(s, &p->exit);
 	else
