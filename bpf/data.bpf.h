@@ -79,10 +79,20 @@ static __always_inline __u32 data_room(__u64 n)
 	return DATA_ROOM0;
 }
 
+/* A datagram stays whole where any room takes it: a message is read out of each record. */
+static __always_inline __u32 data_room_whole(__u64 n)
+{
+	if (n > DATA_ROOM2)
+		return DATA_ROOM3;
+	if (n > DATA_ROOM1)
+		return DATA_ROOM2;
+	return n > DATA_ROOM0 ? DATA_ROOM1 : DATA_ROOM0;
+}
+
 /* Makes the next record; 1 when the job is done. */
 static __noinline int data_next(struct data_job *j)
 {
-	__u32 room = data_room(j->left);
+	__u32 room = j->src == EV_SRC_DGRAM ? data_room_whole(j->left) : data_room(j->left);
 	__u32 n = j->left > room ? room : j->left;
 	__u64 missing = n == j->left ? j->gap : 0;
 

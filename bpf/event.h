@@ -124,7 +124,8 @@ enum ev_src {
 	EV_SRC_NSS = 8,
 	EV_SRC_FLOW = 16,
 	EV_SRC_STREAM = 16, /* TCP, or a stream socket of AF_UNIX */
-	EV_SRC_DGRAM = 17,  /* UDP: a record begins a datagram unless it is a later part of one */
+	EV_SRC_DGRAM =
+		17, /* UDP: of a buffer up to EV_CHUNK_MAX one record, which begins a datagram */
 	EV_SRC_PIPE = 18,
 	EV_SRC_TTY = 19, /* either side of a pseudo terminal */
 };
@@ -201,6 +202,9 @@ enum ev_proto {
 	EV_PROTO_QUIC = 6,
 };
 
+/* In ev_flow.file: the master of the terminal whose slave has this inode number. */
+#define EV_TTY_MASTER (1ULL << 32)
+
 /*
  * A process moves bytes by system calls through a socket, pipe or terminal, and they look like
  * something known: told once, and again when it becomes something else (TLS behind CONNECT).  DATA
@@ -211,7 +215,7 @@ struct ev_flow {
 	struct ev_hdr hdr;
 	__u64 conn; /* names process and file object, as in DATA */
 	__u64 file; /* inode number: of a socket what SOCK and CONNECT call sock */
-	__u64 peer; /* AF_UNIX: inode number of the socket at the other end; 0 unknown */
+	__u64 peer; /* AF_UNIX and terminals: what the other end has as file; 0 unknown */
 	struct ev_addr addr;
 	__u32 src;   /* enum ev_src */
 	__u32 proto; /* enum ev_proto */

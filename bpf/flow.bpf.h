@@ -59,8 +59,10 @@ static __always_inline bool flow_file_tty(struct flow_file *out, struct file *fi
 	priv = BPF_CORE_READ(file, private_data);
 	tty = BPF_CORE_READ(priv, tty);
 	out->obj = (__u64)tty;
-	/* all masters share one inode, so both sides are named by the slave's */
+	/* all masters share one inode, so a master is named by its slave's */
 	out->ino = (__u64)BPF_CORE_READ(tty, index) + PTY_INO;
+	if (dev == PTMX_DEV)
+		out->ino |= EV_TTY_MASTER;
 	out->ends = PIPE_READ | PIPE_WRITE;
 	out->src = EV_SRC_TTY;
 	return tty != NULL;

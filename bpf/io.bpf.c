@@ -466,6 +466,8 @@ static __noinline int flow_new(const struct flow_file *ff, const struct proc_sta
 	init.id = conn_new_id(init.born);
 	if (ff->family)
 		flow_init_sock(&init, ff, name);
+	if (ff->src == EV_SRC_TTY)
+		init.peer = ff->ino ^ EV_TTY_MASTER;
 	if (bpf_map_update_elem(&flows, &key, &init, BPF_ANY)) {
 		stat_add(lost_map, 1);
 		return -1;

@@ -93,10 +93,10 @@ static inline void pipe_end(struct world *w, uint64_t ts, uint32_t tgid, uint64_
 	feed(w, f);
 }
 
-static inline void socket_end(struct world *w, uint64_t ts, uint32_t tgid, uint64_t conn,
-			      uint64_t file, uint64_t peer)
+static inline void peer_end(struct world *w, uint64_t ts, uint32_t tgid, uint64_t conn,
+			    unsigned int src, uint64_t file, uint64_t peer)
 {
-	struct ev_flow *f = flow(ts, tgid, conn, EV_SRC_STREAM, file);
+	struct ev_flow *f = flow(ts, tgid, conn, src, file);
 
 	f->peer = peer;
 	feed(w, f);

@@ -116,28 +116,27 @@ static void both_ends_late(void **state)
 	both_ends(*state, true);
 }
 
-/* Over a socketpair, with requests of both sides that have the same ids. */
-static void both_sides_ask(void **state)
+/* Requests of both sides that have the same ids, over what goes both ways. */
+static void both_sides_ask(struct world *w, unsigned int src)
 {
 	static const char sample[] =
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"elicitation/create\","
 		"\"params\":{\"message\":\"sure?\"}}\n";
 	static const char accept[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"action\":"
 				     "\"accept\",\"content\":{}}}\n";
-	struct world *w = *state;
 	const struct span *call, *ask;
 
 	run_program(w, 3 * MS, SERVER, AGENT, "/bin/server");
-	socket_end(w, 4 * MS, AGENT, 1, 700, 701);
-	on_socket(w, 10 * MS, AGENT, 1, EV_WRITE, CALL("1", "rm", "{}"));
-	socket_end(w, 11 * MS, SERVER, 2, 701, 700);
-	on_socket(w, 11 * MS, SERVER, 2, EV_READ, CALL("1", "rm", "{}"));
-	on_socket(w, 12 * MS, SERVER, 2, EV_WRITE, sample);
-	on_socket(w, 13 * MS, AGENT, 1, EV_READ, sample);
-	on_socket(w, 18 * MS, AGENT, 1, EV_WRITE, accept);
-	on_socket(w, 19 * MS, SERVER, 2, EV_READ, accept);
-	on_socket(w, 20 * MS, SERVER, 2, EV_WRITE, TEXT("1", "ok"));
-	on_socket(w, 21 * MS, AGENT, 1, EV_READ, TEXT("1", "ok"));
+	peer_end(w, 4 * MS, AGENT, 1, src, 700, 701);
+	bytes(w, 10 * MS, AGENT, 1, src, EV_WRITE, CALL("1", "rm", "{}"));
+	peer_end(w, 11 * MS, SERVER, 2, src, 701, 700);
+	bytes(w, 11 * MS, SERVER, 2, src, EV_READ, CALL("1", "rm", "{}"));
+	bytes(w, 12 * MS, SERVER, 2, src, EV_WRITE, sample);
+	bytes(w, 13 * MS, AGENT, 1, src, EV_READ, sample);
+	bytes(w, 18 * MS, AGENT, 1, src, EV_WRITE, accept);
+	bytes(w, 19 * MS, SERVER, 2, src, EV_READ, accept);
+	bytes(w, 20 * MS, SERVER, 2, src, EV_WRITE, TEXT("1", "ok"));
+	bytes(w, 21 * MS, AGENT, 1, src, EV_READ, TEXT("1", "ok"));
 	end(w);
 	assert_int_equal(count(w, SPAN_MCP), 2);
 	call = named(w, SPAN_MCP, "tools/call rm");
@@ -150,6 +149,16 @@ static void both_sides_ask(void **state)
 	ASSERT_SV(span_attr_sv(ask, ATTR_ID_APPROVAL_MODE), "form");
 	ASSERT_SV(span_attr_sv(ask, ATTR_ID_APPROVAL_MESSAGE), "sure?");
 	ASSERT_SV(span_attr_sv(ask, ATTR_ID_APPROVAL_ACTION), "accept");
+}
+
+static void both_sides_of_a_socket(void **state)
+{
+	both_sides_ask(*state, EV_SRC_STREAM);
+}
+
+static void both_sides_of_a_terminal(void **state)
+{
+	both_sides_ask(*state, EV_SRC_TTY);
 }
 
 /* Two servers that nobody traces, asked with the same ids; the second answers first. */
@@ -373,7 +382,8 @@ int main(void)
 		TEST(server_alone),
 		TEST(both_ends_in_order),
 		TEST(both_ends_late),
-		TEST(both_sides_ask),
+		TEST(both_sides_of_a_socket),
+		TEST(both_sides_of_a_terminal),
 		TEST(same_ids_on_two_servers),
 		TEST(answer_first),
 		TEST(errors_and_ends),

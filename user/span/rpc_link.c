@@ -83,7 +83,7 @@ static bool feeds(const struct rpc_end *a, const struct rpc_end *b)
 		return false;
 	if (w->src == EV_SRC_PIPE)
 		return w->file && w->file == r->file;
-	if (w->src != EV_SRC_STREAM)
+	if (w->src != EV_SRC_STREAM && w->src != EV_SRC_TTY)
 		return false;
 	wa = &w->addr;
 	ra = &r->addr;
