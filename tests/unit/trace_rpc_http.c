@@ -25,6 +25,14 @@ static void http_flow(struct world *w, uint32_t tgid, uint64_t conn, uint16_t po
 	feed(w, f);
 }
 
+static void http_flow_end(struct world *w, uint64_t ts, uint32_t tgid, uint64_t conn)
+{
+	struct ev_flow_end *e = record(EV_FLOW_END, sizeof(*e), ts, tgid, NULL, 0);
+
+	e->conn = conn;
+	feed(w, e);
+}
+
 static void request(struct world *w, uint64_t ts, uint64_t conn, const char *line,
 		    const char *fields, const char *body)
 {
@@ -156,35 +164,56 @@ static void stateless_and_batch(void **state)
 	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call b"), ATTR_ID_TOOL_RESULT), "rb");
 }
 
-/* Both ends of the connection are traced. */
-static void loopback(void **state)
+/* Both ends of the connection are traced: one span, that of who asked. */
+static void loopback(struct world *w, bool late)
 {
 	static const char ask[] =
 		"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n"
 		"Content-Type: application/json\r\nContent-Length: 85\r\n\r\n" CALL("1", "add");
-	static const char reply[] =
-		"HTTP/1.1 200 OK\r\n" JSON_TYPE "Content-Length: 74\r\n\r\n" TEXT("1", "5");
-	struct world *w = *state;
-	const struct span *client, *server;
+	static const char root[] =
+		"data: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"roots/list\"}\n\n";
+	static const char head[] = "HTTP/1.1 200 OK\r\n" SSE_TYPE "\r\n";
+	static const char reply[] = "data: " TEXT("1", "5") "\n\n";
+	const struct span *call, *back;
 
-	assert_int_equal(strlen(CALL("1", "add")), 85);
-	assert_int_equal(strlen(TEXT("1", "5")), 74);
 	run_program(w, 3 * MS, SERVER, AGENT, "/bin/server");
-	http_flow(w, AGENT, 1, 5001, false);
+	if (!late) {
+		http_flow(w, AGENT, 1, 5001, false);
+		on_socket(w, 10 * MS, AGENT, 1, EV_WRITE, ask);
+	}
 	http_flow(w, SERVER, 2, 5001, true);
-	on_socket(w, 10 * MS, AGENT, 1, EV_WRITE, ask);
 	on_socket(w, 11 * MS, SERVER, 2, EV_READ, ask);
+	on_socket(w, 12 * MS, SERVER, 2, EV_WRITE, head);
+	on_socket(w, 12 * MS, SERVER, 2, EV_WRITE, root);
 	on_socket(w, 14 * MS, SERVER, 2, EV_WRITE, reply);
+	http_flow_end(w, 14 * MS, SERVER, 2);
+	if (late) {
+		http_flow(w, AGENT, 1, 5001, false);
+		on_socket(w, 10 * MS, AGENT, 1, EV_WRITE, ask);
+	}
+	on_socket(w, 12 * MS, AGENT, 1, EV_READ, head);
+	on_socket(w, 12 * MS, AGENT, 1, EV_READ, root);
 	on_socket(w, 15 * MS, AGENT, 1, EV_READ, reply);
 	end(w);
 	assert_int_equal(count(w, SPAN_MCP), 2);
-	client = nth(w, SPAN_MCP, nth(w, SPAN_MCP, 0)->kind == SPAN_KIND_CLIENT ? 0 : 1);
-	server = nth(w, SPAN_MCP, nth(w, SPAN_MCP, 0)->kind == SPAN_KIND_CLIENT ? 1 : 0);
-	assert_int_equal(server->kind, SPAN_KIND_SERVER);
-	assert_string_equal(server->parent_span_id, client->span_id);
-	ASSERT_SV(span_attr_sv(server, ATTR_ID_LINK), "exact");
-	assert_int_equal(span_attr_int(client, ATTR_ID_RPC_PEER_PID, -1), SERVER);
-	assert_int_equal(server->end_ns - server->start_ns, 3 * MS);
+	call = named(w, SPAN_MCP, "tools/call add");
+	back = named(w, SPAN_MCP, "roots/list");
+	assert_int_equal(call->kind, SPAN_KIND_CLIENT);
+	assert_int_equal(call->end_ns - call->start_ns, 5 * MS);
+	assert_int_equal(span_attr_int(call, ATTR_ID_RPC_PEER_PID, -1), SERVER);
+	assert_int_equal(span_attr_int(call, ATTR_ID_RPC_HANDLING_NS, -1), 3 * MS);
+	assert_int_equal(span_attr_int(back, ATTR_ID_RPC_PEER_PID, -1), AGENT);
+	assert_string_equal(back->parent_span_id, call->span_id);
+}
+
+static void loopback_in_order(void **state)
+{
+	loopback(*state, false);
+}
+
+static void loopback_late(void **state)
+{
+	loopback(*state, true);
 }
 
 static void a2a(void **state)
@@ -243,9 +272,13 @@ static void not_mcp(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(session_era),       TEST(server_asks),
-		TEST(transport_of_2024), TEST(stateless_and_batch),
-		TEST(loopback),          TEST(a2a),
+		TEST(session_era),
+		TEST(server_asks),
+		TEST(transport_of_2024),
+		TEST(stateless_and_batch),
+		TEST(loopback_in_order),
+		TEST(loopback_late),
+		TEST(a2a),
 		TEST(not_mcp),
 	};
 

@@ -103,17 +103,28 @@ struct rpc_call *rpc_call_find(const struct rpc_end *e, enum ev_dir dir,
 
 /* --- both ends */
 
+void rpc_twin(struct rpc_end *e, struct rpc_call *c, struct rpc_end *oe, struct rpc_call *o)
+{
+	struct rpc_call *asks = c->dir == EV_WRITE ? c : o, *answers = asks == c ? o : c;
+	struct rpc_end *answering = asks == c ? oe : e;
+
+	c->twin = o;
+	o->twin = c;
+	asks->peer_tgid = answering->tgid;
+	/* what came back meanwhile hangs under the span that there will be */
+	for (struct rpc_call *b = answering->calls; b && asks->span && answers->span; b = b->next)
+		if (b->span && strcmp(b->span->parent_span_id, answers->span->span_id) == 0)
+			memcpy(b->span->parent_span_id, asks->span->span_id,
+			       sizeof(b->span->parent_span_id));
+}
+
 static void link_twin(struct rpc_end *e, struct rpc_call *c, struct rpc_end *peer)
 {
 	for (struct rpc_call *o = peer->calls; o; o = o->next) {
-		struct rpc_call *asks = c->dir == EV_WRITE ? c : o;
-
 		if (o->twin || o->dir == c->dir || !o->asked || o->is_note != c->is_note ||
 		    !same_id(o, c->id, c->id_is_string) || !sv_eq(o->facts.method, c->facts.method))
 			continue;
-		c->twin = o;
-		o->twin = c;
-		asks->peer_tgid = asks == c ? peer->tgid : e->tgid;
+		rpc_twin(e, c, peer, o);
 		return;
 	}
 }
@@ -132,7 +143,7 @@ void rpc_call_done(struct rpc_end *e, struct rpc_call *c)
 	struct rpc_call *twin = c->twin;
 
 	c->answered = true;
-	if (c->dir == EV_READ && !c->http) {
+	if (c->dir == EV_READ && !c->linked) {
 		if (twin && c->ts_last > c->ts_asked)
 			twin->handling = c->ts_last - c->ts_asked;
 		if (!twin && !c->told && !(c->is_note && e->peer)) {
@@ -156,7 +167,8 @@ void rpc_flush(struct rpc_end *e, uint64_t now)
 		bool late = now > since && now - since > LIMIT_REORDER_NS;
 
 		next = c->next;
-		if (c->waits_since && (c->twin || c->told || (c->is_note && e->peer))) {
+		if (c->waits_since &&
+		    (c->twin || c->told || c->linked || (c->is_note && e->peer))) {
 			c->waits_since = 0;
 			rpc_call_done(e, c);
 		} else if (since && late) {
@@ -237,8 +249,10 @@ struct rpc_call *rpc_call_new(const struct rpc_from *from, const struct jsonrpc_
 		link_twin(e, c, e->peer);
 		rpc_flush(e->peer, 0);
 	}
-	if (c->http)
+	if (c->http) {
+		c->addr = from->x->http->stream->conn->addr;
 		rpc_http_pair(e, c);
+	}
 	rpc_span_parent(e, c, false);
 	return c;
 }

@@ -5,7 +5,7 @@
  *
  * An end is one process's side of a conversation: over stdio the stream or the two one-way streams that
  * it has with another process, over HTTP what it says to one address in one session.  Both sides may
- * ask.  Where both ends of a stream are traced, a request has one span, that of who asked.
+ * ask.  Where both ends are traced in one run, a request has one span, that of who asked.
  */
 #ifndef RINGSPAN_SPAN_RPC_H
 #define RINGSPAN_SPAN_RPC_H
@@ -39,7 +39,8 @@ struct rpc_call {
 	uint64_t handling;        /* how long that took there, ns; 0 unknown */
 	const struct exchange *x; /* that carries it; NULL: none, or it is over */
 	bool http;
-	bool paired;          /* HTTP: the other side is traced, and knows */
+	struct ev_addr addr;  /* HTTP: of the connection that it came by */
+	bool linked;          /* HTTP: who asked is of another run, and linked to */
 	uint64_t waits_since; /* done, but the other end may still tell; 0: not */
 };
 
@@ -95,6 +96,8 @@ void rpc_call_done(struct rpc_end *e,
 		   struct rpc_call *c);          /* tells of it, or leaves that to its twin */
 void rpc_flush(struct rpc_end *e, uint64_t now); /* what waited long enough for the other end */
 void rpc_link_twins(struct rpc_end *a, struct rpc_end *b);
+/* c of e and o of oe are one request: that side's span tells of it which asked. */
+void rpc_twin(struct rpc_end *e, struct rpc_call *c, struct rpc_end *oe, struct rpc_call *o);
 
 /* rpc_link.c */
 /*
@@ -107,8 +110,8 @@ void rpc_join_by_note(struct rpc_end *e, struct sv token);
 
 /* rpc_http.c */
 enum ev_dir rpc_http_asks(const struct exchange *x); /* which way the request goes */
-void rpc_http_pair(struct rpc_end *e,
-		   struct rpc_call *c); /* with who is traced at the other side */
+/* With who is traced at the other side; of another run it gets a link. */
+void rpc_http_pair(struct rpc_end *e, struct rpc_call *c);
 
 /* rpc_span.c */
 struct span *rpc_span_new(const struct rpc_from *from, const struct rpc_call *c);

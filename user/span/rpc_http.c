@@ -281,8 +281,9 @@ static void call_over(struct exchange *x, struct rpc_call *c)
 
 	exchange_describe(c->span, x);
 	rpc_http_describe(c->span, x);
-	if (c->dir == EV_READ)
-		rpc_http_pair(x->rpc->end, c);
+	if (!c->addr.lport) /* a TLS connection's socket may be known only later */
+		c->addr = x->http->stream->conn->addr;
+	rpc_http_pair(x->rpc->end, c);
 	c->x = NULL;
 	if (is_awaited(x, c))
 		return;
@@ -326,43 +327,47 @@ static bool mirrored(const struct ev_addr *a, const struct ev_addr *b)
 
 static bool same_request(const struct rpc_call *a, const struct rpc_call *b)
 {
-	return a != b && b->x && !b->paired && a->dir != b->dir && sv_eq(a->id, b->id) &&
-	       sv_eq(a->facts.method, b->facts.method) &&
-	       mirrored(&a->x->http->stream->conn->addr, &b->x->http->stream->conn->addr);
+	return a != b && b->http && b->span && !b->twin && !b->linked && a->dir != b->dir &&
+	       a->is_note == b->is_note && sv_eq(a->id, b->id) &&
+	       sv_eq(a->facts.method, b->facts.method) && mirrored(&a->addr, &b->addr);
 }
 
-static void tie(struct rpc_call *server, const struct span *client, bool same_run)
+static void link_to(struct rpc_call *server, const struct span *client)
 {
 	struct span *s = server->span;
 	struct arena *a = &s->arena;
 	struct json *link = json_object(a);
 
-	server->has_parent = true;
-	if (same_run) {
-		memcpy(s->parent_span_id, client->span_id, sizeof(s->parent_span_id));
-		span_set_str(s, ATTR_ID_LINK, SV("exact"));
-	} else if (link) {
-		json_set(a, link, "trace_id", json_string(a, sv(client->trace_id)));
-		json_set(a, link, "span_id", json_string(a, sv(client->span_id)));
-		json_set(a, link, "attributes", json_object(a));
-		json_push(s->links, link);
+	server->linked = true;
+	if (!link)
+		return;
+	json_set(a, link, "trace_id", json_string(a, sv(client->trace_id)));
+	json_set(a, link, "span_id", json_string(a, sv(client->span_id)));
+	json_set(a, link, "attributes", json_object(a));
+	json_push(s->links, link);
+}
+
+static void pair(struct rpc_end *e, struct rpc_call *c, struct rpc_end *oe, struct rpc_call *o)
+{
+	if (e->run == oe->run) {
+		rpc_twin(e, c, oe, o);
+	} else if (c->dir == EV_WRITE) {
+		c->peer_tgid = oe->tgid;
+		link_to(o, c->span);
+	} else {
+		o->peer_tgid = e->tgid;
+		link_to(c, o->span);
 	}
+	rpc_flush(oe, 0);
 }
 
 static bool pair_in(struct run *r, struct rpc_end *e, struct rpc_call *c)
 {
-	for (struct rpc_end *o = r->rpc_ends; o; o = o->next) {
-		for (struct rpc_call *oc = o->key ? o->calls : NULL; oc; oc = oc->next) {
-			struct rpc_call *client = c->dir == EV_WRITE ? c : oc;
-
-			if (!same_request(c, oc) || !client->span)
+	for (struct rpc_end *oe = r->rpc_ends; oe; oe = oe->next) {
+		for (struct rpc_call *o = oe->key ? oe->calls : NULL; o; o = o->next) {
+			if (!same_request(c, o))
 				continue;
-			c->paired = oc->paired = true;
-			client->peer_tgid = client == c ? o->tgid : e->tgid;
-			if (client == oc)
-				tie(c, oc->span, r == e->run);
-			else if (oc->span)
-				tie(oc, c->span, r == e->run);
+			pair(e, c, oe, o);
 			return true;
 		}
 	}
@@ -371,7 +376,7 @@ static bool pair_in(struct run *r, struct rpc_end *e, struct rpc_call *c)
 
 void rpc_http_pair(struct rpc_end *e, struct rpc_call *c)
 {
-	if (!c->x || c->paired)
+	if (c->twin || c->linked || !c->addr.lport)
 		return;
 	map_for_each (&e->run->t->runs, entry)
 		if (pair_in(entry->value, e, c))
