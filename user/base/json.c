@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Looking into JSON trees and making them.  Nothing here recurses, and a tree that was read from
- * hostile text is as safe to walk as one that was made here.
+ * Looking into JSON trees and making them.  Nothing here recurses but json_same(), to a bound, so a tree
+ * that was read from hostile text is as safe to walk as one that was made here.
  *
  * strtod and printf follow LC_NUMERIC, so the program must leave that at "C".
  */
@@ -85,6 +85,42 @@ bool json_true(const struct json *v)
 bool json_str_is(const struct json *v, const char *cstr)
 {
 	return json_is(v, JSON_STRING) && sv_is(v->s, cstr);
+}
+
+static bool same_json(const struct json *a, const struct json *b, unsigned int depth)
+{
+	const struct json *x, *y;
+	double m, n;
+
+	if (!a || !b || a->type != b->type || a->cut || b->cut || depth >= LIMIT_JSON_DEPTH ||
+	    a->cnt != b->cnt)
+		return false;
+	switch (a->type) {
+	case JSON_NULL:
+		return true;
+	case JSON_BOOL:
+		return a->b == b->b;
+	case JSON_STRING:
+		return sv_eq(a->s, b->s);
+	case JSON_NUMBER:
+		return sv_eq(a->s, b->s) || (json_f64(a, &m) && json_f64(b, &n) && m == n);
+	case JSON_ARRAY:
+		for (x = a->head, y = b->head; x && y; x = x->next, y = y->next)
+			if (!same_json(x, y, depth + 1))
+				return false;
+		return true;
+	case JSON_OBJECT:
+		for (x = a->head; x; x = x->next)
+			if (!same_json(x, json_get_sv(b, x->key), depth + 1))
+				return false;
+		return true;
+	}
+	return false;
+}
+
+bool json_same(const struct json *a, const struct json *b)
+{
+	return same_json(a, b, 0);
 }
 
 static bool is_digit(char c)

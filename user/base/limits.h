@@ -8,6 +8,8 @@
 
 #define LIMIT_JSON_DEPTH 128           /* nesting of a JSON text */
 #define LIMIT_JSON_ARENA (256u << 20)  /* bytes one parsed JSON text may take */
+#define LIMIT_SCHEMA_DEPTH 48          /* schemas inside schemas, by $ref too */
+#define LIMIT_SCHEMA_STEPS 1000000     /* comparisons that checking one value may take */
 #define LIMIT_HTTP_HEAD (256u << 10)   /* start line and headers of a message */
 #define LIMIT_HTTP_HEADERS 256         /* header fields of a message */
 #define LIMIT_HTTP_PIPELINE 256        /* requests without an answer on one connection */

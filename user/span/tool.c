@@ -314,44 +314,12 @@ bool tool_of_input(struct run *r, struct sv input, bool by_time, struct tool_ref
 #define ID_MIN 4          /* shorter ids are counters, which match by chance */
 #define NAME_MAX_TEXT 256 /* of a tool, compared */
 
-/* Objects have no order, and 1 is 1.0. */
-static bool same_json(const struct json *a, const struct json *b, unsigned int depth)
-{
-	const struct json *x, *y;
-	double m, n;
-
-	if (!a || !b || a->type != b->type || a->cut || b->cut || depth >= LIMIT_JSON_DEPTH ||
-	    a->cnt != b->cnt)
-		return false;
-	switch (a->type) {
-	case JSON_NULL:
-		return true;
-	case JSON_BOOL:
-		return a->b == b->b;
-	case JSON_STRING:
-		return sv_eq(a->s, b->s);
-	case JSON_NUMBER:
-		return sv_eq(a->s, b->s) || (json_f64(a, &m) && json_f64(b, &n) && m == n);
-	case JSON_ARRAY:
-		for (x = a->head, y = b->head; x && y; x = x->next, y = y->next)
-			if (!same_json(x, y, depth + 1))
-				return false;
-		return true;
-	case JSON_OBJECT:
-		for (x = a->head; x; x = x->next)
-			if (!same_json(x, json_get_sv(b, x->key), depth + 1))
-				return false;
-		return true;
-	}
-	return false;
-}
-
 /* A call without arguments may have an empty object, or none. */
 static bool same_args(const struct json *a, const struct json *b)
 {
 	return ((!a || (json_is(a, JSON_OBJECT) && !a->cnt)) &&
 		(!b || (json_is(b, JSON_OBJECT) && !b->cnt))) ||
-	       same_json(a, b, 0);
+	       json_same(a, b);
 }
 
 static bool is_word(char ch)
