@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The store, version 1.  user/sink/store.h says what it promises; user/sink/store_write.c fills it.
+-- The store, version 2.  user/sink/store.h says what it promises; user/sink/store_write.c fills it.
 -- What is filtered most is taken out of the attributes here and nowhere else, so a column and its
 -- attribute cannot disagree.  Texts are valid JSON where the name is that of a JSON field of the span
 -- record (schemas/span.schema.json).
 
 PRAGMA application_id = 1381191758; -- "RSPN"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- What the spans of a run have in common, each once.
 CREATE TABLE resource (
@@ -55,6 +55,7 @@ CREATE TABLE span (
 
 CREATE INDEX span_by_run ON span (trace_id, start_ns);
 CREATE INDEX span_by_start ON span (start_ns);
+CREATE INDEX span_by_id ON span (span_id);
 
 -- Contents, each once.  data is a zstd frame, or the content itself where that is not longer.
 CREATE TABLE blob (
@@ -64,17 +65,28 @@ CREATE TABLE blob (
 	data BLOB NOT NULL
 );
 
--- Payloads and contents of attributes.  An array is kept element by element (part 0, 1 ...), because every request
--- repeats the messages of those before it; anything else is part -1.  An empty array has no content
--- and is part -2.
+-- Lists of contents, as chains from the last one to the first: a list that goes on where another
+-- ends shares all of that one.  So what a request repeats of those before it costs nothing.
+CREATE TABLE node (
+	id INTEGER PRIMARY KEY,
+	prev INTEGER NOT NULL, -- the node before it, 0 for the first
+	blob INTEGER NOT NULL REFERENCES blob (id),
+	UNIQUE (prev, blob)
+);
+
+CREATE INDEX node_by_blob ON node (blob);
+
+-- What is kept apart of a span, by attribute.
 CREATE TABLE payload (
 	span INTEGER NOT NULL REFERENCES span (seq) ON DELETE CASCADE,
 	key TEXT NOT NULL,
-	part INTEGER NOT NULL,
-	always INTEGER NOT NULL, -- 1: shown also when payloads are not asked for
-	blob INTEGER REFERENCES blob (id),
-	PRIMARY KEY (span, key, part)
+	shape INTEGER NOT NULL, -- 0: one JSON text; 1: a JSON array, by element; 2: bytes, cut in pieces
+	level INTEGER NOT NULL, -- 0: always shown; 1: where payloads are asked for; 2: where it is itself
+	node INTEGER REFERENCES node (id), -- the last of its contents; NULL: an array without elements
+	PRIMARY KEY (span, key)
 ) WITHOUT ROWID;
+
+CREATE INDEX payload_by_node ON payload (node);
 
 -- One line a run; a run whose root span is not there yet is not finished.
 CREATE VIEW run AS

@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <math.h>
+#include <sys/stat.h>
+
+#include "sink/body_cut.h"
 
 /* ---- what goes in comes out */
 
@@ -104,10 +107,82 @@ static void test_contents_are_kept_once(void **state)
 	add(st, make_call(TRACE_A, 1, "[\"one\"]"));
 	add(st, make_call(TRACE_A, 2, "[\"one\",\"two\"]"));
 	add(st, make_call(TRACE_A, 3, "[\"one\",\"two\",\"one\"]"));
+	add(st, make_call(TRACE_A, 4, "[\"two\"]"));
 	assert_int_equal(store_commit(st), 0);
 	assert_int_equal(sql_int(path, "SELECT count(*) FROM blob"), 2);
-	assert_int_equal(sql_int(path, "SELECT count(*) FROM payload"), 6);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM node"), 4);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM payload"), 4);
 	assert_int_equal(sql_int(path, "SELECT count(*) FROM resource"), 1);
+}
+
+/* A message of that size, all letters, another one each time. */
+static void add_message(struct buf *messages, unsigned int *seed, size_t size)
+{
+	buf_fmt(messages, "%s{\"role\":\"user\",\"parts\":[{\"type\":\"text\",\"content\":\"",
+		messages->len ? "," : "");
+	while (size--)
+		buf_ch(messages, (char)('a' + rand_r(seed) % 26));
+	buf_str(messages, "\"}]}");
+}
+
+static sqlite3_int64 bytes_of(const char *name)
+{
+	struct stat st;
+
+	assert_int_equal(stat(name, &st), 0);
+	return st.st_size;
+}
+
+static int take_77th(void *ctx, const struct span *sp)
+{
+	return sv_is(sv(sp->span_id), "000000000000004d") ? collect(ctx, sp) : 0;
+}
+
+/* Every request repeats the whole history; 200 of them are 100 MB. */
+static void test_a_long_conversation(void **state)
+{
+	enum { TURNS = 200, MESSAGE = 5000 };
+	_cleanup_buf_ struct buf messages = BUF_INIT, head = BUF_INIT, body = BUF_INIT;
+	_cleanup_buf_ struct buf want = BUF_INIT, in = BUF_INIT, out = BUF_INIT;
+	_cleanup_span_ struct span *found = NULL;
+	_cleanup_store_ struct store *st = NULL;
+	sqlite3_int64 sent = 0, stored;
+	unsigned int seed = 7;
+
+	(void)state;
+	assert_int_equal(store_open_write(&st, path), 0);
+	for (unsigned int turn = 1; turn <= TURNS; turn++) {
+		_cleanup_buf_ struct buf list = BUF_INIT, request = BUF_INIT;
+		struct span *s;
+
+		add_message(&messages, &seed, MESSAGE);
+		buf_fmt(&list, "[" SV_FMT "]", SV_ARG(buf_view(&messages)));
+		buf_fmt(&request, "{\"model\":\"m-1\",\"messages\":" SV_FMT ",\"seed\":%u}",
+			SV_ARG(buf_view(&list)), turn);
+		sent += (sqlite3_int64)request.len;
+		s = make_call(TRACE_A, turn, buf_cstr(&list));
+		span_set_str(s, ATTR_ID_REQUEST_HEAD, SV("POST /v1 HTTP\n"));
+		span_set_str(s, ATTR_ID_REQUEST_BODY, buf_view(&request));
+		if (turn == 77) {
+			collect(&in, s);
+			buf_sv(&want, buf_view(&request));
+		}
+		add(st, s);
+	}
+	assert_int_equal(store_commit(st), 0);
+	/* what was sent comes out as it was */
+	assert_int_equal(store_request(st, "000000000000004d", &head, &body, &found), 0);
+	assert_true(sv_eq(buf_view(&body), buf_view(&want)));
+	assert_true(sv_is(buf_view(&head), "POST /v1 HTTP\n"));
+	assert_int_equal(store_spans(st, TRACE_A, true, take_77th, &out), 0);
+	assert_true(sv_eq(buf_view(&out), buf_view(&in)));
+	store_free(&st);
+	stored = bytes_of(path);
+	assert_true(sent > 100000000);
+	print_message("# %lld bytes of requests, %zu of messages: the store has %lld\n",
+		      (long long)sent, messages.len, (long long)stored);
+	/* each message is there as it was sent and as it was understood, 26 letters in 4.7 bits */
+	assert_true(stored < 2 * (sqlite3_int64)messages.len);
 }
 
 static void test_same_span_replaces(void **state)
@@ -126,7 +201,7 @@ static void test_same_span_replaces(void **state)
 	}
 	assert_int_equal(store_spans(st, TRACE_A, true, collect, &first), 0);
 	assert_int_equal(sql_int(path, "SELECT count(*) FROM span"), 3);
-	assert_int_equal(sql_int(path, "SELECT count(*) FROM payload"), 3);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM payload"), 2);
 	/* other content, same place in the order */
 	span_set_str(changed, ATTR_ID_REQUEST_MODEL, SV("m-2"));
 	assert_int_equal(store_add(st, changed), 0);
@@ -136,7 +211,77 @@ static void test_same_span_replaces(void **state)
 		    sv_find(buf_view(&out), SV("\"two\"")));
 	assert_true(sv_find(buf_view(&out), SV("\"run\"")) > sv_find(buf_view(&out), SV("m-2")));
 	assert_int_equal(sql_int(path, "SELECT count(*) FROM span WHERE model = 'm-2'"), 1);
-	assert_int_equal(sql_int(path, "SELECT count(*) FROM payload"), 3);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM payload"), 2);
+}
+
+/* What only a span that was replaced held is gone; what another one holds is not. */
+static void test_replaced_contents_go(void **state)
+{
+	_cleanup_buf_ struct buf before = BUF_INIT, after = BUF_INIT;
+	_cleanup_store_ struct store *st = NULL;
+
+	(void)state;
+	assert_int_equal(store_open_write(&st, path), 0);
+	add(st, make_call(TRACE_B, 1, "[\"one\",\"two\"]"));
+	assert_int_equal(store_spans(st, TRACE_B, true, collect, &before), 0);
+	add(st, make_call(TRACE_A, 1, "[\"one\",\"two\",\"three\",\"four\"]"));
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM blob"), 4);
+	add(st, make_call(TRACE_A, 1, "[\"one\",\"two\",\"three\"]"));
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM blob"), 3);
+	add(st, make_call(TRACE_A, 1, "[\"five\"]"));
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM blob"), 3);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM node"), 3);
+	assert_int_equal(store_spans(st, TRACE_B, true, collect, &after), 0);
+	assert_true(sv_eq(buf_view(&before), buf_view(&after)));
+	add(st, make(TRACE_A, 1, SPAN_RUN));
+	add(st, make(TRACE_B, 1, SPAN_RUN));
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(sql_int(path, "SELECT (SELECT count(*) FROM blob) + "
+				       "(SELECT count(*) FROM node)"),
+			 0);
+}
+
+/* The pieces are the text, whatever it is, and what begins alike is cut alike. */
+static void test_request_pieces(void **state)
+{
+	static const char *const odd[] = { "", "x", "}}}]]],,,[[[", "{\"a\":\"\\\"],\",\"b\":[",
+					   "\"" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT, out = BUF_INIT;
+		struct body_cut cut = { 0 };
+		struct sv piece;
+
+		for (size_t n = 0; n < 400; n++)
+			buf_str(&text, odd[i]);
+		cut.text = buf_view(&text);
+		while (body_cut_next(&cut, &piece)) {
+			assert_true(piece.n >= BODY_PIECE_MIN || cut.at == text.len);
+			buf_sv(&out, piece);
+		}
+		assert_true(sv_eq(buf_view(&text), buf_view(&out)));
+	}
+}
+
+static void test_request(void **state)
+{
+	_cleanup_buf_ struct buf head = BUF_INIT, body = BUF_INIT;
+	_cleanup_store_ struct store *st = NULL;
+	struct span *found = NULL;
+
+	(void)state;
+	assert_int_equal(store_open_write(&st, path), 0);
+	add(st, make_call(TRACE_A, 0x11, "[]"));
+	add(st, make_call(TRACE_A, 0x12, "[]"));
+	assert_int_equal(store_request(st, "0000000000000011", &head, &body, &found), -ENOENT);
+	assert_int_equal(store_request(st, "000000000000001", &head, &body, &found), -ENOTUNIQ);
+	assert_int_equal(store_request(st, "ffff", &head, &body, &found), -ENOENT);
+	assert_int_equal(store_request(st, "0x1", &head, &body, &found), -ENOENT);
+	assert_null(found);
 }
 
 /* ---- runs */
@@ -339,6 +484,10 @@ int main(void)
 		cmocka_unit_test_setup(test_absurd_times, fresh),
 		cmocka_unit_test_setup(test_large_payload, fresh),
 		cmocka_unit_test_setup(test_contents_are_kept_once, fresh),
+		cmocka_unit_test_setup(test_a_long_conversation, fresh),
+		cmocka_unit_test_setup(test_replaced_contents_go, fresh),
+		cmocka_unit_test(test_request_pieces),
+		cmocka_unit_test_setup(test_request, fresh),
 		cmocka_unit_test_setup(test_same_span_replaces, fresh),
 		cmocka_unit_test_setup(test_runs, fresh),
 		cmocka_unit_test_setup(test_find_run, fresh),

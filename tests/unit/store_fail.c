@@ -54,7 +54,7 @@ static void test_not_a_store(void **state)
 
 	assert_int_equal(store_open_write(&s, path), 0);
 	store_free(&s);
-	sql_run(path, "PRAGMA user_version = 2");
+	sql_run(path, "PRAGMA user_version = 99");
 	assert_unopenable(path, -EPROTO);
 
 	assert_int_equal(store_open_read(&s, folder), -EINVAL);
@@ -395,6 +395,10 @@ static void test_damaged(void **state)
 		"UPDATE blob SET size = 1 << 40",
 		"UPDATE blob SET size = 1",
 		"UPDATE blob SET size = size + 1",
+		"UPDATE node SET prev = id",
+		"UPDATE node SET prev = 77",
+		"UPDATE node SET blob = 77",
+		"UPDATE payload SET node = 77",
 	};
 
 	(void)state;

@@ -18,7 +18,7 @@
 #include "span/embed.h"
 
 #define APPLICATION_ID 0x5253504e /* "RSPN"; schemas/store.sql */
-#define STORE_VERSION 1
+#define STORE_VERSION 2
 #define ROOM_MIN (256u << 10)
 #define BUSY_MS 5000
 #define BUSY_STEP_MS 20

@@ -2,7 +2,8 @@
 /*
  * The store: SQLite in WAL mode, schemas/store.sql.  What was finished is in it, whatever happens to
  * ringspan; a writer and any number of readers may have it open.  Attributes that are payloads are
- * kept content-addressed and zstd-compressed beside the spans, each content once.
+ * kept content-addressed and zstd-compressed beside the spans, each content once, and so is each list
+ * of them: what the requests of a conversation repeat takes no room.
  *
  * Failures are logged here, with what to do, and returned as: -ENOENT (no such file), -EBUSY
  * (locked by another writer), -ENOSPC (disk full), -EINVAL (not a store), -EPROTO (a store of
@@ -73,5 +74,14 @@ struct store_query {
 };
 int store_query(struct store *s, const struct store_query *q, store_span_fn fn,
 		void *ctx); /* -EINVAL: where or sort, logged */
+
+/*
+ * The request of a model call as it was sent, secrets masked.  spec: a prefix of its span's id, at
+ * least 4 digits, that is unique.  head: the request line and header fields, a line each, without
+ * those that say how the body travels; body: decoded, else byte for byte.  *sp: the span without
+ * payloads, the caller's.  0, -ENOENT (no such span, or it holds none), -ENOTUNIQ; logged.
+ */
+int store_request(struct store *s, const char *spec, struct buf *head, struct buf *body,
+		  struct span **sp);
 
 #endif

@@ -20,10 +20,15 @@ enum store_stmt {
 	STMT_RESTORE,
 	STMT_RESOURCE,
 	STMT_SPAN,
+	STMT_NODES_OF,
 	STMT_FORGET,
 	STMT_FIND_BLOB,
 	STMT_BLOB,
+	STMT_FIND_NODE,
+	STMT_NODE,
 	STMT_PAYLOAD,
+	STMT_DROP_NODE,
+	STMT_DROP_BLOB,
 	STMT_CNT
 };
 
@@ -57,6 +62,35 @@ int store_fail(struct store *s);  /* the same, logged with what to do */
 int store_prepare(struct store *s, const char *sql, sqlite3_stmt **out); /* logged */
 int store_bind_sv(sqlite3_stmt *st, int index, struct sv text); /* SQLite's result; not copied */
 struct sv store_column_sv(sqlite3_stmt *st, int column);
+int store_span(struct store *s, sqlite3_int64 seq,
+	       struct span **out);                    /* without payloads; logged */
+int store_damaged(struct store *s, const char *what); /* -EIO, logged */
+
+/* A writer's statement, made at its first use; NULL when it cannot be: binding and stepping fail. */
+sqlite3_stmt *store_stmt(struct store *s, enum store_stmt id);
+/*
+ * Runs a bound statement of a writer to its end.  out: its one integer, where it gives one; may be
+ * NULL.  Not logged.
+ */
+int store_do(struct store *s, enum store_stmt id, sqlite3_int64 *out);
 void store_writer_fini(struct store *s); /* commits what waits; tells what could not be */
+
+/* ---- contents: store_content.c */
+
+/* Puts the row's parts in place of those that the span has; what nobody else holds of these goes. */
+int store_put_contents(struct store *s, sqlite3_int64 seq, const struct row *r);
+
+/* Reads contents back; all zero but for s is a new one. */
+struct contents {
+	struct store *s;
+	sqlite3_stmt *node, *blob;
+	struct buf unpacked;
+	sqlite3_int64 *blobs; /* of a list, the last one first */
+	size_t blob_cnt, blob_cap;
+};
+
+void contents_fini(struct contents *c);
+/* Adds the contents that end at that node to out, `between` put between them; 0 or -errno, logged. */
+int contents_read(struct contents *c, sqlite3_int64 node, const char *between, struct buf *out);
 
 #endif

@@ -43,7 +43,8 @@ enum {
 struct walk {
 	struct store *s;
 	sqlite3_stmt *parts; /* gives what is kept apart from a span's attributes */
-	struct buf text, unpacked;
+	struct contents contents;
+	struct buf text;
 	store_span_fn fn;
 	void *ctx;
 };
@@ -52,37 +53,14 @@ static void walk_fini(struct walk *w)
 {
 	sqlite3_finalize(w->parts);
 	buf_fini(&w->text);
-	buf_fini(&w->unpacked);
+	contents_fini(&w->contents);
 }
 
-static int damaged(struct store *s, const char *what)
+int store_damaged(struct store *s, const char *what)
 {
 	return log_err(-EIO,
 		       "store %s is damaged (%s); `sqlite3 %s .recover` may save what is in it",
 		       s->path, what, s->path);
-}
-
-/* Content of the blob in columns `size` and `size + 1`, valid until the next call or step. */
-static int unpack(struct walk *w, int size_column, struct sv *out)
-{
-	const void *data = sqlite3_column_blob(w->parts, size_column + 1);
-	size_t n = (size_t)sqlite3_column_bytes(w->parts, size_column + 1);
-	sqlite3_int64 size = sqlite3_column_int64(w->parts, size_column);
-	size_t got;
-
-	if (size < 0 || size > LIMIT_JSON_ARENA || (sqlite3_int64)n > size)
-		return damaged(w->s, "size of a payload");
-	*out = (struct sv){ data, n };
-	if ((sqlite3_int64)n == size)
-		return 0;
-	buf_clear(&w->unpacked);
-	if (buf_reserve(&w->unpacked, (size_t)size))
-		return -ENOMEM;
-	got = ZSTD_decompress(w->unpacked.p, (size_t)size, data, n);
-	if (ZSTD_isError(got) || got != (size_t)size)
-		return damaged(w->s, "compression of a payload");
-	*out = (struct sv){ w->unpacked.p, got };
-	return 0;
 }
 
 static void open_key(struct buf *b, struct sv key)
@@ -97,30 +75,24 @@ static void open_key(struct buf *b, struct sv key)
 static int add_parts(struct walk *w, sqlite3_int64 seq)
 {
 	struct buf *b = &w->text;
-	bool in_array = false;
-	int ret;
+	int ret, err = 0;
 
 	sqlite3_bind_int64(w->parts, 1, seq);
 	while ((ret = sqlite3_step(w->parts)) == SQLITE_ROW) {
-		int part = sqlite3_column_int(w->parts, 1);
-		struct sv content = SV("[]");
-		int err = part == PART_EMPTY_ARRAY ? 0 : unpack(w, 2, &content);
+		bool list = sqlite3_column_int(w->parts, 1) == PART_ELEMENT;
 
+		open_key(b, store_column_sv(w->parts, 0));
+		if (list)
+			buf_ch(b, '[');
+		err = contents_read(&w->contents, sqlite3_column_int64(w->parts, 2), ",", b);
 		if (err)
-			return err;
-		if (part <= 0) {
-			if (in_array)
-				buf_ch(b, ']');
-			open_key(b, store_column_sv(w->parts, 0));
-		}
-		if (part >= 0)
-			buf_ch(b, part == 0 ? '[' : ',');
-		in_array = part >= 0;
-		buf_sv(b, content);
+			break;
+		if (list)
+			buf_ch(b, ']');
 	}
 	sqlite3_reset(w->parts);
-	if (in_array)
-		buf_ch(b, ']');
+	if (err)
+		return err;
 	return ret == SQLITE_DONE ? b->err : store_fail(w->s);
 }
 
@@ -142,7 +114,7 @@ static int add_attributes(struct walk *w, sqlite3_stmt *st)
 	int err;
 
 	if (!sv_starts(text, "{") || !sv_ends(text, "}"))
-		return damaged(w->s, "attributes");
+		return store_damaged(w->s, "attributes");
 	buf_sv(&w->text, SV("},\"attributes\":"));
 	buf_sv(&w->text, sv_sub(text, 0, text.n - 1));
 	err = w->text.err;
@@ -178,7 +150,7 @@ static int read_row(struct walk *w, sqlite3_stmt *st, struct span **out)
 	if (b->err)
 		return b->err;
 	err = span_read_json(out, buf_view(b));
-	return err == -EINVAL ? damaged(w->s, "a span") : err;
+	return err == -EINVAL ? store_damaged(w->s, "a span") : err;
 }
 
 static int walk(struct walk *w, sqlite3_stmt *st)
@@ -201,13 +173,14 @@ static int walk(struct walk *w, sqlite3_stmt *st)
 static int walk_new(struct walk *w, bool payload)
 {
 	int err = store_prepare(w->s,
-				"SELECT key, part, size, data FROM payload LEFT JOIN blob "
-				"ON blob.id = payload.blob WHERE span = ?1 AND (?2 OR always) "
-				"ORDER BY key, part",
+				"SELECT key, shape, node FROM payload "
+				"WHERE span = ?1 AND level <= ?2 ORDER BY key",
 				&w->parts);
 
+	w->contents.s = w->s;
+	w->text.max = LIMIT_JSON_ARENA;
 	if (!err)
-		sqlite3_bind_int(w->parts, 2, payload);
+		sqlite3_bind_int(w->parts, 2, payload ? LEVEL_PAYLOAD : LEVEL_SHOWN);
 	return err;
 }
 
@@ -225,6 +198,22 @@ int store_spans(struct store *s, const char *trace_id, bool payload, store_span_
 		return err;
 	store_bind_sv(st, 1, sv(trace_id));
 	return walk(&w, st);
+}
+
+int store_span(struct store *s, sqlite3_int64 seq, struct span **out)
+{
+	__attribute__((cleanup(walk_fini))) struct walk w = { .s = s };
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	int err = walk_new(&w, false);
+
+	if (!err)
+		err = store_prepare(s, SPAN_COLUMNS "WHERE seq = ?1", &st);
+	if (err)
+		return err;
+	sqlite3_bind_int64(st, 1, seq);
+	if (sqlite3_step(st) != SQLITE_ROW)
+		return store_fail(s);
+	return read_row(&w, st, out);
 }
 
 static void bind_params(sqlite3_stmt *st, const struct where *w)

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "sink/body_cut.h"
+
 static struct sv keep(struct row *r, struct buf *b)
 {
 	struct sv text = arena_dup(&r->arena, buf_view(b));
@@ -15,37 +17,78 @@ static struct sv keep(struct row *r, struct buf *b)
 	return text;
 }
 
-static void add_part(struct row *r, struct buf *b, const struct attr_def *def, int part,
-		     const struct json *value)
+static enum part_level level_of(const struct attr_def *def)
+{
+	if (def->source == ATTR_SNAPSHOT)
+		return LEVEL_SNAPSHOT;
+	return def->source == ATTR_CONTENT ? LEVEL_SHOWN : LEVEL_PAYLOAD;
+}
+
+static struct row_part *add_part(struct row *r, const struct attr_def *def, enum part_shape shape,
+				 struct sv text)
+{
+	struct row_part *p = &r->parts[r->part_cnt++];
+
+	*p = (struct row_part){
+		.key = def->key, .level = level_of(def), .shape = shape, .text = text
+	};
+	return p;
+}
+
+static struct sv text_of(struct row *r, struct buf *b, const struct json *value)
 {
 	json_write(b, value);
-	r->parts[r->part_cnt++] = (struct row_part){ .key = def->key,
-						     .always = def->source == ATTR_CONTENT,
-						     .part = part,
-						     .text = keep(r, b) };
+	return keep(r, b);
+}
+
+static size_t piece_cnt(struct sv bytes)
+{
+	struct body_cut cut = { .text = bytes };
+	struct sv piece;
+	size_t cnt = 0;
+
+	while (body_cut_next(&cut, &piece))
+		cnt++;
+	return cnt;
+}
+
+static void add_pieces(struct row *r, const struct attr_def *def, struct sv bytes)
+{
+	struct body_cut cut = { .text = arena_dup(&r->arena, bytes) };
+	struct sv piece;
+
+	while (body_cut_next(&cut, &piece))
+		add_part(r, def, PART_BYTES, piece);
 }
 
 static void add_payload(struct row *r, struct buf *b, const struct attr_def *def,
 			const struct json *value)
 {
-	int part = 0;
-
+	if (def->source == ATTR_SNAPSHOT) {
+		add_pieces(r, def, value->s);
+		return;
+	}
 	if (!json_is(value, JSON_ARRAY)) {
-		add_part(r, b, def, PART_WHOLE, value);
+		add_part(r, def, PART_JSON, text_of(r, b, value));
 		return;
 	}
-	if (!value->head) {
-		add_part(r, b, def, PART_EMPTY_ARRAY, value);
-		return;
-	}
+	if (!value->head)
+		add_part(r, def, PART_ELEMENT, SV(""))->none = true;
 	json_for_each (value, e) {
-		add_part(r, b, def, part++, e);
+		add_part(r, def, PART_ELEMENT, text_of(r, b, e));
 	}
 }
 
-static size_t part_cnt(const struct json *value)
+static size_t part_cnt(const struct attr_def *def, const struct json *value)
 {
+	if (def->source == ATTR_SNAPSHOT)
+		return piece_cnt(value->s);
 	return json_is(value, JSON_ARRAY) && value->head ? value->cnt : 1;
+}
+
+static const struct json *apart(const struct span *s, enum attr_id id)
+{
+	return attr_is_apart(&attr_defs[id]) ? span_attr(s, id) : NULL;
 }
 
 /* Keys of parts come from the attribute table, which outlives every row. */
@@ -54,18 +97,17 @@ static void add_payloads(struct row *r, struct buf *b, const struct span *s)
 	size_t cnt = 0;
 
 	for (enum attr_id id = 0; id < ATTR_ID_CNT; id++)
-		if (attr_is_apart(&attr_defs[id]) && span_attr(s, id))
-			cnt += part_cnt(span_attr(s, id));
+		if (apart(s, id))
+			cnt += part_cnt(&attr_defs[id], apart(s, id));
 	if (!cnt)
 		return;
 	r->parts = arena_alloc(&r->arena, cnt * sizeof(*r->parts));
 	if (!r->parts)
 		return;
 	for (enum attr_id id = 0; id < ATTR_ID_CNT; id++)
-		if (attr_is_apart(&attr_defs[id]) && span_attr(s, id))
-			add_payload(r, b, &attr_defs[id], span_attr(s, id));
+		if (apart(s, id))
+			add_payload(r, b, &attr_defs[id], apart(s, id));
 }
-
 /* SQLite's integers are signed; a capture file may hold any time at all. */
 static uint64_t clamp(uint64_t ns)
 {

@@ -5,14 +5,16 @@
 
 #include "span/span.h"
 
-/* What a part is, beside the index of an array's element. */
-enum { PART_WHOLE = -1, PART_EMPTY_ARRAY = -2 };
+enum part_shape { PART_JSON, PART_ELEMENT, PART_BYTES }; /* schemas/store.sql: payload.shape */
+enum part_level { LEVEL_SHOWN, LEVEL_PAYLOAD, LEVEL_SNAPSHOT }; /* likewise */
 
+/* One content of a value that is kept apart; those of one value follow each other. */
 struct row_part {
 	const char *key;
-	bool always; /* shown also when payloads are not asked for */
-	int part;
-	struct sv text; /* JSON */
+	enum part_level level;
+	enum part_shape shape;
+	bool none; /* an array without elements */
+	struct sv text;
 };
 
 struct row {

@@ -18,8 +18,6 @@
 #define COMMIT_BYTES (8u << 20)
 #define COMMIT_NS 500000000ull
 #define WAITING_MAX (64u << 20) /* bytes; while the store cannot be written to */
-#define ZSTD_LEVEL 3
-#define PACK_MIN 64 /* shorter contents do not get shorter */
 
 static const char *const statements[STMT_CNT] = {
 	[STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -41,10 +39,19 @@ static const char *const statements[STMT_CNT] = {
 		 "status = ?9, status_message = ?10, resource = ?11, attributes = ?12, events = "
 		 "?13, "
 		 "links = ?14 RETURNING seq"),
+	[STMT_NODES_OF] = "SELECT node FROM payload WHERE span = ?1 AND node IS NOT NULL",
 	[STMT_FORGET] = "DELETE FROM payload WHERE span = ?1",
 	[STMT_FIND_BLOB] = "SELECT id FROM blob WHERE hash = ?1",
 	[STMT_BLOB] = "INSERT INTO blob (hash, size, data) VALUES (?1, ?2, ?3) RETURNING id",
-	[STMT_PAYLOAD] = "INSERT INTO payload VALUES (?1, ?2, ?3, ?5, ?4)",
+	[STMT_FIND_NODE] = "SELECT id FROM node WHERE prev = ?1 AND blob = ?2",
+	[STMT_NODE] = "INSERT INTO node (prev, blob) VALUES (?1, ?2) RETURNING id",
+	[STMT_PAYLOAD] = "INSERT INTO payload VALUES (?1, ?2, ?3, ?4, ?5)",
+	[STMT_DROP_NODE] = ("DELETE FROM node WHERE id = ?1 "
+			    "AND NOT EXISTS (SELECT 1 FROM payload WHERE node = ?1) "
+			    "AND NOT EXISTS (SELECT 1 FROM node WHERE prev = ?1) "
+			    "RETURNING prev, blob"),
+	[STMT_DROP_BLOB] = ("DELETE FROM blob WHERE id = ?1 "
+			    "AND NOT EXISTS (SELECT 1 FROM node WHERE blob = ?1)"),
 };
 
 static uint64_t now_ns(void)
@@ -55,7 +62,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
-static sqlite3_stmt *stmt(struct store *s, enum store_stmt id)
+sqlite3_stmt *store_stmt(struct store *s, enum store_stmt id)
 {
 	if (!s->stmts[id])
 		sqlite3_prepare_v3(s->db, statements[id], -1, SQLITE_PREPARE_PERSISTENT,
@@ -63,10 +70,9 @@ static sqlite3_stmt *stmt(struct store *s, enum store_stmt id)
 	return s->stmts[id]; /* binding to NULL and stepping it fail, and the caller sees that */
 }
 
-/* Runs a bound statement to its end.  out: its one integer, where it gives one; may be NULL. */
-static int run(struct store *s, enum store_stmt id, sqlite3_int64 *out)
+int store_do(struct store *s, enum store_stmt id, sqlite3_int64 *out)
 {
-	sqlite3_stmt *st = stmt(s, id);
+	sqlite3_stmt *st = store_stmt(s, id);
 	int ret, err = 0;
 
 	if (!st)
@@ -82,14 +88,14 @@ static int run(struct store *s, enum store_stmt id, sqlite3_int64 *out)
 
 static int put_resource(struct store *s, struct sv body)
 {
-	sqlite3_stmt *st = stmt(s, STMT_RESOURCE);
+	sqlite3_stmt *st = store_stmt(s, STMT_RESOURCE);
 	int err;
 
 	if (s->resource_id && sv_eq(buf_view(&s->resource), body))
 		return 0;
 	store_bind_sv(st, 1, body);
 	s->resource_id = 0;
-	err = run(s, STMT_RESOURCE, &s->resource_id);
+	err = store_do(s, STMT_RESOURCE, &s->resource_id);
 	buf_clear(&s->resource);
 	if (!err && buf_sv(&s->resource, body))
 		s->resource_id = 0;
@@ -98,7 +104,7 @@ static int put_resource(struct store *s, struct sv body)
 
 static int put_span(struct store *s, const struct row *r, sqlite3_int64 *seq)
 {
-	sqlite3_stmt *st = stmt(s, STMT_SPAN);
+	sqlite3_stmt *st = store_stmt(s, STMT_SPAN);
 
 	store_bind_sv(st, 1, sv(r->trace_id));
 	store_bind_sv(st, 2, sv(r->span_id));
@@ -114,65 +120,7 @@ static int put_span(struct store *s, const struct row *r, sqlite3_int64 *seq)
 	store_bind_sv(st, 12, r->attributes);
 	store_bind_sv(st, 13, r->events);
 	store_bind_sv(st, 14, r->links);
-	return run(s, STMT_SPAN, seq);
-}
-
-/* The shorter one of the content and its zstd frame. */
-static struct sv pack(struct store *s, struct sv content)
-{
-	size_t n;
-
-	if (content.n < PACK_MIN)
-		return content;
-	if (!s->zstd)
-		s->zstd = ZSTD_createCCtx();
-	buf_clear(&s->packed);
-	if (!s->zstd || buf_reserve(&s->packed, ZSTD_compressBound(content.n)))
-		return content;
-	n = ZSTD_compressCCtx(s->zstd, s->packed.p, s->packed.cap, content.p, content.n,
-			      ZSTD_LEVEL);
-	if (ZSTD_isError(n) || n >= content.n)
-		return content;
-	return (struct sv){ s->packed.p, n };
-}
-
-static int put_blob(struct store *s, struct sv content, sqlite3_int64 *id)
-{
-	char hash[HEX128];
-	struct sv data;
-	int err;
-
-	hash128_hex(content, hash);
-	store_bind_sv(stmt(s, STMT_FIND_BLOB), 1, sv(hash));
-	*id = 0;
-	err = run(s, STMT_FIND_BLOB, id);
-	if (err || *id)
-		return err;
-	data = pack(s, content);
-	store_bind_sv(stmt(s, STMT_BLOB), 1, sv(hash));
-	sqlite3_bind_int64(stmt(s, STMT_BLOB), 2, (sqlite3_int64)content.n);
-	sqlite3_bind_blob64(stmt(s, STMT_BLOB), 3, data.p, data.n, SQLITE_STATIC);
-	return run(s, STMT_BLOB, id);
-}
-
-static int put_payload(struct store *s, sqlite3_int64 seq, const struct row_part *p)
-{
-	sqlite3_stmt *st = stmt(s, STMT_PAYLOAD);
-	sqlite3_int64 blob = 0;
-	int err;
-
-	sqlite3_bind_null(st, 4);
-	if (p->part != PART_EMPTY_ARRAY) {
-		err = put_blob(s, p->text, &blob);
-		if (err)
-			return err;
-		sqlite3_bind_int64(st, 4, blob);
-	}
-	sqlite3_bind_int64(st, 1, seq);
-	store_bind_sv(st, 2, sv(p->key));
-	sqlite3_bind_int(st, 3, p->part);
-	sqlite3_bind_int(st, 5, p->always);
-	return run(s, STMT_PAYLOAD, NULL);
+	return store_do(s, STMT_SPAN, seq);
 }
 
 static int put_row(struct store *s, const struct row *r)
@@ -182,13 +130,7 @@ static int put_row(struct store *s, const struct row *r)
 
 	if (!err)
 		err = put_span(s, r, &seq);
-	if (!err) {
-		sqlite3_bind_int64(stmt(s, STMT_FORGET), 1, seq);
-		err = run(s, STMT_FORGET, NULL);
-	}
-	for (size_t i = 0; !err && i < r->part_cnt; i++)
-		err = put_payload(s, seq, &r->parts[i]);
-	return err;
+	return err ? err : store_put_contents(s, seq, r);
 }
 
 /* What is wrong with the row, and will be the next time, too. */
@@ -203,29 +145,29 @@ static bool is_fault_of_row(struct store *s)
 /* A row that can never be written is left out, so that it does not hold up the others. */
 static int put_row_or_skip(struct store *s, const struct row *r)
 {
-	int err = run(s, STMT_SAVE, NULL), undo;
+	int err = store_do(s, STMT_SAVE, NULL), undo;
 
 	if (err)
 		return err;
 	err = put_row(s, r);
 	if (!err)
-		return run(s, STMT_UNSAVE, NULL);
+		return store_do(s, STMT_UNSAVE, NULL);
 	if (!is_fault_of_row(s) || sqlite3_get_autocommit(s->db))
 		return err;
 	log_warn("store %s: span %s is left out: %s", s->path, r->span_id, sqlite3_errmsg(s->db));
 	s->refused++;
 	s->resource_id = 0;
-	undo = run(s, STMT_RESTORE, NULL);
-	return undo ? undo : run(s, STMT_UNSAVE, NULL);
+	undo = store_do(s, STMT_RESTORE, NULL);
+	return undo ? undo : store_do(s, STMT_UNSAVE, NULL);
 }
 
 static int write_all(struct store *s)
 {
-	int err = run(s, STMT_BEGIN, NULL);
+	int err = store_do(s, STMT_BEGIN, NULL);
 
 	for (const struct row *r = s->head; !err && r; r = r->next)
 		err = put_row_or_skip(s, r);
-	return err ? err : run(s, STMT_COMMIT, NULL);
+	return err ? err : store_do(s, STMT_COMMIT, NULL);
 }
 
 static void forget_all(struct store *s)
@@ -259,7 +201,7 @@ int store_commit(struct store *s)
 		store_fail(s);
 	s->last_err = err;
 	if (!sqlite3_get_autocommit(s->db))
-		run(s, STMT_ROLLBACK, NULL);
+		store_do(s, STMT_ROLLBACK, NULL);
 	s->resource_id = 0; /* it may have been of the transaction */
 	s->commit_at = now_ns() + COMMIT_NS;
 	return err;

@@ -70,13 +70,16 @@ const char *span_status_name(enum span_status s)
 
 bool attr_is_apart(const struct attr_def *def)
 {
-	return def->source == ATTR_PAYLOAD || def->source == ATTR_CONTENT;
+	return def->source == ATTR_PAYLOAD || def->source == ATTR_CONTENT ||
+	       def->source == ATTR_SNAPSHOT;
 }
 
 static bool is_meant(const struct attr_def *def, enum attr_level level)
 {
 	if (level == ATTRS_INLINE)
 		return !attr_is_apart(def);
+	if (def->source == ATTR_SNAPSHOT)
+		return false;
 	return level == ATTRS_ALL || def->source != ATTR_PAYLOAD;
 }
 

@@ -154,6 +154,7 @@ struct exchange {
 	struct framer *framer;  /* NULL: the answer is one text */
 	struct grpc_call *grpc; /* NULL: no gRPC */
 	struct buf req_body, resp_body;
+	struct sv req_head;       /* of a model call: what to send its body with again */
 	struct rpc_exchange *rpc; /* NULL: neither MCP nor A2A, or not known yet */
 	bool may_be_rpc;          /* its request's body, or a GET's events, will tell */
 	struct sv session, protocol_version, last_event; /* MCP's header fields */

@@ -82,11 +82,36 @@ static void route_of(struct sem_route *r, struct arena *a, const struct http_msg
 	for (size_t i = 0; i < lower.n; i++)
 		if (lower.p[i] >= 'A' && lower.p[i] <= 'Z')
 			((char *)lower.p)[i] += 'a' - 'A';
-	r->method = m->method;
-	r->host = lower;
+	*r = (struct sem_route){ .method = m->method, .host = lower, .head = m };
 	r->path = sv_token(&path, '?');
 	r->query = path;
-	r->head = m;
+}
+
+/* Fields that say how this body travelled, or where to: whoever sends it again has others. */
+static bool is_of_transfer(struct sv name)
+{
+	static const char *const names[] = { "host",       "content-length",   "transfer-encoding",
+					     "connection", "content-encoding", "accept-encoding",
+					     "keep-alive", "expect",           "te" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (sv_ieq(name, names[i]))
+			return true;
+	return name.n && name.p[0] == ':'; /* HTTP/2's are in the request line */
+}
+
+static void keep_head(struct exchange *x, const struct http_msg *m)
+{
+	struct buf b = BUF_INIT;
+
+	buf_fmt(&b, SV_FMT " " SV_FMT "\n", SV_ARG(m->method), SV_ARG(m->target));
+	for (size_t i = 0; i < m->field_cnt; i++)
+		if (!is_of_transfer(m->fields[i].name))
+			buf_fmt(&b, SV_FMT ": " SV_FMT "\n", SV_ARG(m->fields[i].name),
+				SV_ARG(m->fields[i].value));
+	if (!b.err)
+		x->req_head = arena_dup(&x->arena, buf_view(&b));
+	buf_fini(&b);
 }
 
 static void request_head(struct exchange *x, const struct http_msg *m)
@@ -103,7 +128,9 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 		route_of(&route, &x->arena, m);
 		sem_call_new(&x->call, &route); /* -ENOENT: no model API */
 	}
-	if (!x->call)
+	if (x->call)
+		keep_head(x, m);
+	else
 		rpc_http_head(x, m);
 }
 

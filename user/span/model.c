@@ -215,6 +215,15 @@ static enum span_what what_of(const struct sem_call *c)
 	return strcmp(c->operation, "retrieval") ? SPAN_MODEL_CALL : SPAN_RETRIEVAL;
 }
 
+/* The request as it was, where it was one: over a WebSocket it is said in more than one message. */
+static void set_snapshot(struct span *s, const struct exchange *x)
+{
+	if (!x->req_head.n || !x->request_done)
+		return;
+	span_set_str(s, ATTR_ID_REQUEST_HEAD, x->req_head);
+	span_set_str(s, ATTR_ID_REQUEST_BODY, buf_view(&x->req_body));
+}
+
 static struct span *model_span(struct exchange *x)
 {
 	const struct sem_call *c = x->call;
@@ -232,6 +241,7 @@ static struct span *model_span(struct exchange *x)
 	span_set_str(s, ATTR_ID_CONTEXT, sv(x->context));
 	span_set_str(s, ATTR_ID_PURPOSE, sv(x->purpose));
 	set_request(s, c);
+	set_snapshot(s, x);
 	set_answer(x->run, s, c);
 	set_times(s, x);
 	set_failure(s, x);

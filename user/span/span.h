@@ -13,7 +13,7 @@
 #define SEMCONV_SCHEMA_URL "https://opentelemetry.io/schemas/1.41.1"
 
 enum attr_type { ATTR_STR, ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_STRS, ATTR_ANY };
-enum attr_source { ATTR_OTEL, ATTR_OWN, ATTR_PAYLOAD, ATTR_CONTENT };
+enum attr_source { ATTR_OTEL, ATTR_OWN, ATTR_PAYLOAD, ATTR_CONTENT, ATTR_SNAPSHOT };
 
 /* How much of a span is meant: what the store keeps inline, what is shown, payloads too. */
 enum attr_level { ATTRS_INLINE, ATTRS_SHOWN, ATTRS_ALL };
