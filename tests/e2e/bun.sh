@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The same agent under Bun, which holds BoringSSL without symbols; $BUN names one to try.  SSL_free is
-# not found there, so an answer that ends with its connection has no end that is seen: not tried.
+# The same agent under Bun, which holds BoringSSL without symbols: $BUN, that in the PATH, or one of
+# the npm registry (run.sh).  SSL_free is not found there, so an answer that ends with its connection
+# has no end that is seen: not tried.
 # needs: root bpf bun
 . "$(dirname "$0")/lib.sh"
 

