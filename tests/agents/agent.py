@@ -4,12 +4,14 @@
 
 Nothing but the standard library.  The key comes from ANTHROPIC_API_KEY or OPENAI_API_KEY.  --log
 FILE gets one JSON line for every process that the shell tool started: ground truth for tests.
+--mcp offers the tools of an MCP server, too.
 """
 
 import argparse
 import http.client
 import json
 import os
+import shlex
 import ssl
 import subprocess
 import sys
@@ -23,6 +25,7 @@ TOOLS = {
     "shell": ("Run a command with bash.", "command"),
     "read_file": ("Read a text file.", "path"),
 }
+MCP_PREFIX = "mcp__small__"
 RETRIES = 3
 TURNS = 50
 
@@ -209,7 +212,8 @@ APIS = {"anthropic": Anthropic, "chat": Chat, "responses": Responses}
 class Tools:
     """Runs what the model asks for; calls that come together run together."""
 
-    def __init__(self, log):
+    def __init__(self, log, mcp):
+        self.mcp = mcp
         self.log = open(log, "a", encoding="utf-8") if log else None
 
     def run_all(self, calls):
@@ -220,6 +224,8 @@ class Tools:
         arguments = parse(call.arguments)
         if call.name not in TOOLS or not arguments or TOOLS[call.name][1] not in arguments:
             return call, "error: unknown tool or invalid arguments", True
+        if call.name.startswith(MCP_PREFIX):
+            return call, *self.mcp.call_text(call.name.removeprefix(MCP_PREFIX), arguments)
         argument = arguments[TOOLS[call.name][1]]
         text, bad = self.shell(call, argument) if call.name == "shell" else self.read(argument)
         return call, text, bad
@@ -326,6 +332,19 @@ def events(parts):
                 yield b"\n".join(lines)
 
 
+def open_mcp(options):
+    """The client of the server that --mcp names, whose tools become the agent's."""
+    import mcp_client
+
+    client = mcp_client.Client(mcp_client.Options(
+        era=options.mcp_era, transport=options.mcp_transport, ca=options.ca, log=options.mcp_log,
+        url=options.mcp if "://" in options.mcp else None, command=shlex.split(options.mcp)))
+    for tool in client.start():
+        argument = next(iter(tool["inputSchema"]["properties"]))
+        TOOLS[MCP_PREFIX + tool["name"]] = (tool["description"], argument)
+    return client
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--api", choices=APIS, default="anthropic")
@@ -335,10 +354,15 @@ def main():
     parser.add_argument("--model", default="claude-sonnet-4-5")
     parser.add_argument("--accept-encoding", default="identity", metavar="CODING")
     parser.add_argument("--log", help="file that gets a line for every process")
+    parser.add_argument("--mcp", metavar="SERVER", help="its URL, or the command that starts it")
+    parser.add_argument("--mcp-transport", choices=("pipe", "socketpair", "pty"), default="pipe")
+    parser.add_argument("--mcp-era", metavar="REVISION", default="2025-06-18")
+    parser.add_argument("--mcp-log", metavar="FILE", help="that gets a line for every request")
     parser.add_argument("prompt")
     options = parser.parse_args()
+    mcp = open_mcp(options) if options.mcp else None
     api = APIS[options.api](options.prompt)
-    client, tools = Client(options, api), Tools(options.log)
+    client, tools = Client(options, api), Tools(options.log, mcp)
     for _ in range(TURNS):
         try:
             answer = client.ask()
@@ -346,6 +370,8 @@ def main():
             sys.exit(f"agent: gave up: {error}")
         if not answer.calls:
             print(answer.text)
+            if mcp:
+                mcp.close()
             return
         api.results(answer, tools.run_all(answer.calls))
     sys.exit("agent: too many turns")

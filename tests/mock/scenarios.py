@@ -15,7 +15,7 @@ TOOL_SECRET = "sk-ant-api03-" + "THISMUSTNOTLEAK-by-the-tool-".ljust(93, "0") + 
 
 @dataclass(frozen=True)
 class Call:
-    kind: str  # "shell" or "read"
+    kind: str  # a part of the tool's name
     argument: str
 
 
@@ -86,6 +86,11 @@ SCENARIOS = {
             (Call("shell", "printf 'Größe 漢字 🚀\\n'"),),
         ),
         Turn("MOCK-FINAL-ANSWER: utf8 ✓"),
+    ],
+    "mcp": [
+        Turn("Two at once.", (Call("lookup", "alpha"), Call("count", "3"))),
+        Turn("One that fails.", (Call("fail", "the disk is full"),)),
+        DONE,
     ],
     "secret": [Turn("A careless command.", (Call("shell", f"echo {TOOL_SECRET}"),)), DONE],
 }

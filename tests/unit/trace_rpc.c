@@ -106,6 +106,43 @@ static void both_ends(struct world *w, bool late)
 	assert_int_equal(span_attr_int(s, ATTR_ID_PROCESS_PID, -1), AGENT);
 }
 
+/* The record of the server's answer comes after that of the client, which has it already. */
+static void both_ends_answer_late(void **state)
+{
+	struct world *w = *state;
+
+	run_program(w, 3 * MS, SERVER, AGENT, "/bin/server");
+	peer_end(w, 4 * MS, AGENT, 1, EV_SRC_STREAM, 700, 701);
+	peer_end(w, 4 * MS, SERVER, 2, EV_SRC_STREAM, 701, 700);
+	on_socket(w, 10 * MS, AGENT, 1, EV_WRITE, CALL("1", "read", "{}"));
+	on_socket(w, 11 * MS, SERVER, 2, EV_READ, CALL("1", "read", "{}"));
+	on_socket(w, 15 * MS, AGENT, 1, EV_READ, TEXT("1", "ok"));
+	assert_int_equal(count(w, SPAN_MCP), 0);
+	on_socket(w, 14 * MS, SERVER, 2, EV_WRITE, TEXT("1", "ok"));
+	feed(w, record(EV_TICK, sizeof(struct ev_tick), 16 * MS, 0, NULL, 0));
+	assert_int_equal(count(w, SPAN_MCP), 1);
+	assert_int_equal(span_attr_int(nth(w, SPAN_MCP, 0), ATTR_ID_RPC_HANDLING_NS, -1), 3 * MS);
+	assert_int_equal(nth(w, SPAN_MCP, 0)->end_ns - nth(w, SPAN_MCP, 0)->start_ns, 5 * MS);
+}
+
+/* ... and that record never comes. */
+static void both_ends_answer_lost(void **state)
+{
+	struct world *w = *state;
+
+	run_program(w, 3 * MS, SERVER, AGENT, "/bin/server");
+	peer_end(w, 4 * MS, AGENT, 1, EV_SRC_STREAM, 700, 701);
+	peer_end(w, 4 * MS, SERVER, 2, EV_SRC_STREAM, 701, 700);
+	on_socket(w, 10 * MS, AGENT, 1, EV_WRITE, CALL("1", "read", "{}"));
+	on_socket(w, 11 * MS, SERVER, 2, EV_READ, CALL("1", "read", "{}"));
+	on_socket(w, 15 * MS, AGENT, 1, EV_READ, TEXT("1", "ok"));
+	feed(w, record(EV_TICK, sizeof(struct ev_tick), 500 * MS, 0, NULL, 0));
+	assert_int_equal(count(w, SPAN_MCP), 1);
+	end(w);
+	assert_int_equal(count(w, SPAN_MCP), 1);
+	assert_null(span_attr(nth(w, SPAN_MCP, 0), ATTR_ID_INCOMPLETE));
+}
+
 static void both_ends_in_order(void **state)
 {
 	both_ends(*state, false);
@@ -382,6 +419,8 @@ int main(void)
 		TEST(server_alone),
 		TEST(both_ends_in_order),
 		TEST(both_ends_late),
+		TEST(both_ends_answer_late),
+		TEST(both_ends_answer_lost),
 		TEST(both_sides_of_a_socket),
 		TEST(both_sides_of_a_terminal),
 		TEST(same_ids_on_two_servers),

@@ -124,6 +124,32 @@ static void server_asks(void **state)
 	assert_int_equal(count(w, SPAN_HTTP), 2); /* what carried it */
 }
 
+/* The request's exchange ends, and only then the record of what took it back comes. */
+static void cancelled(void **state)
+{
+	struct world *w = *state;
+	const struct span *s;
+
+	http_flow(w, AGENT, 1, 5001, false);
+	http_flow(w, AGENT, 2, 5002, false);
+	a_session(w);
+	request(w, 20 * MS, 1, POST, "Mcp-Session-Id: s1\r\n", CALL("1", "add"));
+	answer(w, 31 * MS, 1, "200 OK", "", "");
+	request(w, 30 * MS, 2, POST, "Mcp-Session-Id: s1\r\n",
+		"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
+		"\"requestId\":1,\"reason\":\"bored\"}}");
+	answer(w, 31 * MS, 2, "202 Accepted", "", "");
+	request(w, 40 * MS, 1, POST, "Mcp-Session-Id: s1\r\n", CALL("2", "sub"));
+	answer(w, 41 * MS, 1, "200 OK", "", "");
+	end(w);
+	assert_int_equal(count(w, SPAN_MCP), 3);
+	s = named(w, SPAN_MCP, "tools/call add");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "cancelled");
+	assert_null(span_attr(s, ATTR_ID_INCOMPLETE));
+	assert_int_equal(s->end_ns - s->start_ns, 10 * MS);
+	assert_true(says(named(w, SPAN_MCP, "tools/call sub"), "unanswered"));
+}
+
 static void transport_of_2024(void **state)
 {
 	struct world *w = *state;
@@ -274,6 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(session_era),
 		TEST(server_asks),
+		TEST(cancelled),
 		TEST(transport_of_2024),
 		TEST(stateless_and_batch),
 		TEST(loopback_in_order),

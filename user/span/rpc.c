@@ -138,24 +138,44 @@ void rpc_link_twins(struct rpc_end *a, struct rpc_end *b)
 	rpc_flush(b, 0);
 }
 
+/* How long the answering process took. */
+static uint64_t handling(const struct rpc_call *answers)
+{
+	return answers->ts_last > answers->ts_asked ? answers->ts_last - answers->ts_asked : 0;
+}
+
 void rpc_call_done(struct rpc_end *e, struct rpc_call *c)
 {
 	struct rpc_call *twin = c->twin;
 
 	c->answered = true;
 	if (c->dir == EV_READ && !c->linked) {
-		if (twin && c->ts_last > c->ts_asked)
-			twin->handling = c->ts_last - c->ts_asked;
+		if (twin)
+			twin->handling = handling(c);
 		if (!twin && !c->told && !(c->is_note && e->peer)) {
 			c->waits_since = c->ts_last ? c->ts_last : 1;
 			return;
 		}
+	} else if (((twin && !twin->answered && !c->is_note) || c->unanswered) && !c->waits_since) {
+		/* for how long it took there, or that it was cancelled */
+		c->waits_since = c->ts_last ? c->ts_last : 1;
+		return;
 	} else {
+		if (twin && twin->answered) /* but its exchange is not over */
+			c->handling = handling(twin);
 		rpc_span_emit(e, c);
 		if (twin)
 			twin->told = true;
 	}
 	call_free(e, c);
+}
+
+/* What the end waited for, of a request that is over, is known. */
+static bool is_settled(const struct rpc_end *e, const struct rpc_call *c)
+{
+	if (c->dir == EV_WRITE)
+		return !c->twin && !c->unanswered;
+	return c->twin || c->told || c->linked || (c->is_note && e->peer);
 }
 
 void rpc_flush(struct rpc_end *e, uint64_t now)
@@ -167,8 +187,7 @@ void rpc_flush(struct rpc_end *e, uint64_t now)
 		bool late = now > since && now - since > LIMIT_REORDER_NS;
 
 		next = c->next;
-		if (c->waits_since &&
-		    (c->twin || c->told || c->linked || (c->is_note && e->peer))) {
+		if (c->waits_since && is_settled(e, c)) {
 			c->waits_since = 0;
 			rpc_call_done(e, c);
 		} else if (since && late) {
@@ -249,7 +268,7 @@ struct rpc_call *rpc_call_new(const struct rpc_from *from, const struct jsonrpc_
 		link_twin(e, c, e->peer);
 		rpc_flush(e->peer, 0);
 	}
-	if (c->http) {
+	if (from->x) {
 		c->addr = from->x->http->stream->conn->addr;
 		rpc_http_pair(e, c);
 	}
@@ -368,10 +387,18 @@ static struct rpc_call *only_open(const struct rpc_from *from, const struct exch
 	return one;
 }
 
+/* The request that is taken back; over HTTP its exchange may have ended without an answer before. */
+static struct rpc_call *taken_back(const struct rpc_from *from, const struct mcp_note *n)
+{
+	for (struct rpc_call *c = from->end->calls; c; c = c->next)
+		if (c->dir == from->dir && c->asked && (!c->waits_since || c->unanswered) &&
+		    same_id(c, n->request_id, n->request_id_is_string))
+			return c;
+	return NULL;
+}
+
 static struct rpc_call *of_note(const struct rpc_from *from, const struct mcp_note *n)
 {
-	const struct jsonrpc_msg named = { .id = n->request_id,
-					   .id_is_string = n->request_id_is_string };
 	struct rpc_call *c = NULL;
 
 	if (!from->x)
@@ -379,7 +406,7 @@ static struct rpc_call *of_note(const struct rpc_from *from, const struct mcp_no
 	if (n->what == MCP_NOTE_PROGRESS)
 		return rpc_call_by_token(from->end, n->token);
 	if (n->what == MCP_NOTE_CANCELLED)
-		return rpc_call_find(from->end, from->dir, &named, true);
+		return taken_back(from, n);
 	if (n->what != MCP_NOTE_LOG)
 		return NULL;
 	if (from->x)
@@ -396,6 +423,7 @@ static void cancel(struct rpc_end *e, struct rpc_call *c, const struct mcp_note 
 	f->error_type = SV("cancelled");
 	f->error_message = arena_dup(&f->arena, n->text);
 	c->ts_last = ts;
+	c->unanswered = false;
 	c->answered = true;
 	if (!c->x)
 		rpc_call_done(e, c);

@@ -22,8 +22,9 @@ struct rpc_call {
 	enum ev_dir dir;       /* EV_WRITE: this process asked */
 	struct sv id;          /* in the arena of the facts */
 	bool id_is_string;
-	bool asked;    /* false: only the answer was seen so far, in `early` */
-	bool answered; /* or cancelled: nothing more is awaited */
+	bool asked;      /* false: only the answer was seen so far, in `early` */
+	bool answered;   /* or cancelled: nothing more is awaited */
+	bool unanswered; /* HTTP: its exchange is over, which had no answer */
 	bool is_note;
 	bool has_parent; /* beside its process */
 	bool cut;

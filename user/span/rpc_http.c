@@ -293,7 +293,7 @@ static void call_over(struct exchange *x, struct rpc_call *c)
 		f->failed = true;
 		f->error_type = arena_fmt(&f->arena, "%d", x->status);
 	} else if (!c->answered && !c->is_note) {
-		span_incomplete(c->span, "unanswered");
+		c->unanswered = true;
 	}
 	rpc_call_done(x->rpc->end, c);
 }

@@ -227,6 +227,8 @@ void rpc_span_emit(const struct rpc_end *e, struct rpc_call *c)
 	set_rpc(s, c);
 	if (c->cut)
 		span_incomplete(s, "cut");
+	if (c->unanswered)
+		span_incomplete(s, "unanswered");
 	if (f->failed)
 		engine_fail(s, f->error_type, f->error_message);
 	engine_emit(e->run, &c->span);
