@@ -222,6 +222,13 @@ class Checker:
             self.check_arguments(what, attributes, call["arguments"])
             result = attributes.get("gen_ai.tool.call.result")
             self.equal(f"{what}: result", result, self.mask(call.get("result", "")))
+            self.check_validation(what, span, call)
+
+    def check_validation(self, what, span, call):
+        below = [s for s in self.of_kind("validation") if s["parent_span_id"] == span["span_id"]]
+        wanted = ["invalid_arguments"] if call["invalid"] else []
+        self.equal(f"{what}: validations", [s["attributes"].get("error.type") for s in below],
+                   wanted)
 
     def check_arguments(self, what, attributes, text):
         got = attributes.get("gen_ai.tool.call.arguments")

@@ -6,7 +6,7 @@
 
 start_mock
 for api in anthropic chat responses; do
-	for scenario in text parallel e500 streamerror cut badjson think utf8 secret; do
+	for scenario in text parallel e500 streamerror cut badargs badjson think utf8 secret; do
 		run_case "$api $scenario" python $api $scenario 0
 	done
 	for scenario in parallel cut badjson think close; do

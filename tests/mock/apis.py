@@ -68,6 +68,7 @@ class ToolCall:
     id: str
     name: str
     arguments: str  # JSON text, maybe cut off
+    invalid: bool = False  # they break the schema of the request
 
 
 @dataclass

@@ -17,6 +17,7 @@ TOOL_SECRET = "sk-ant-api03-" + "THISMUSTNOTLEAK-by-the-tool-".ljust(93, "0") + 
 class Call:
     kind: str  # a part of the tool's name
     argument: str
+    key: str = ""  # what the model calls the argument, where it makes that up
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ SCENARIOS = {
     "error400": [Turn(status=400, lasting=True)],
     "streamerror": [Turn("This one will fail half way.", (WRITE,), stream_error=True), DONE],
     "cut": [Turn("This one will be cut off half way.", (WRITE,), cut=True), DONE],
+    "badargs": [Turn("The arguments are wrong.", (Call("shell", "echo", key="cmd"),)), DONE],
     "badjson": [Turn("The arguments break off.", (WRITE,), token_limit=True), DONE],
     "big": [
         Turn(BIG_TEXT, (Call("shell", "head -c 100000 /dev/zero | tr '\\0' x"),)),

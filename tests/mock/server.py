@@ -196,8 +196,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for call in turn.calls:
             name = next((n for n in request.tools if call.kind in n.lower()), None)
             if name:
-                arguments = apis.compact({request.tools[name]: call.argument})
-                calls.append(apis.ToolCall(apis.new_id(self.wire.call_prefix), name, arguments))
+                arguments = apis.compact({call.key or request.tools[name]: call.argument})
+                calls.append(apis.ToolCall(apis.new_id(self.wire.call_prefix), name, arguments,
+                                           invalid=bool(call.key)))
         finish = "tool" if calls else "stop"
         if turn.token_limit and calls:
             whole = self.wire.arguments_are_object and not request.stream

@@ -70,6 +70,7 @@ static void test_claims(void **state)
 		{ "POST", "api.openai.com", "/v1/responses/compact", "openai.responses.compact" },
 		{ "POST", "api.openai.com", "/v1/images/generations", "openai.images" },
 		{ "POST", "api.openai.com", "/v1/moderations", "openai.moderations" },
+		{ "POST", "h.test", "/guardrail/g/version/1/apply", "bedrock.guardrail" },
 		{ "GET", "api.openai.com", "/v1/threads/t/runs/r", "openai.assistants" },
 		{ "POST", "example.org", "/", NULL },
 	};

@@ -28,6 +28,7 @@
 #define LIMIT_STREAM_PIECE (16u << 20) /* one line, array element or AWS message of a stream */
 #define LIMIT_RPC_TEXT (16u << 20)     /* head of a JSON-RPC message that is kept */
 #define LIMIT_RPC_TAIL (4u << 10)      /* and end of a longer one: its id may stand there */
+#define LIMIT_RPC_TOOLS (4u << 20)     /* schemas of the tools that one MCP server lists */
 #define LIMIT_RPC_BATCH 1024           /* messages of one batch */
 #define LIMIT_RPC_STREAMS 4096         /* connections with JSON-RPC that are followed at once */
 #define LIMIT_RPC_CALLS 1024           /* requests without an answer of one peer */

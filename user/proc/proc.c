@@ -228,15 +228,6 @@ void proc_each(const struct proc_table *t, proc_fn fn, void *ctx)
 		fn(ctx, e->value);
 }
 
-struct sv proc_arg(const struct proc *p, size_t n)
-{
-	struct sv rest = { p->args, p->args_len };
-
-	while (n-- && rest.n)
-		sv_token(&rest, '\0');
-	return sv_token(&rest, '\0');
-}
-
 struct sv proc_exe_name(const struct proc *p)
 {
 	const char *slash = p->path ? strrchr(p->path, '/') : NULL;

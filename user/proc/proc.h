@@ -54,8 +54,6 @@ struct proc *proc_find(const struct proc_table *t, uint32_t tgid, uint64_t start
 typedef void (*proc_fn)(void *ctx, struct proc *p);
 void proc_each(const struct proc_table *t, proc_fn fn, void *ctx); /* in order of birth */
 
-/* n-th argument; empty when there are not so many. */
-struct sv proc_arg(const struct proc *p, size_t n);
 /* Basename of the program, "?" when it is not known. */
 struct sv proc_exe_name(const struct proc *p);
 

@@ -3,6 +3,7 @@
  * Cohere v1 chat: one `message` on top of a chat_history, calls without ids, and a stream of JSON
  * lines whose last repeats the whole.  Facts of the API reference and of recorded traffic.
  */
+#include "base/cleanup.h"
 #include "sem/cohere.h"
 #include "sem/otel.h"
 #include "sem/wire.h"
@@ -79,6 +80,42 @@ static void take_message(struct sem_call *c, const struct json *body)
 	json_push(c->input_messages, otel_message(&c->arena, SV("user"), parts));
 }
 
+/*
+ * {name: {description, type, required}}, types as Python has them: as a JSON Schema, which is what a
+ * definition's parameters are.
+ */
+static struct json *schema_of(struct arena *a, const struct json *definitions)
+{
+	static const char *const types[][2] = {
+		{ "str", "string" },   { "int", "integer" }, { "float", "number" },
+		{ "bool", "boolean" }, { "list", "array" },  { "dict", "object" },
+	};
+	struct json *schema = json_object(a), *properties = json_object(a);
+	struct json *required = json_array(a);
+
+	if (!json_is(definitions, JSON_OBJECT))
+		return NULL;
+	json_for_each (definitions, e) {
+		const struct json *description = json_get(e, "description");
+		struct json *p = json_object(a);
+
+		for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+			if (sv_istarts(json_sv(json_get(e, "type")), types[i][0]))
+				json_set(a, p, "type", json_string(a, sv(types[i][1])));
+		if (description)
+			json_set(a, p, "description", json_copy(a, description));
+		json_add(a, properties, e->key, p);
+		if (json_true(json_get(e, "required")))
+			json_push(required, json_string(a, e->key));
+	}
+	json_set(a, schema, "type", json_string(a, SV("object")));
+	json_set(a, schema, "properties", properties);
+	json_set(a, schema, "required", required);
+	if (schema)
+		schema->cut = definitions->cut;
+	return schema;
+}
+
 static void request(struct sem_call *c, const struct json *body)
 {
 	const struct json *history = json_get(body, "chat_history");
@@ -93,7 +130,8 @@ static void request(struct sem_call *c, const struct json *body)
 	take_message(c, body);
 	json_for_each (json_get(body, "tools"), t)
 		otel_tool(c, SV("function"), json_sv(json_get(t, "name")),
-			  json_get(t, "description"), json_get(t, "parameter_definitions"));
+			  json_get(t, "description"),
+			  schema_of(&c->arena, json_get(t, "parameter_definitions")));
 }
 
 /* --- answer --- */

@@ -335,8 +335,10 @@ static void take(struct sem_call *c, const struct json *v, uint64_t ts)
 	/* the prompt was refused, so there is no candidate to say why it ended */
 	blocked = json_path(v, "promptFeedback.blockReason");
 	ch = json_sv(blocked).n ? answer_choice(c, 0) : NULL;
-	if (ch && !ch->finish.n)
-		sem_keep(c, &ch->finish, blocked);
+	if (!ch || ch->finish.n)
+		return;
+	sem_keep(c, &ch->finish, blocked);
+	c->prompt_blocked = true;
 }
 
 static void response(struct sem_call *c, const struct json *body)

@@ -126,6 +126,7 @@ static void mcp_request(struct rpc_facts *f, const struct jsonrpc_msg *m)
 			sv_starts(m->method, "roots/");
 	f->uri = rpc_text(f, p, "uri");
 	f->task_id = rpc_text(f, p, "taskId");
+	f->next_page = json_get(p, "cursor") != NULL;
 	if (sv_is(m->method, "initialize")) {
 		f->protocol_version = rpc_text(f, p, "protocolVersion");
 		read_client(f, json_get(p, "clientInfo"));
@@ -154,8 +155,14 @@ static void mcp_request(struct rpc_facts *f, const struct jsonrpc_msg *m)
 static void read_tools(struct rpc_facts *f, const struct json *tools)
 {
 	f->tools = json_array(&f->arena);
-	json_for_each (tools, e)
-		json_push(f->tools, json_string(&f->arena, json_sv(json_get(e, "name"))));
+	f->schemas = json_object(&f->arena);
+	json_for_each (tools, e) {
+		struct sv name = json_sv(json_get(e, "name"));
+
+		json_push(f->tools, json_string(&f->arena, name));
+		json_add(&f->arena, f->schemas, name,
+			 json_copy(&f->arena, json_get(e, "inputSchema")));
+	}
 }
 
 /* The text of a result that has nothing else, else all of it. */

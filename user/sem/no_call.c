@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Requests to model providers that are no model operation: counting tokens, compaction, threads of
- * assistants, images, moderation.  They are named, so that a reader sees what an exchange was, and
+ * assistants, images.  They are named, so that a reader sees what an exchange was, and
  * their operation is NULL: nobody takes them for a model call.
  */
 #include "base/cleanup.h"
@@ -21,7 +21,6 @@ static const struct {
 	{ "POST", "/images/", "/generations", "openai.images" },
 	{ "POST", "/images/", "/edits", "openai.images" },
 	{ "POST", "/images/", "/variations", "openai.images" },
-	{ "POST", "/", "/moderations", "openai.moderations" },
 	{ NULL, "/v1/assistants", "", "openai.assistants" },
 	{ NULL, "/v1/threads", "", "openai.assistants" },
 };

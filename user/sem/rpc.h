@@ -17,9 +17,11 @@ struct rpc_facts {
 	struct sv method; /* of A2A as 1.0 has it */
 	struct sv target; /* what a span's name has behind the method; empty: nothing */
 	struct sv tool, prompt, uri;
-	struct json *arguments;                /* of a tool or prompt */
-	struct json *result;                   /* of a tool: its text, or all of it */
-	struct json *tools;                    /* array of the names that a list gives */
+	struct json *arguments; /* of a tool or prompt */
+	struct json *result;    /* of a tool: its text, or all of it */
+	struct json *tools;     /* array of the names that a list gives */
+	struct json *schemas; /* object: tool -> the schema of its arguments, as the list has it */
+	bool next_page;       /* the list goes on from an earlier one */
 	struct sv protocol_version;            /* agreed on, else asked for */
 	struct sv client_name, client_version; /* who asks */
 	struct sv server_name, server_version; /* who answers; of an A2A agent its card's */

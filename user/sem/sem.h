@@ -99,6 +99,10 @@ struct sem_call {
 	struct sem_error error;
 	bool response_cut; /* its JSON or stream ended early */
 	bool terminated; /* a stream said that it was over (message_stop, [DONE], response.completed) */
+	bool prompt_blocked; /* what ended it was a judgement on the request */
+	/* of an API that judges content (operation "moderation") */
+	bool judged, flagged;
+	struct json *flags; /* array of strings: what it was flagged for */
 	uint64_t
 		ts_first_token; /* when the first content (text, reasoning, tool argument) was seen */
 	uint64_t content_events; /* stream events that carried content */
@@ -162,6 +166,18 @@ void sem_response(struct sem_call *c, int status, struct sv body, bool cut);
 void sem_event(struct sem_call *c, const struct sse_event *ev);
 /* After the last event or body.  cut: the transport broke off.  Fills calls, output_messages ... */
 void sem_finish(struct sem_call *c, bool cut);
+
+/* Content that was turned down. */
+struct sem_verdict {
+	const char *subject; /* "prompt", "answer"; of an API that only judges "content" */
+	const char *
+		type; /* "refusal", "content_filter", "guardrail", "invalid_tool_call", "flagged" */
+	struct sv reason; /* the provider's word; may be empty */
+};
+/* After sem_finish(); false: nothing was.  The views are the call's. */
+bool sem_verdict(const struct sem_call *c, struct sem_verdict *out);
+#define SEM_FLAGS_MAX 64
+void sem_flag(struct sem_call *c, struct sv what); /* adds it to c->flags, once */
 
 /* gen_ai.provider.name for a host, or the empty view. */
 struct sv sem_provider(struct sv host);

@@ -186,6 +186,16 @@ static void attempt_facts(struct buf *b, const struct span *s)
 	fact_ns(b, s, ATTR_ID_RETRY_WAIT, "after waiting ", "");
 }
 
+/* What was judged by whom, and why it failed. */
+static void validation_facts(struct buf *b, const struct span *s)
+{
+	if (s->status != STATUS_ERROR)
+		fact_sv(b, "", span_attr_sv(s, ATTR_ID_VALIDATION_OUTCOME), "");
+	joined(b, span_attr(s, ATTR_ID_VALIDATION_REASONS), "");
+	fact_sv(b, "by ", span_attr_sv(s, ATTR_ID_VALIDATION_BY), "");
+	fact_sv(b, "rule ", span_attr_sv(s, ATTR_ID_VALIDATION_RULE), "");
+}
+
 static bool reason_given(const struct span *s, const char *reason)
 {
 	json_for_each (span_attr(s, ATTR_ID_INCOMPLETE), e) {
@@ -237,6 +247,7 @@ static void command(struct buf *b, const struct span *s)
 static void process_facts(struct buf *b, const struct span *s)
 {
 	command(b, s);
+	fact_sv(b, "tests ", span_attr_sv(s, ATTR_ID_VALIDATION_OUTCOME), "");
 	if (s->status != STATUS_ERROR)
 		fact_int(b, s, ATTR_ID_PROCESS_EXIT_CODE, "exit ", "");
 	fact_ns(b, s, ATTR_ID_CPU_NS, "cpu ", "");
@@ -370,6 +381,9 @@ static void kind_facts(struct buf *b, const struct span *s, bool payload)
 		break;
 	case SPAN_CONNECT:
 		connect_facts(b, s);
+		break;
+	case SPAN_VALIDATION:
+		validation_facts(b, s);
 		break;
 	case SPAN_HTTP:
 		http_facts(b, s);

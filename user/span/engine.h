@@ -3,7 +3,7 @@
  * What the files of the trace engine share: trace.c (runs, records in), process.c (processes),
  * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
  * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
- * agent.c (agents and turns), tool.c (tool calls), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else
+ * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else
  * includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
@@ -224,11 +224,22 @@ void agent_hold(struct agent *a); /* it stays until it is released */
 void agent_release(struct agent *a);
 void agent_finish_all(struct run *r);
 
+/* verdict.c */
+/* Arguments (NULL: none) under a schema; true: they break it, and both spans say so. */
+bool verdict_of_schema(struct run *r, struct span *of, const struct json *schema,
+		       const struct json *args, struct sv by);
+/* The same of a call that a model asks for, under the request's own definitions. */
+bool verdict_of_tool_call(struct exchange *x, const struct sem_tool_call *tc, struct span *tool);
+void verdict_of_call(struct exchange *x, struct span *call); /* refusals, filters, moderation */
+/* program: its name, without an interpreter's; args: what is behind it; exit_code: -1 for a signal. */
+void verdict_of_tests(struct span *process, struct sv program, struct sv args, int exit_code);
+
 /* tool.c */
 struct tool_ref {
 	const char *span_id;
 	struct sv agent;  /* name of the sub-agent that the call asks for; may be empty */
 	const char *link; /* "exact", "argument" or "time" */
+	bool invalid;     /* its arguments were found to break its schema */
 };
 void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *tc);
 void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts);

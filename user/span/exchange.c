@@ -478,9 +478,15 @@ static void on_hole(void *ctx, struct http_msg *m, uint64_t n)
 {
 	struct exchange *x = of_message(ctx, m);
 
-	if (x)
-		grpc_call_hole(x, m->dir, n);
-	if (x && m->dir == HTTP_RESPONSE && x->framer)
+	if (!x)
+		return;
+	/* the message's own flags are taken when it is done, but its calls may be told before */
+	if (m->dir == HTTP_REQUEST)
+		x->req_flags |= HTTP_HOLE;
+	else
+		x->resp_flags |= HTTP_HOLE;
+	grpc_call_hole(x, m->dir, n);
+	if (m->dir == HTTP_RESPONSE && x->framer)
 		framer_gap(x->framer);
 }
 

@@ -212,6 +212,8 @@ static enum span_what what_of(const struct sem_call *c)
 {
 	if (!strcmp(c->operation, "embeddings"))
 		return SPAN_EMBEDDING;
+	if (!strcmp(c->operation, "moderation"))
+		return SPAN_VALIDATION;
 	return strcmp(c->operation, "retrieval") ? SPAN_MODEL_CALL : SPAN_RETRIEVAL;
 }
 
@@ -408,6 +410,7 @@ void model_attempt(struct exchange *x)
 	}
 	if (call->span->status != STATUS_ERROR)
 		model_answered(x);
+	verdict_of_call(x, call->span);
 	finish_call(r, call);
 }
 

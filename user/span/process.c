@@ -98,19 +98,25 @@ static struct sv base_name(struct sv path)
 	return name;
 }
 
-static struct sv agent_name(const struct proc *p)
+/* What people would say that runs; *rest: its arguments. */
+static struct sv program_name(struct sv exe, struct sv args, struct sv *rest)
 {
-	struct sv exe = proc_exe_name(p), arg;
+	struct sv behind, arg;
 
+	sv_token(&args, '\0');
+	*rest = behind = args;
 	if (!is_interpreter(exe))
 		return exe;
-	for (size_t i = 1; (arg = proc_arg(p, i)).n; i++) {
-		if (sv_is(arg, "-m") && proc_arg(p, i + 1).n)
-			return proc_arg(p, i + 1);
-		if (sv_is(arg, "-c") || sv_is(arg, "-e"))
+	while (behind.n) {
+		arg = sv_token(&behind, '\0');
+		if (sv_is(arg, "-m") && behind.n)
+			arg = sv_token(&behind, '\0');
+		else if (sv_is(arg, "-c") || sv_is(arg, "-e"))
 			return exe;
-		if (arg.p[0] != '-')
-			return base_name(arg);
+		else if (!arg.n || arg.p[0] == '-')
+			continue;
+		*rest = behind;
+		return base_name(arg);
 	}
 	return exe;
 }
@@ -124,7 +130,8 @@ static void on_exec(void *ctx, struct proc *p)
 		return;
 	keep_program(ps, p);
 	if (ps->is_root) {
-		struct sv name = agent_name(p);
+		struct sv args = { p->args, p->args_len };
+		struct sv name = program_name(proc_exe_name(p), args, &args);
 
 		free(ps->run->agent);
 		ps->run->agent = strndup(name.p, name.n);
@@ -192,6 +199,21 @@ static void describe_program(struct span *s, const struct program *prog)
 	}
 }
 
+/* A test runner: its exit code tells whether the tests passed. */
+static void describe_tests(struct span *s, const struct proc *p, const struct program *prog)
+{
+	int status = p->exit.status;
+	struct sv name, args;
+
+	while (prog && prog->next) /* the code is that of the last one */
+		prog = prog->next;
+	if (!prog || !p->ts_exit)
+		return;
+	args = (struct sv){ prog->args, prog->args_len };
+	name = program_name(base_name(sv(prog->path)), args, &args);
+	verdict_of_tests(s, name, args, WIFSIGNALED(status) ? -1 : WEXITSTATUS(status));
+}
+
 /* Programs that a process ran beside the one that its attributes tell of. */
 static void exec_events(struct span *s, const struct run *r, const struct program *all,
 			const struct program *told)
@@ -257,6 +279,7 @@ static void emit_process(struct trace *t, struct proc *p, struct pstate *ps)
 	}
 	span_set_name(s, prog->path ? base_name(sv(prog->path)) : SV("?"));
 	process_describe(s, p, prog);
+	describe_tests(s, p, ps->programs);
 	exec_events(s, ps->run, ps->programs, prog);
 	engine_emit(ps->run, &s);
 }

@@ -24,6 +24,7 @@ struct rpc_end *rpc_end_new(struct run *r, uint32_t tgid, uint64_t start)
 	if (!e)
 		return NULL;
 	arena_init(&e->arena, NAMES_MAX);
+	arena_init(&e->tools_arena, LIMIT_RPC_TOOLS);
 	e->run = r;
 	e->tgid = tgid;
 	e->start = start;
@@ -83,6 +84,7 @@ void rpc_end_free(struct rpc_end *e)
 	if (e->peer)
 		e->peer->peer = NULL;
 	arena_fini(&e->arena);
+	arena_fini(&e->tools_arena);
 	free(e);
 }
 
@@ -298,6 +300,25 @@ static void on_request(const struct rpc_from *from, const struct jsonrpc_msg *m)
 
 /* --- answers */
 
+/* Of a server's tools, for the calls that follow. */
+static void remember_tools(struct rpc_end *e, const struct rpc_facts *f, bool cut)
+{
+	if (!f->schemas)
+		return;
+	if (!f->next_page) {
+		arena_fini(&e->tools_arena);
+		arena_init(&e->tools_arena, LIMIT_RPC_TOOLS);
+		e->schemas = cut ? NULL : json_object(&e->tools_arena);
+	}
+	if (!e->schemas)
+		return;
+	json_for_each (f->schemas, schema)
+		json_add(&e->tools_arena, e->schemas, schema->key,
+			 json_copy(&e->tools_arena, schema));
+	if (cut || arena_failed(&e->tools_arena))
+		e->schemas = NULL;
+}
+
 void rpc_call_answer(struct rpc_end *e, struct rpc_call *c, const struct jsonrpc_msg *m)
 {
 	c->answered = true;
@@ -307,6 +328,7 @@ void rpc_call_answer(struct rpc_end *e, struct rpc_call *c, const struct jsonrpc
 		c->ts_last = m->ts_last;
 	rpc_answer(e->ops, &c->facts, m);
 	remember(e, &c->facts);
+	remember_tools(e, &c->facts, m->cut);
 }
 
 /* Kept until its request's record has come, too. */

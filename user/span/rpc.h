@@ -27,6 +27,7 @@ struct rpc_call {
 	bool unanswered; /* HTTP: its exchange is over, which had no answer */
 	bool is_note;
 	bool has_parent; /* beside its process */
+	bool invalid;    /* the tool call that it is made for was found to be */
 	bool cut;
 	struct jsonrpc_msg *early;
 	struct rpc_facts facts;
@@ -72,6 +73,8 @@ struct rpc_end {
 	struct arena arena;
 	struct sv version, session; /* once agreed on, for the spans that follow */
 	struct sv client_name, server_name, server_version;
+	struct arena tools_arena;
+	struct json *schemas; /* object: tool -> schema, as last listed; NULL: not, or too much */
 };
 
 /* What a message came by. */

@@ -65,6 +65,7 @@ static bool parent_tool(const struct rpc_end *e, struct rpc_call *c, const struc
 	if (!tool_of_ask(e->run, &ask, &ref))
 		return false;
 	set_parent(c, ref.span_id, ref.link);
+	c->invalid = ref.invalid;
 	return true;
 }
 
@@ -231,5 +232,9 @@ void rpc_span_emit(const struct rpc_end *e, struct rpc_call *c)
 		span_incomplete(s, "unanswered");
 	if (f->failed)
 		engine_fail(s, f->error_type, f->error_message);
+	/* what was told of the model's call already is told once */
+	if (f->tool.n && !c->cut && !c->invalid)
+		verdict_of_schema(e->run, s, json_get_sv(e->schemas, f->tool), f->arguments,
+				  SV("mcp"));
 	engine_emit(e->run, &c->span);
 }

@@ -52,7 +52,8 @@ const struct attr_def *attr_find(struct sv key); /* NULL: not in the table */
 	X(DNS, "dns")               \
 	X(TLS, "tls")               \
 	X(MCP, "mcp")               \
-	X(A2A, "a2a")
+	X(A2A, "a2a")               \
+	X(VALIDATION, "validation")
 
 enum span_what {
 #define X(id, text) SPAN_##id,

@@ -21,6 +21,7 @@ struct tool {
 	const struct json *args; /* as the span has them: redacted, like the command lines */
 	bool has_process;        /* some process was tied to it by its argument */
 	bool has_ask;            /* so was an MCP call */
+	bool invalid;            /* its arguments break its schema */
 };
 
 static void free_tool(struct tool *tool)
@@ -106,6 +107,7 @@ void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *t
 	set_decision(s, x->call);
 	if (tc->args_cut)
 		span_incomplete(s, "cut");
+	tool->invalid = verdict_of_tool_call(x, tc, s);
 	while (*at)
 		at = &(*at)->next;
 	*at = tool;
@@ -414,6 +416,10 @@ bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out
 	if (!tool)
 		return false;
 	tool->has_ask = true;
-	*out = (struct tool_ref){ .span_id = tool->span->span_id, .link = link };
+	*out = (struct tool_ref){
+		.span_id = tool->span->span_id,
+		.link = link,
+		.invalid = tool->invalid,
+	};
 	return true;
 }

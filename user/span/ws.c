@@ -75,7 +75,7 @@ static void answer(struct exchange *x, const struct websocket_message *m)
 	exchange_event(x, &ev);
 	if (!x->call->terminated && !x->call->has_error)
 		return;
-	x->resp_flags = HTTP_COMPLETE;
+	x->resp_flags |= HTTP_COMPLETE;
 	x->response_done = true;
 	exchange_end(x);
 }
@@ -147,6 +147,9 @@ void ws_feed(struct http_conn *h, enum http_dir dir, uint64_t ts, struct sv byte
 
 void ws_gap(struct http_conn *h, enum http_dir dir, uint64_t missing)
 {
+	for (struct exchange *x = h->open; x && dir == HTTP_RESPONSE; x = x->next)
+		if (x->seq >= WS_SEQ)
+			x->resp_flags |= HTTP_HOLE;
 	websocket_gap(h->ws->socket, dir, missing);
 }
 
