@@ -39,6 +39,7 @@
 	X(FLOW, 9, ev_flow)          \
 	X(FLOW_END, 10, ev_flow_end) \
 	X(JOIN, 11, ev_join)         \
+	X(INPUT, 12, ev_input)       \
 	X(META, 512, ev_meta)        \
 	X(RUN, 513, ev_run)          \
 	X(PROC, 514, ev_exec)        \
@@ -173,6 +174,19 @@ struct ev_join {
 	__u64 pos; /* in `into` of the first byte */
 	__u8 dir;  /* enum ev_dir */
 	__u8 pad[7];
+};
+
+/*
+ * A process read from a terminal it runs in, or from a pipe at descriptor 0: where a human, or who
+ * stands in for one, answers.  When and how much, never what.  Not told again within INPUT_NS.
+ */
+struct ev_input {
+	struct ev_hdr hdr;
+	__u64 conn;     /* as FLOW would name it */
+	__u64 enter_ts; /* when the call was entered: hdr.ts - enter_ts is what it waited */
+	__u64 bytes;
+	__u32 src; /* enum ev_src: TTY or PIPE */
+	__s32 fd;
 };
 
 /* connect(2) came to its end, at once or later. */

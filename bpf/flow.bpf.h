@@ -11,7 +11,8 @@
 #define PTY_SLAVE_MAJOR 136
 #define PTY_SLAVE_MAJORS 8
 #define PTMX_DEV (5 << 20 | 2)
-#define PTY_INO 3 /* + index: its inode number, fs/devpts/inode.c */
+#define TTY_DEV (5 << 20) /* /dev/tty: the process's own */
+#define PTY_INO 3         /* + index: its inode number, fs/devpts/inode.c */
 
 /* References to an open file; 0: it is being closed for good. */
 static __always_inline __u64 file_refs(struct file *file)
@@ -54,7 +55,7 @@ static __always_inline bool flow_file_tty(struct flow_file *out, struct file *fi
 	struct tty_file_private *priv;
 	struct tty_struct *tty;
 
-	if ((dev >> 20) - PTY_SLAVE_MAJOR >= PTY_SLAVE_MAJORS && dev != PTMX_DEV)
+	if ((dev >> 20) - PTY_SLAVE_MAJOR >= PTY_SLAVE_MAJORS && dev != PTMX_DEV && dev != TTY_DEV)
 		return false;
 	priv = BPF_CORE_READ(file, private_data);
 	tty = BPF_CORE_READ(priv, tty);
@@ -65,6 +66,7 @@ static __always_inline bool flow_file_tty(struct flow_file *out, struct file *fi
 		out->ino |= EV_TTY_MASTER;
 	out->ends = PIPE_READ | PIPE_WRITE;
 	out->src = EV_SRC_TTY;
+	out->master = dev == PTMX_DEV;
 	return tty != NULL;
 }
 

@@ -19,6 +19,8 @@
 #define MMSG_MAX 64   /* messages of one call that are followed */
 #define IO_STEPS_OLD 32
 #define PORT_DNS 53
+#define INPUT_NS \
+	10000000 /* keys of a terminal come one by one, and a pipe may be a file's content */
 #define SOL_TLS 282
 #define HELLO_ROOM0 512
 #define HELLO_ROOM1 2048
@@ -520,6 +522,29 @@ static __always_inline void io_flow(struct thread_state *t, struct flow_state *f
 	io_copy(t, f, total, modern);
 }
 
+/* Somebody answered: a read of what a human, or who stands in for one, writes to. */
+static __always_inline void io_input(struct thread_state *t, struct flow_state *f, __u32 fd,
+				     __u64 bytes)
+{
+	const struct flow_file *ff = &t->io.file;
+	__u64 now = bpf_ktime_get_ns();
+	struct ev_input *e;
+
+	if (t->io.dir != EV_READ || (ff->src != EV_SRC_TTY && (ff->src != EV_SRC_PIPE || fd)) ||
+	    ff->master || now - f->input_ts < INPUT_NS)
+		return;
+	e = ev_reserve(EV_INPUT, sizeof(*e), 0, f->start);
+	if (!e)
+		return;
+	f->input_ts = now;
+	e->conn = f->id;
+	e->enter_ts = t->io.enter_ts;
+	e->bytes = bytes;
+	e->src = f->src;
+	e->fd = fd;
+	ev_submit(e);
+}
+
 static __always_inline void io_moved(struct thread_state *t, __u32 fd, __s64 ret, const bool modern)
 {
 	struct proc_state *proc = traced_here();
@@ -538,8 +563,10 @@ static __always_inline void io_moved(struct thread_state *t, __u32 fd, __s64 ret
 			return;
 		f = flow_find(proc, ff->obj, ff->ino);
 	}
-	if (f)
-		io_flow(t, f, ret, modern);
+	if (!f)
+		return;
+	io_input(t, f, fd, ret);
+	io_flow(t, f, ret, modern);
 }
 
 static __always_inline int io_exit(struct trace_event_raw_sys_exit *ctx, const bool modern)

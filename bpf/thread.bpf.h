@@ -53,7 +53,8 @@ struct flow_file {
 	__u32 src;    /* enum ev_src */
 	__u32 ends;   /* enum pipe_end: what can be done through this file */
 	__u16 family; /* of a socket */
-	__u16 pad[3];
+	__u16 master; /* of a pseudo terminal: the side of who shows it */
+	__u16 pad[2];
 };
 
 /* A read or write call that has been entered, and at its end what is left of it to be copied. */

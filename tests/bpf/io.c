@@ -253,6 +253,35 @@ static void victim_pty(void)
 	close(master);
 }
 
+/* Who waits for a terminal, and for a pipe at descriptor 0 that gives twice. */
+static void victim_input(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave, fd[2];
+	struct termios raw;
+	pid_t child;
+
+	need(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0 && pipe(fd) == 0);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	need(slave >= 0 && tcgetattr(slave, &raw) == 0);
+	cfmakeraw(&raw);
+	tcsetattr(slave, TCSANOW, &raw);
+	child = fork();
+	need(child >= 0);
+	if (child == 0) {
+		usleep(50000);
+		put(master, "y", 1);
+		put(fd[1], "yy", 2);
+		_exit(0);
+	}
+	get(slave, 1);
+	put(slave, "ok", 2);
+	get(master, 2); /* the side that shows it: no input */
+	need(dup2(fd[0], 0) == 0);
+	get(0, 1);
+	get(0, 1);
+	waitpid(child, NULL, 0);
+}
+
 static void victim_look(const char *arg)
 {
 	const struct look_case *c = &looks[atoi(arg)];
@@ -431,6 +460,8 @@ static int run_victim(const char *name, const char *arg)
 		victim_pipe();
 	else if (strcmp(name, "pty") == 0)
 		victim_pty();
+	else if (strcmp(name, "input") == 0)
+		victim_input();
 	else if (strcmp(name, "look") == 0)
 		victim_look(arg);
 	else if (strcmp(name, "unknown") == 0)
@@ -636,6 +667,23 @@ static void a_terminal(void **state)
 	check_text(t, master, EV_READ, RPC);
 	check_text(t, master, EV_WRITE, RPC);
 	assert_int_equal(trace_count(t, EV_FLOW_END), 2);
+}
+
+static void input(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_input *tty, *pipe;
+
+	run(t, "input", NULL);
+	assert_int_equal(trace_count(t, EV_INPUT), 2);
+	tty = trace_rec(t, EV_INPUT, t->pid, 0);
+	pipe = trace_rec(t, EV_INPUT, t->pid, 1);
+	assert_int_equal(tty->src, EV_SRC_TTY);
+	assert_int_equal(tty->bytes, 1);
+	assert_true(tty->hdr.ts - tty->enter_ts > 20000000);
+	assert_int_equal(pipe->src, EV_SRC_PIPE);
+	assert_int_equal(pipe->fd, 0);
+	assert_int_not_equal(tty->conn, pipe->conn);
 }
 
 static void first_bytes(void **state)
@@ -882,6 +930,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(partial_calls),
 	cmocka_unit_test(a_pipe_between_two),
 	cmocka_unit_test(a_terminal),
+	cmocka_unit_test(input),
 	cmocka_unit_test(first_bytes),
 	cmocka_unit_test(unknown_on_a_pipe),
 	cmocka_unit_test(unknown_on_tcp),
