@@ -212,15 +212,21 @@ APIS = {"anthropic": Anthropic, "chat": Chat, "responses": Responses}
 class Tools:
     """Runs what the model asks for; calls that come together run together."""
 
-    def __init__(self, log, mcp):
+    def __init__(self, log, mcp, ask):
         self.mcp = mcp
         self.log = open(log, "a", encoding="utf-8") if log else None
+        self.ask, self.denied = ask, set()
 
     def run_all(self, calls):
+        for call in calls if self.ask else []:
+            if input(f"run {call.name} {call.arguments}? ") != "y":
+                self.denied.add(call.id)
         with ThreadPoolExecutor(max(1, len(calls))) as pool:
             return list(pool.map(self.run, calls))
 
     def run(self, call):
+        if call.id in self.denied:
+            return call, "error: denied by the user", True
         arguments = parse(call.arguments)
         if call.name not in TOOLS or not arguments or TOOLS[call.name][1] not in arguments:
             return call, "error: unknown tool or invalid arguments", True
@@ -358,11 +364,12 @@ def main():
     parser.add_argument("--mcp-transport", choices=("pipe", "socketpair", "pty"), default="pipe")
     parser.add_argument("--mcp-era", metavar="REVISION", default="2025-06-18")
     parser.add_argument("--mcp-log", metavar="FILE", help="that gets a line for every request")
+    parser.add_argument("--ask", action="store_true", help="a human, before each tool call")
     parser.add_argument("prompt")
     options = parser.parse_args()
     mcp = open_mcp(options) if options.mcp else None
     api = APIS[options.api](options.prompt)
-    client, tools = Client(options, api), Tools(options.log, mcp)
+    client, tools = Client(options, api), Tools(options.log, mcp, options.ask)
     for _ in range(TURNS):
         try:
             answer = client.ask()

@@ -80,6 +80,7 @@ class Checker:
         self.check_tool_calls()
         self.check_processes()
         self.check_connects()
+        self.check_approvals()
 
     def check_part(self):
         """Of a run that was joined late or left early: what is there must be right."""
@@ -266,6 +267,14 @@ class Checker:
             if attributes.get("ringspan.link") not in ("exact", "argument"):
                 self.fail(f"{what}: ringspan.link is {attributes.get('ringspan.link')!r}")
 
+    def check_approvals(self):
+        spans = self.of_kind("approval")
+        got = [span["attributes"].get("ringspan.approval.decision") for span in spans]
+        self.equal("approvals", got, self.options.approval)
+        for span in spans:
+            parent = self.by_id.get(span["parent_span_id"], span)
+            self.equal("approval: parent", kind(parent), "tool_call")
+
     def check_connects(self):
         spans = {span["attributes"].get("network.local.port"): span
                  for span in self.of_kind("connect")}
@@ -287,6 +296,8 @@ def main():
     parser.add_argument("--schema", help="span.schema.json")
     parser.add_argument("--server-port", type=int)
     parser.add_argument("--exit-code", type=int, default=0)
+    parser.add_argument("--approval", action="append", default=[], metavar="DECISION",
+                        help="a wait for a human, in order of time")
     parser.add_argument("--no-redact", action="store_true", help="secrets must be as they were")
     parser.add_argument("--at-least", type=int, metavar="N",
                         help="the run was watched in part: N whole model calls are enough")

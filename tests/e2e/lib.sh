@@ -72,12 +72,14 @@ agent_command() {
 	shift 3
 	[ "$api" = anthropic ] || model=gpt-4.1
 	case $language in
-	python) agent=("$PYTHON" "$tests/agents/agent.py") ;;
+	python | terminal) agent=("$PYTHON" "$tests/agents/agent.py") ;;
 	node) agent=("$NODE" "$tests/agents/agent.mjs") ;;
 	deno) agent=("$DENO" run --quiet --no-lock --allow-all "$tests/agents/agent.mjs") ;;
 	esac
 	agent+=(--api "$api" --model "$model" --base-url "https://127.0.0.1:$mock_port"
 		--ca "$mock_ca" --log agent.log "$@" "Do as I say. [[scenario:$scenario]]")
+	[ "$language" != terminal ] ||
+		agent=(script -qec "$(printf '%q ' "${agent[@]}")" /dev/null)
 }
 
 requests() {
@@ -115,6 +117,9 @@ one_error() {
 	return 1
 }
 
+# What check.py is asked beside what it always is.
+check_options=()
+
 # run_case NAME LANGUAGE API SCENARIO EXIT-CODE [AGENT-OPTION...]: records an agent's run with the mock
 # that is running and checks all that can be said about any run.
 run_case() {
@@ -132,7 +137,8 @@ run_case() {
 		bounded "$RINGSPAN" export --store db --format ndjson --payload >spans.ndjson ||
 			echo "export fails"
 		bounded "$RINGSPAN" show --store db --payload >show.txt || echo "show fails"
-		check_spans --spans spans.ndjson --agent-log agent.log --exit-code "$wanted"
+		check_spans --spans spans.ndjson --agent-log agent.log --exit-code "$wanted" \
+			"${check_options[@]}"
 		same_twice
 		no_secret db* c.rsp spans.ndjson show.txt out err
 	} >problems 2>&1

@@ -23,3 +23,15 @@ run_case "big, gzip" python chat big 0 --accept-encoding gzip
 run_case "cut, gzip" python anthropic cut 0 --accept-encoding gzip
 run_case "close, streamed" python anthropic close 0
 run_case "close, gzip" python chat close 0 --accept-encoding gzip
+
+# a human, or a pipe that stands in for one, says yes and then no
+yes_no() {
+	wait_for 20 requests 1 && sleep 0.3 && echo y
+	wait_for 20 requests 2 && sleep 0.3 && echo n
+}
+check_options=(--approval approved --approval denied)
+: >mock.log
+yes_no | run_case "approval by a pipe" python anthropic basic 0 --ask
+: >mock.log
+yes_no | run_case "approval at a terminal" terminal chat basic 0 --ask
+check_options=()

@@ -186,6 +186,13 @@ static void attempt_facts(struct buf *b, const struct span *s)
 	fact_ns(b, s, ATTR_ID_RETRY_WAIT, "after waiting ", "");
 }
 
+static void approval_facts(struct buf *b, const struct span *s)
+{
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "");
+	fact_sv(b, "by ", span_attr_sv(s, ATTR_ID_APPROVAL_BY), "");
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_APPROVAL_MESSAGE), "");
+}
+
 /* What was judged by whom, and why it failed. */
 static void validation_facts(struct buf *b, const struct span *s)
 {
@@ -381,6 +388,9 @@ static void kind_facts(struct buf *b, const struct span *s, bool payload)
 		break;
 	case SPAN_CONNECT:
 		connect_facts(b, s);
+		break;
+	case SPAN_APPROVAL:
+		approval_facts(b, s);
 		break;
 	case SPAN_VALIDATION:
 		validation_facts(b, s);

@@ -3,7 +3,8 @@
  * What the files of the trace engine share: trace.c (runs, records in), process.c (processes),
  * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
  * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
- * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else
+ * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations),
+ * approval.c (waits for a human), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else
  * includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
@@ -234,7 +235,26 @@ void verdict_of_call(struct exchange *x, struct span *call); /* refusals, filter
 /* program: its name, without an interpreter's; args: what is behind it; exit_code: -1 for a signal. */
 void verdict_of_tests(struct span *process, struct sv program, struct sv args, int exit_code);
 
+/* approval.c */
+struct approval {
+	uint64_t ts_from, ts_to; /* ts_to 0: nobody was asked */
+	bool own;                /* the process that had asked the model was answered */
+	bool blocked;            /* a read began behind the question and waited for the answer */
+	const char *by;          /* "terminal", "pipe", "elicitation" */
+	const char *decision;    /* "approved", "denied", "cancelled"; NULL: not known */
+	struct sv action, mode, message; /* as an elicitation has them */
+};
+void approval_feed(struct trace *t, const struct ev_input *in);
+/* in may be the answer to what was asked at that time; own: by the process that asked the model. */
+void approval_input(struct approval *a, const struct ev_input *in, uint64_t asked, bool own);
+/* The tool call is over; ran: something was seen to do it.  res: NULL without an answer. */
+void approval_of_tool(struct run *r, const struct span *tool, struct approval *a, bool ran,
+		      const struct sem_tool_result *res);
+/* An elicitation that was answered as a->action says; tool: of the request that it is for, if known. */
+void approval_elicited(struct run *r, const char *parent, struct sv tool, struct approval *a);
+
 /* tool.c */
+void tool_input(struct run *r, const struct ev_input *in); /* the agent was answered */
 struct tool_ref {
 	const char *span_id;
 	struct sv agent;  /* name of the sub-agent that the call asks for; may be empty */

@@ -14,6 +14,8 @@
 #include "sem/rpc.h"
 #include "span/engine.h"
 
+#define RPC_ASKED 16 /* questions to humans of one end that are open at once */
+
 struct rpc_end;
 
 /* A request or notification, with the answer as far as it has come. */
@@ -73,6 +75,11 @@ struct rpc_end {
 	struct arena arena;
 	struct sv version, session; /* once agreed on, for the spans that follow */
 	struct sv client_name, server_name, server_version;
+	struct rpc_asked {
+		uint64_t key; /* of the request; 0: none */
+		uint64_t ts;
+	} asked[RPC_ASKED]; /* answered by what a human is asked, until that is sent again */
+	unsigned int asked_cnt;
 	struct arena tools_arena;
 	struct json *schemas; /* object: tool -> schema, as last listed; NULL: not, or too much */
 };
@@ -118,9 +125,10 @@ enum ev_dir rpc_http_asks(const struct exchange *x); /* which way the request go
 void rpc_http_pair(struct rpc_end *e, struct rpc_call *c);
 
 /* rpc_span.c */
+void rpc_span_asked(struct rpc_end *e, const struct rpc_call *c); /* its answer is a question */
 struct span *rpc_span_new(const struct rpc_from *from, const struct rpc_call *c);
 void rpc_span_parent(const struct rpc_end *e, struct rpc_call *c, bool last);
-void rpc_span_emit(const struct rpc_end *e, struct rpc_call *c);
+void rpc_span_emit(struct rpc_end *e, struct rpc_call *c);
 void rpc_span_note(struct rpc_end *e, struct rpc_call *c, const struct mcp_note *n, uint64_t ts);
 
 #endif

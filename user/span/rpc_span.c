@@ -209,7 +209,54 @@ static void set_rpc(struct span *s, const struct rpc_call *c)
 		span_set_int(s, ATTR_ID_RPC_PEER_PID, c->peer_tgid);
 }
 
-void rpc_span_emit(const struct rpc_end *e, struct rpc_call *c)
+/* --- what a human is asked */
+
+static uint64_t request_key(const struct rpc_facts *f)
+{
+	uint64_t key = hash64(f->method) ^ (hash64(f->target) << 1);
+
+	return key ? key : 1;
+}
+
+void rpc_span_asked(struct rpc_end *e, const struct rpc_call *c)
+{
+	e->asked[e->asked_cnt++ % RPC_ASKED] =
+		(struct rpc_asked){ .key = request_key(&c->facts), .ts = c->ts_last };
+}
+
+/*
+ * The wait between question and answer: of elicitation/create the request itself, since 2026-07-28 the
+ * time until the request is sent again, with the human's word.
+ */
+static void tell_approval(struct rpc_end *e, const struct rpc_call *c)
+{
+	const struct rpc_facts *f = &c->facts;
+	struct approval a = {
+		.ts_from = c->ts_asked,
+		.ts_to = c->ts_last,
+		.action = f->approval_action,
+		.mode = f->approval_mode,
+		.message = f->approval_message,
+	};
+
+	if (!f->approval_action.n)
+		return;
+	if (sv_is(f->method, "elicitation/create")) {
+		approval_elicited(e->run, c->span->span_id, f->tool, &a);
+		return;
+	}
+	for (size_t i = 0; i < RPC_ASKED; i++) {
+		if (e->asked[i].key != request_key(f) || e->asked[i].ts > c->ts_first)
+			continue;
+		a.ts_from = e->asked[i].ts;
+		a.ts_to = c->ts_first;
+		e->asked[i].key = 0;
+		approval_elicited(e->run, c->span->parent_span_id, f->tool, &a);
+		return;
+	}
+}
+
+void rpc_span_emit(struct rpc_end *e, struct rpc_call *c)
 {
 	const struct rpc_facts *f = &c->facts;
 	struct span *s = c->span;
@@ -232,6 +279,7 @@ void rpc_span_emit(const struct rpc_end *e, struct rpc_call *c)
 		span_incomplete(s, "unanswered");
 	if (f->failed)
 		engine_fail(s, f->error_type, f->error_message);
+	tell_approval(e, c);
 	/* what was told of the model's call already is told once */
 	if (f->tool.n && !c->cut && !c->invalid)
 		verdict_of_schema(e->run, s, json_get_sv(e->schemas, f->tool), f->arguments,

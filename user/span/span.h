@@ -53,7 +53,8 @@ const struct attr_def *attr_find(struct sv key); /* NULL: not in the table */
 	X(TLS, "tls")               \
 	X(MCP, "mcp")               \
 	X(A2A, "a2a")               \
-	X(VALIDATION, "validation")
+	X(VALIDATION, "validation") \
+	X(APPROVAL, "approval")
 
 enum span_what {
 #define X(id, text) SPAN_##id,

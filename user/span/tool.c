@@ -21,7 +21,11 @@ struct tool {
 	const struct json *args; /* as the span has them: redacted, like the command lines */
 	bool has_process;        /* some process was tied to it by its argument */
 	bool has_ask;            /* so was an MCP call */
-	bool invalid;            /* its arguments break its schema */
+	uint32_t tgid;           /* who asked the model */
+	uint64_t proc_start;
+	uint64_t ts_begun; /* the first thing that was seen to do it; 0: nothing */
+	struct approval approval;
+	bool invalid; /* its arguments break its schema */
 };
 
 static void free_tool(struct tool *tool)
@@ -30,12 +34,13 @@ static void free_tool(struct tool *tool)
 	free(tool);
 }
 
-static void finish(struct run *r, struct tool **at)
+static void finish(struct run *r, struct tool **at, const struct sem_tool_result *res)
 {
 	struct tool *tool = *at;
 
 	*at = tool->next;
 	r->tool_cnt--;
+	approval_of_tool(r, tool->span, &tool->approval, tool->ts_begun, res);
 	engine_emit(r, &tool->span);
 	free_tool(tool);
 }
@@ -43,7 +48,7 @@ static void finish(struct run *r, struct tool **at)
 static void expire_oldest(struct run *r)
 {
 	span_incomplete(r->tools->span, "unanswered");
-	finish(r, &r->tools);
+	finish(r, &r->tools, NULL);
 }
 
 static struct tool *tool_new(struct run *r, const struct exchange *x,
@@ -61,6 +66,8 @@ static struct tool *tool_new(struct run *r, const struct exchange *x,
 	}
 	a = &tool->span->arena;
 	tool->ts_start = ts;
+	tool->tgid = x->tgid;
+	tool->proc_start = x->proc_start;
 	tool->id = arena_dup(a, tc->id);
 	tool->name = arena_dup(a, tc->name);
 	engine_id(tool->span->span_id, r, SPAN_TOOL_CALL,
@@ -131,7 +138,7 @@ void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts
 	span_set_str(s, ATTR_ID_TOOL_RESULT, res->text);
 	if (res->has_error && res->is_error)
 		engine_fail(s, SV("tool_error"), sv_clip_utf8(res->text, 200));
-	finish(r, at);
+	finish(r, at, res);
 }
 
 void tool_unanswered(struct run *r, uint64_t now)
@@ -140,6 +147,33 @@ void tool_unanswered(struct run *r, uint64_t now)
 		r->tools->span->end_ns = now + r->t->wall_offset;
 		expire_oldest(r);
 	}
+}
+
+/* Something does the call from then on: what is read now answers no question about it. */
+static void begin(struct tool *tool, uint64_t ts)
+{
+	if (!tool->ts_begun || ts < tool->ts_begun)
+		tool->ts_begun = ts;
+}
+
+/* Questions are asked one after the other: about the oldest call that waits, or was not asked about. */
+void tool_input(struct run *r, const struct ev_input *in)
+{
+	struct tool *first = NULL, *fresh = NULL;
+
+	for (struct tool *tool = r->tools; tool; tool = tool->next) {
+		if (tool->ts_begun || in->hdr.ts < tool->ts_start)
+			continue;
+		if (!first)
+			first = tool;
+		if (!fresh && !tool->approval.blocked)
+			fresh = tool;
+	}
+	if (fresh && fresh != first && in->enter_ts > first->approval.ts_to)
+		first = fresh;
+	if (first)
+		approval_input(&first->approval, in, first->ts_start,
+			       first->tgid == in->hdr.tgid && first->proc_start == in->hdr.start);
 }
 
 /*
@@ -232,11 +266,13 @@ bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_
 	free(scratch);
 	if (best) {
 		best->has_process = true;
+		begin(best, ts_start);
 		*out = (struct tool_ref){ .span_id = best->span->span_id, .link = "argument" };
 		return true;
 	}
 	if (free_cnt != 1)
 		return false;
+	begin(lone, ts_start);
 	*out = (struct tool_ref){ .span_id = lone->span->span_id, .link = "time" };
 	return true;
 }
@@ -416,6 +452,7 @@ bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out
 	if (!tool)
 		return false;
 	tool->has_ask = true;
+	begin(tool, ask->ts);
 	*out = (struct tool_ref){
 		.span_id = tool->span->span_id,
 		.link = link,

@@ -331,6 +331,9 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 	case EV_EXIT:
 		runs_reap(t);
 		break;
+	case EV_INPUT:
+		approval_feed(t, (const void *)rec);
+		break;
 	case EV_TICK:
 		runs_tick(t, rec->ts);
 		break;

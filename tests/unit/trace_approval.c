@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Waits for a human in the trace: who was asked, how long it took, and what the word was. */
+#include "rpc_test.h"
+
+#define USE(id, command)                      \
+	"{\"type\":\"tool_use\",\"id\":\"" id \
+	"\",\"name\":\"shell\",\"input\":{\"command\":\"" command "\"}}"
+
+static void input(struct world *w, uint64_t enter, uint64_t ts, uint32_t tgid, unsigned int src)
+{
+	struct ev_input *in = record(EV_INPUT, sizeof(*in), ts, tgid, NULL, 0);
+
+	in->enter_ts = enter;
+	in->bytes = 2;
+	in->src = src;
+	feed(w, in);
+}
+
+static void shell(struct world *w, uint64_t ts, uint32_t tgid, const char *args, size_t n)
+{
+	feed(w, record_fork(ts, AGENT, tgid));
+	feed(w, record_exec(ts, tgid, AGENT, "/bin/sh", args, n));
+	feed(w, record_exit(ts + MS, tgid, 0));
+}
+
+static void result(struct world *w, uint64_t ts, const char *id, const char *text,
+		   const char *error)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT, body = BUF_INIT;
+	static const char answer[] = "{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\","
+				     "\"content\":[{\"type\":\"text\",\"text\":\"ok\"}],"
+				     "\"stop_reason\":\"end_turn\"}";
+
+	buf_fmt(&body,
+		"{\"model\":\"claude-x\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+		"\"tool_result\",\"tool_use_id\":\"%s\",\"content\":\"%s\",\"is_error\":%s}]}]}",
+		id, text, error);
+	buf_fmt(&b,
+		"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
+		"Content-Length: %zu\r\n\r\n%s",
+		body.len, buf_cstr(&body));
+	bytes(w, ts, AGENT, MODEL, EV_SRC_OPENSSL, EV_WRITE, buf_cstr(&b));
+	buf_clear(&b);
+	buf_fmt(&b,
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+		"Content-Length: %zu\r\n\r\n%s",
+		strlen(answer), answer);
+	bytes(w, ts + MS, AGENT, MODEL, EV_SRC_OPENSSL, EV_READ, buf_cstr(&b));
+}
+
+static void is_wait(const struct span *s, uint64_t from, uint64_t to, const char *by,
+		    const char *decision)
+{
+	ASSERT_SV(s->name, "approval shell");
+	assert_int_equal(s->start_ns - 1700000000000000000, from);
+	assert_int_equal(s->end_ns - 1700000000000000000, to);
+	assert_int_equal(s->status, STATUS_UNSET);
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_BY), by);
+	if (decision)
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), decision);
+	else
+		assert_null(span_attr(s, ATTR_ID_APPROVAL_DECISION));
+}
+
+static void at_a_terminal(void **state)
+{
+	struct world *w = *state;
+
+	feed(w, record_fork(2 * MS, AGENT, 15));
+	input(w, 2 * MS, 3 * MS, AGENT, EV_SRC_TTY); /* before the question */
+	model_asks(w, 5 * MS, "[" USE("a", "make it so") "]");
+	input(w, 90 * MS, 90 * MS, 15, EV_SRC_PIPE); /* who shows the terminal passes keys on */
+	input(w, 7 * MS, 107 * MS, AGENT, EV_SRC_TTY);
+	input(w, 108 * MS, 108 * MS, 15, EV_SRC_PIPE);
+	shell(w, 110 * MS, 20, "sh\0-c\0make it so", 17);
+	input(w, 110 * MS, 112 * MS, AGENT, EV_SRC_TTY); /* it runs: not about it */
+	result(w, 120 * MS, "a", "done", "false");
+	end(w);
+	assert_int_equal(count(w, SPAN_APPROVAL), 1);
+	is_wait(nth(w, SPAN_APPROVAL, 0), 7 * MS, 107 * MS, "terminal", "approved");
+	assert_string_equal(nth(w, SPAN_APPROVAL, 0)->parent_span_id,
+			    nth(w, SPAN_TOOL_CALL, 0)->span_id);
+}
+
+/* Nothing runs: what the result says decides, and a read that waited when it says nothing. */
+static void nothing_runs(void **state)
+{
+	struct world *w = *state;
+
+	model_asks(w, 5 * MS, "[" USE("a", "rm -rf x") "]");
+	input(w, 7 * MS, 107 * MS, AGENT, EV_SRC_PIPE);
+	result(w, 120 * MS, "a", "The user doesn't want to proceed.", "true");
+	model_asks(w, 205 * MS, "[" USE("b", "in process") "]");
+	input(w, 207 * MS, 307 * MS, AGENT, EV_SRC_TTY);
+	result(w, 320 * MS, "b", "was done", "false");
+	model_asks(w, 405 * MS, "[" USE("c", "in process") "]");
+	input(w, 407 * MS, 507 * MS, AGENT, EV_SRC_TTY);
+	result(w, 520 * MS, "c", "no such file", "true");
+	end(w);
+	assert_int_equal(count(w, SPAN_APPROVAL), 3);
+	is_wait(nth(w, SPAN_APPROVAL, 0), 7 * MS, 107 * MS, "pipe", "denied");
+	is_wait(nth(w, SPAN_APPROVAL, 1), 207 * MS, 307 * MS, "terminal", "approved");
+	is_wait(nth(w, SPAN_APPROVAL, 2), 407 * MS, 507 * MS, "terminal", NULL);
+}
+
+/* Keys that were read by poll: the wait is from the question on, and alone they prove nothing. */
+static void by_poll(void **state)
+{
+	struct world *w = *state;
+
+	model_asks(w, 5 * MS, "[" USE("a", "make it so") "]");
+	input(w, 50 * MS, 50 * MS, AGENT, EV_SRC_TTY);
+	input(w, 90 * MS, 90 * MS, AGENT, EV_SRC_TTY);
+	shell(w, 110 * MS, 20, "sh\0-c\0make it so", 17);
+	result(w, 120 * MS, "a", "done", "false");
+	model_asks(w, 205 * MS, "[" USE("b", "in process") "]");
+	input(w, 250 * MS, 250 * MS, AGENT, EV_SRC_TTY);
+	result(w, 320 * MS, "b", "was done", "false");
+	model_asks(w, 405 * MS, "[" USE("c", "in process") "]");
+	/* this read began before the question: somebody always reads */
+	input(w, 300 * MS, 450 * MS, AGENT, EV_SRC_TTY);
+	result(w, 520 * MS, "c", "Rejected by the user", "true");
+	end(w);
+	assert_int_equal(count(w, SPAN_APPROVAL), 2);
+	is_wait(nth(w, SPAN_APPROVAL, 0), 5 * MS, 90 * MS, "terminal", "approved");
+	is_wait(nth(w, SPAN_APPROVAL, 1), 405 * MS, 450 * MS, "terminal", "denied");
+}
+
+/* One after the other, or both before either runs. */
+static void two_questions(void **state)
+{
+	struct world *w = *state;
+
+	model_asks(w, 5 * MS, "[" USE("a", "first thing") "," USE("b", "second thing") "]");
+	input(w, 10 * MS, 20 * MS, AGENT, EV_SRC_TTY);
+	shell(w, 21 * MS, 20, "sh\0-c\0first thing", 18);
+	input(w, 30 * MS, 40 * MS, AGENT, EV_SRC_TTY);
+	shell(w, 41 * MS, 21, "sh\0-c\0second thing", 19);
+	model_asks(w, 105 * MS, "[" USE("c", "third thing") "," USE("d", "fourth thing") "]");
+	input(w, 110 * MS, 120 * MS, AGENT, EV_SRC_TTY);
+	input(w, 130 * MS, 140 * MS, AGENT, EV_SRC_TTY);
+	shell(w, 150 * MS, 22, "sh\0-c\0third thing", 18);
+	shell(w, 150 * MS, 23, "sh\0-c\0fourth thing", 19);
+	end(w);
+	assert_int_equal(count(w, SPAN_APPROVAL), 4);
+	is_wait(nth(w, SPAN_APPROVAL, 0), 10 * MS, 20 * MS, "terminal", "approved");
+	is_wait(nth(w, SPAN_APPROVAL, 1), 30 * MS, 40 * MS, "terminal", "approved");
+	is_wait(nth(w, SPAN_APPROVAL, 2), 110 * MS, 120 * MS, "terminal", "approved");
+	is_wait(nth(w, SPAN_APPROVAL, 3), 130 * MS, 140 * MS, "terminal", "approved");
+}
+
+/* A tool that reads its own standard input asks nobody. */
+static void a_tools_input(void **state)
+{
+	struct world *w = *state;
+
+	model_asks(w, 5 * MS, "[" USE("a", "first thing") "," USE("b", "second thing") "]");
+	feed(w, record_fork(10 * MS, AGENT, 20));
+	feed(w, record_exec(10 * MS, 20, AGENT, "/bin/sh", "sh\0-c\0first thing", 18));
+	input(w, 11 * MS, 20 * MS, 20, EV_SRC_PIPE);
+	end(w);
+	assert_int_equal(count(w, SPAN_APPROVAL), 0);
+}
+
+static void pipes_of_server(struct world *w)
+{
+	pipe_end(w, 3 * MS, AGENT, 1, 501, 5);
+	pipe_end(w, 3 * MS, AGENT, 2, 502, 6);
+}
+
+static void elicitation(void **state)
+{
+	struct world *w = *state;
+	const struct span *s;
+
+	pipes_of_server(w);
+	on_pipe(w, 4 * MS, AGENT, 1, EV_WRITE,
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+		"\"t\",\"arguments\":{}}}\n");
+	on_pipe(w, 5 * MS, AGENT, 2, EV_READ,
+		"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"elicitation/create\",\"params\":{"
+		"\"message\":\"sure?\",\"requestedSchema\":{}}}\n");
+	on_pipe(w, 95 * MS, AGENT, 1, EV_WRITE,
+		"{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"action\":\"decline\"}}\n");
+	on_pipe(w, 96 * MS, AGENT, 2, EV_READ, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
+	end(w);
+	assert_int_equal(count(w, SPAN_APPROVAL), 1);
+	s = nth(w, SPAN_APPROVAL, 0);
+	assert_int_equal(s->end_ns - s->start_ns, 90 * MS);
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_BY), "elicitation");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "denied");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_ACTION), "decline");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_MESSAGE), "sure?");
+	assert_string_equal(s->parent_span_id, named(w, SPAN_MCP, "elicitation/create")->span_id);
+}
+
+/* Since 2026-07-28 the request is answered by the question, and sent again with the word. */
+static void elicitation_without_session(void **state)
+{
+	struct world *w = *state;
+	const struct span *s;
+
+	pipes_of_server(w);
+	on_pipe(w, 4 * MS, AGENT, 1, EV_WRITE,
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+		"\"t\",\"arguments\":{}}}\n");
+	on_pipe(w, 5 * MS, AGENT, 2, EV_READ,
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"resultType\":\"input_required\","
+		"\"inputRequests\":{\"q\":{\"method\":\"elicitation/create\",\"params\":{"
+		"\"message\":\"sure?\"}}}}}\n");
+	on_pipe(w, 65 * MS, AGENT, 1, EV_WRITE,
+		"{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/call\",\"params\":{\"name\":"
+		"\"t\",\"arguments\":{},\"inputResponses\":{\"q\":{\"action\":\"accept\"}}}}\n");
+	on_pipe(w, 66 * MS, AGENT, 2, EV_READ, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}\n");
+	end(w);
+	assert_int_equal(count(w, SPAN_APPROVAL), 1);
+	s = nth(w, SPAN_APPROVAL, 0);
+	ASSERT_SV(s->name, "approval t");
+	assert_int_equal(s->end_ns - s->start_ns, 60 * MS);
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "approved");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(at_a_terminal),
+		TEST(nothing_runs),
+		TEST(by_poll),
+		TEST(two_questions),
+		TEST(a_tools_input),
+		TEST(elicitation),
+		TEST(elicitation_without_session),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
