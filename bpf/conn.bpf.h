@@ -101,14 +101,13 @@ static __always_inline void conn_bind(struct conn_state *c, const struct sock_re
 	sock_users_add(ref->sk, c->ssl);
 }
 
-/* The object ends, if it is known: what has its address later is another one. */
-static __always_inline void conn_close(struct proc_state *proc, __u64 ssl)
+/* What the object carries ends, if it is known: what has its address later is another connection. */
+static __always_inline void conn_close(const struct proc_state *proc, __u64 ssl)
 {
 	struct conn_key key = { .ssl = ssl, .tgid = bpf_get_current_pid_tgid() >> 32 };
 	struct conn_state *c = conn_find(proc, ssl);
 	struct ev_close *e;
 
-	proc->frees = 1;
 	if (!c)
 		return;
 	e = ev_reserve(EV_CLOSE, sizeof(*e), 0, proc->start);
@@ -117,6 +116,13 @@ static __always_inline void conn_close(struct proc_state *proc, __u64 ssl)
 		ev_submit(e);
 	}
 	bpf_map_delete_elem(&conns, &key);
+}
+
+/* ... because the object is freed. */
+static __always_inline void conn_free(struct proc_state *proc, __u64 ssl)
+{
+	proc->frees = 1;
+	conn_close(proc, ssl);
 }
 
 /*

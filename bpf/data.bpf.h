@@ -24,7 +24,7 @@
 struct data_job {
 	__u64 start, conn, pos, enter_ts;
 	__u64 buf;
-	__u64 left; /* bytes of this run */
+	__u64 left; /* bytes of this run; 0: what there is has no buffer, and is all gap */
 	__u64 gap;  /* bytes between this run and the tail */
 	__u64 tail; /* bytes of the tail */
 	__u32 dir;
@@ -121,6 +121,15 @@ static __noinline int data_next(struct data_job *j)
 static long data_loop(__u32 i, void *job)
 {
 	return data_next(*(struct data_job **)job);
+}
+
+/* Tells n bytes of which the content is in no buffer of the process. */
+static __always_inline void data_unseen(struct data_job *j, __u64 n)
+{
+	j->left = 0;
+	j->gap = n;
+	stat_add(lost_fault_bytes, n);
+	data_next(j);
 }
 
 /* Sends j->left bytes; modern: the kernel has bpf_loop (5.17). */

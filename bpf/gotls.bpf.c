@@ -178,7 +178,7 @@ static __always_inline void go_close_enter(struct pt_regs *ctx, const bool moder
 	struct proc_state *proc = traced_here();
 
 	if (proc)
-		conn_close(proc, ctx->ax);
+		conn_free(proc, ctx->ax);
 }
 
 UPROBE_PROG("?uprobe", gotls_read_enter, go_read_enter)

@@ -34,6 +34,7 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 		__sync_fetch_and_add(&proc->alive, 1);
 		return 0;
 	}
+	init.nss_methods = proc->nss_methods;
 	if (bpf_map_update_elem(&traced, &tgid, &init, BPF_ANY))
 		stat_add(lost_map, 1);
 	e = ev_reserve(EV_FORK, sizeof(*e), 0, proc->start);
@@ -108,6 +109,7 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	/* the thread's state belongs to the old program, and perhaps to another thread id */
 	bpf_map_delete_elem(&threads, &old);
 	proc->exec_ts = bpf_ktime_get_ns();
+	proc->nss_methods = 0;
 	proc->rss_base = task->signal->maxrss;
 	args = task->mm->arg_end - task->mm->arg_start;
 	len = bpf_probe_read_kernel_str(path, sizeof(path), bprm->filename);

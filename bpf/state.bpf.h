@@ -34,6 +34,7 @@ struct proc_state {
 	__u32 go;           /* Go's crypto/tls was called in it */
 	__u32 frees;        /* TLS objects were freed in it: their free function has a probe */
 	__u32 pad;
+	__u64 nss_methods; /* address of the table of NSS's TLS layer, once it was seen */
 };
 
 /* One row of the task iterator: a process as it is now. */
@@ -61,6 +62,7 @@ struct conn_state {
 	__u64 sk;    /* socket it is bound to, or 0 */
 	__u32 ports; /* of that socket: memory of sockets is reused */
 	__u32 how;   /* enum ev_link, or 0 */
+	__u64 ahead; /* bytes written that were told, and no call has accepted yet */
 };
 
 #define FLOW_HEAD 24      /* first bytes that are looked at */

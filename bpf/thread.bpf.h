@@ -12,14 +12,28 @@
 
 #define TLS_DEPTH 4 /* TLS inside TLS, twice, each through a wrapper */
 
+/* How a TLS call tells what it moved. */
+enum tls_told {
+	TLS_RESULT, /* its result: that many bytes of the buffer */
+	TLS_OUT,    /* if that is 1, a size_t that `out` points to */
+	TLS_ALL,    /* if that is 0, all that it was given */
+	TLS_QUEUED, /* its result, which may be of bytes that an earlier call left in a queue */
+	TLS_PACKET, /* its result: as many bytes in a packet that *out points to */
+	TLS_UNSEEN, /* its result, but for what calls inside it move: bytes that are in no buffer */
+	TLS_NOTHING,
+};
+
 /* A TLS call that has been entered. */
 struct tls_call {
 	__u64 sp; /* at entry: what tells this call's return from another's */
-	__u64 ssl, buf;
-	__u64 out; /* size_t * of the _ex functions, or 0 */
+	__u64 ssl, buf, size;
+	__u64 out;
 	__u64 enter_ts;
+	__u64 inside; /* bytes that calls inside this one told */
 	__u32 dir;
 	__u32 nested; /* bytes went through a socket inside it, in its direction */
+	__u32 src;    /* enum ev_src */
+	__u32 told;   /* enum tls_told */
 };
 
 /* An object of rustls: one that a call is in, or one that waits for something. */

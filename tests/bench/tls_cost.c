@@ -228,11 +228,11 @@ static void attach_empty(struct uprobe_links *links, int prog, bool plain)
 	if (elf_file_new(&f, fd) || tls_locate(tls_libs[0], f, "libssl", &hooks))
 		die("libssl");
 	tls_limit_sites(&hooks, true, plain);
-	for (int role = 0; role < TLS_FREE; role++) {
-		const struct site_plan *p = &hooks.plans[role];
-		__u64 at = hooks.offsets[role];
+	for (size_t k = 0; k < hooks.func_cnt; k++) {
+		const struct site_plan *p = &hooks.funcs[k].plan;
+		__u64 at = hooks.funcs[k].offset;
 
-		if (!at)
+		if (!tls_exit_prog(hooks.funcs[k].role))
 			continue;
 		attach_one(links, prog, fd, at + p->entry.at, false);
 		for (size_t i = 0; i < p->exit_cnt; i++)

@@ -520,7 +520,7 @@ static void a_library_loaded_later(void **state)
 	}
 	unlink(path);
 	assert_non_null(h);
-	assert_int_equal(h->hooks, 5);
+	assert_int_equal(h->hooks, 9);
 	assert_int_equal(h->src, EV_SRC_OPENSSL);
 }
 

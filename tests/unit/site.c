@@ -421,12 +421,12 @@ static void libraries_of_this_machine(void **state)
 		}
 		tls_summary(&hooks, text, sizeof(text));
 		print_message("%s: %s\n", paths[i], text);
-		for (int role = 0; role < TLS_ROLES; role++) {
+		for (size_t k = 0; k < hooks.func_cnt; k++) {
+			const struct tls_func *func = &hooks.funcs[k];
 			unsigned char code[1024];
 
-			assert_int_equal(elf_pread(f, hooks.offsets[role], code, sizeof(code)), 0);
-			if (hooks.offsets[role])
-				assert_sane(&hooks.plans[role], code, sizeof(code));
+			assert_int_equal(elf_pread(f, func->offset, code, sizeof(code)), 0);
+			assert_sane(&func->plan, code, sizeof(code));
 		}
 		elf_file_free(&f);
 		close(fd);
@@ -435,13 +435,13 @@ static void libraries_of_this_machine(void **state)
 
 static void what_is_said_of_them(void **state)
 {
-	struct tls_hooks hooks = { .offsets = { 1, 1, 1, 1, 1, 1 } };
+	struct tls_hooks hooks = { .func_cnt = 6 };
 	char text[160], little[12];
 
 	(void)state;
-	hooks.plans[TLS_READ].kind = hooks.plans[TLS_WRITE].kind = SITE_FULL;
-	hooks.plans[TLS_FREE].kind = SITE_RETURN;
-	hooks.plans[TLS_READ_EX].doubt = SITE_DOUBT_TAIL;
+	hooks.funcs[0].plan.kind = hooks.funcs[1].plan.kind = SITE_FULL;
+	hooks.funcs[2].plan.doubt = SITE_DOUBT_TAIL;
+	hooks.funcs[5].plan.kind = SITE_RETURN;
 	tls_summary(&hooks, text, sizeof(text));
 	assert_string_equal(text, "2 at emulated sites, 1 plain, emulated, "
 				  "3 plain (ends in another function)");
@@ -452,7 +452,7 @@ static void what_is_said_of_them(void **state)
 	assert_string_equal(text, "1 plain, emulated, 5 plain (other sites need attach cookies, "
 				  "or are switched off)");
 	tls_limit_sites(&hooks, true, true);
-	assert_int_equal(hooks.plans[TLS_FREE].kind, SITE_STEPPED);
+	assert_int_equal(hooks.funcs[5].plan.kind, SITE_STEPPED);
 }
 
 int main(void)

@@ -26,15 +26,6 @@ struct file_entry {
 	struct uprobe_links links; /* none: there is no TLS in it */
 };
 
-/* enter: the program of each role; tls_exit serves the returns of all but free. */
-static const char *const enter_progs[TLS_ROLES] = {
-	[TLS_READ] = "tls_read_enter",           [TLS_WRITE] = "tls_write_enter",
-	[TLS_READ_EX] = "tls_read_ex_enter",     [TLS_WRITE_EX] = "tls_write_ex_enter",
-	[TLS_WRITE_EX2] = "tls_write_ex2_enter", [TLS_FREE] = "tls_free_enter",
-};
-
-static const char exit_prog[] = "tls_exit";
-
 void files_init(struct files *fs, struct kern *kern, struct buf *facts, struct files_how how)
 {
 	*fs = (struct files){ .kern = kern, .how = how, .facts = facts };
@@ -79,16 +70,24 @@ static void batch_add(struct batch *b, const char *prog, bool ret, __u64 offset,
 	b->spec.offsets[b->spec.cnt++] = offset;
 }
 
-static void add_exits(struct batch *b, const struct tls_hooks *hooks, int role)
+static void add_exits(struct batch *b, const struct tls_func *func)
 {
-	const struct site_plan *plan = &hooks->plans[role];
+	const char *prog = tls_exit_prog(func->role);
+	const struct site_plan *plan = &func->plan;
 
-	for (size_t i = 0; i < plan->exit_cnt; i++)
-		batch_add(b, exit_prog, false, hooks->offsets[role] + plan->exits[i].at,
-			  plan->exits[i].depth);
-	if (!plan->exit_cnt)
-		batch_add(b, exit_prog, true, hooks->offsets[role] + plan->entry.at,
-			  (__u64)RETURN_DEPTH);
+	for (size_t i = 0; prog && i < plan->exit_cnt; i++)
+		batch_add(b, prog, false, func->offset + plan->exits[i].at, plan->exits[i].depth);
+	if (prog && !plan->exit_cnt)
+		batch_add(b, prog, true, func->offset + plan->entry.at, (__u64)RETURN_DEPTH);
+}
+
+static void add_entry(struct batch *b, const struct tls_func *func)
+{
+	const char *prog = tls_enter_prog(func->role);
+	const struct site_at *at = &func->plan.entry;
+
+	if (prog)
+		batch_add(b, prog, false, func->offset + at->at, at->depth);
 }
 
 /* Exits first: a call whose exit was not seen is dropped, one whose entry was not is not told. */
@@ -99,16 +98,10 @@ static int attach_all(struct files *fs, int fd, const struct tls_hooks *hooks,
 
 	b.spec = (struct uprobe_spec){ .file = fd, .multi = fs->how.multi };
 	b.spec.with_cookies = fs->how.cookies;
-	for (int role = 0; role < TLS_ROLES; role++)
-		if (role != TLS_FREE && hooks->offsets[role])
-			add_exits(&b, hooks, role);
-	for (int role = 0; role < TLS_ROLES; role++) {
-		const struct site_plan *plan = &hooks->plans[role];
-
-		if (hooks->offsets[role])
-			batch_add(&b, enter_progs[role], false,
-				  hooks->offsets[role] + plan->entry.at, plan->entry.depth);
-	}
+	for (size_t i = 0; i < hooks->func_cnt; i++)
+		add_exits(&b, &hooks->funcs[i]);
+	for (size_t i = 0; i < hooks->func_cnt; i++)
+		add_entry(&b, &hooks->funcs[i]);
 	for (size_t i = 0; i < hooks->site_cnt; i++) {
 		const struct tls_site *s = &hooks->sites[i];
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "probe/flow.h"
 
 #define TLS(name) extern const struct tls_ops tls_##name;
@@ -23,30 +24,112 @@ const struct tls_ops *const tls_libs[] = {
 
 const size_t tls_libs_cnt = ARRAY_SIZE(tls_libs);
 
-/* Without code to look at the plan stays the plain one: all zeros. */
-static void choose(struct elf_file *f, struct tls_hooks *hooks, enum tls_role role,
-		   unsigned char *code)
+static const struct {
+	const char *enter, *exit;
+} programs[TLS_ROLES] = {
+	[TLS_READ] = { "tls_read_enter", "tls_exit" },
+	[TLS_WRITE] = { "tls_write_enter", "tls_exit" },
+	[TLS_READ_EX] = { "tls_read_ex_enter", "tls_exit" },
+	[TLS_WRITE_EX] = { "tls_write_ex_enter", "tls_exit" },
+	[TLS_WRITE_EX2] = { "tls_write_ex2_enter", "tls_exit" },
+	[TLS_SENDFILE] = { "tls_sendfile_enter", "tls_exit" },
+	[TLS_FREE] = { "tls_free_enter", NULL },
+	[TLS_CLEAR] = { "tls_clear_enter", NULL },
+};
+
+const char *tls_enter_prog(enum tls_role role)
 {
-	__u64 offset = hooks->offsets[role], room = elf_func_room(f, offset);
+	return programs[role].enter;
+}
+
+const char *tls_exit_prog(enum tls_role role)
+{
+	return programs[role].exit;
+}
+
+void tls_add(struct tls_hooks *hooks, enum tls_role role, __u64 offset)
+{
+	for (size_t i = 0; i < hooks->func_cnt; i++)
+		if (hooks->funcs[i].offset == offset)
+			return;
+	if (hooks->func_cnt == TLS_FUNCS_MAX)
+		return;
+	hooks->funcs[hooks->func_cnt++] = (struct tls_func){ .role = role, .offset = offset };
+	hooks->cnt++;
+}
+
+/* Are all functions of the group there, or none?  -EINVAL: some. */
+static int group_is_there(const struct tls_symbol *symbols, const __u64 *offsets, size_t cnt,
+			  unsigned int group)
+{
+	bool there = false, lacks = false;
+
+	for (size_t i = 0; i < cnt; i++) {
+		if (symbols[i].group != group)
+			continue;
+		there |= offsets[i] != 0;
+		lacks |= !offsets[i];
+	}
+	return there && lacks ? -EINVAL : there;
+}
+
+int tls_find_symbols(struct elf_file *f, const char *path, const struct tls_symbol *symbols,
+		     size_t cnt, struct tls_hooks *hooks)
+{
+	const char *names[TLS_SYMBOLS_MAX] = { NULL };
+	__u64 offsets[TLS_SYMBOLS_MAX];
+	int err, there;
+
+	for (size_t i = 0; i < cnt; i++)
+		names[i] = symbols[i].name;
+	err = elf_find_funcs(f, names, cnt, offsets);
+	if (err < 0)
+		return err;
+	there = group_is_there(symbols, offsets, cnt, 1);
+	if (!there)
+		return 0;
+	for (size_t i = 0; i < cnt; i++) {
+		if (symbols[i].group &&
+		    group_is_there(symbols, offsets, cnt, symbols[i].group) < 0) {
+			log_warn("%s reads or writes TLS by functions that it lacks: no probe set "
+				 "in it",
+				 path);
+			return -EINVAL;
+		}
+		if (offsets[i] && !elf_is_entry(f, offsets[i])) {
+			log_warn("%s: the bytes of %s at 0x%llx do not begin a function: no probe "
+				 "set in it",
+				 path, names[i], (unsigned long long)offsets[i]);
+			return -EINVAL;
+		}
+	}
+	for (size_t i = 0; i < cnt; i++)
+		if (offsets[i])
+			tls_add(hooks, symbols[i].role, offsets[i]);
+	return 0;
+}
+
+/* Without code to look at the plan stays the plain one: all zeros. */
+static void choose(struct elf_file *f, struct tls_func *func, unsigned char *code)
+{
+	__u64 room = elf_func_room(f, func->offset);
 	size_t n = room && room < FLOW_CODE_MAX ? room : FLOW_CODE_MAX;
 
-	if (!elf_pread(f, offset, code, room ? n : SITE_CODE_MIN))
-		site_choose(&hooks->plans[role], code, room, SITE_SYSV, role != TLS_FREE);
+	if (!elf_pread(f, func->offset, code, room ? n : SITE_CODE_MIN))
+		site_choose(&func->plan, code, room, SITE_SYSV, tls_exit_prog(func->role) != NULL);
 }
 
 static int choose_sites(struct elf_file *f, struct tls_hooks *hooks)
 {
 	_cleanup_free_ unsigned char *code = NULL;
 
-	memset(hooks->plans, 0, sizeof(hooks->plans));
-	if (elf_machine() != EM_X86_64)
+	if (!hooks->func_cnt || elf_machine() != EM_X86_64)
 		return 0;
 	code = calloc(1, FLOW_CODE_MAX);
 	if (!code)
 		return -ENOMEM;
-	for (int role = 0; role < TLS_ROLES; role++)
-		if (hooks->offsets[role])
-			choose(f, hooks, role, code);
+	for (size_t i = 0; i < hooks->func_cnt; i++)
+		choose(f, &hooks->funcs[i], code);
 	return 0;
 }
 
@@ -60,9 +143,12 @@ int tls_locate(const struct tls_ops *lib, struct elf_file *f, const char *path,
 
 void tls_limit_sites(struct tls_hooks *hooks, bool cookies, bool plain)
 {
-	for (int role = 0; role < TLS_ROLES; role++)
-		if (plain || (!cookies && hooks->plans[role].kind == SITE_FULL))
-			hooks->plans[role] = (struct site_plan){ .doubt = SITE_DOUBT_OFF };
+	for (size_t i = 0; i < hooks->func_cnt; i++) {
+		struct site_plan *plan = &hooks->funcs[i].plan;
+
+		if (plain || (!cookies && plan->kind == SITE_FULL))
+			*plan = (struct site_plan){ .doubt = SITE_DOUBT_OFF };
+	}
 	for (size_t i = 0; plain && i < hooks->site_cnt; i++)
 		hooks->sites[i].cheap = 0;
 }
@@ -95,10 +181,10 @@ void tls_summary(const struct tls_hooks *hooks, char *text, size_t size)
 	enum site_doubt doubt = SITE_DOUBT_NONE;
 	struct text t = { text, size, 0 };
 
-	for (int role = 0; role < TLS_ROLES; role++) {
-		const struct site_plan *plan = &hooks->plans[role];
+	for (size_t i = 0; i < hooks->func_cnt; i++) {
+		const struct site_plan *plan = &hooks->funcs[i].plan;
 
-		if (hooks->offsets[role] && !of[plan->kind]++ && plan->kind == SITE_STEPPED)
+		if (!of[plan->kind]++ && plan->kind == SITE_STEPPED)
 			doubt = plan->doubt;
 	}
 	for (int i = 0; i < places; i++)

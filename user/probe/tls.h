@@ -11,15 +11,26 @@
 #include "probe/elf.h"
 #include "probe/site.h"
 
-/* TLS_WRITE_EX2: the number of bytes written goes where the fifth argument points, not the fourth */
+/* What a function does, which decides the programs for it (tls.c). */
 enum tls_role {
 	TLS_READ,
 	TLS_WRITE,
 	TLS_READ_EX,
 	TLS_WRITE_EX,
-	TLS_WRITE_EX2,
-	TLS_FREE,
+	TLS_WRITE_EX2, /* the number of bytes goes where the fifth argument points, not the fourth */
+	TLS_SENDFILE,  /* what it writes is in a file, and is not seen */
+	TLS_FREE,      /* the object is no more */
+	TLS_CLEAR,     /* what the object does from now on is another connection */
 	TLS_ROLES
+};
+
+#define TLS_FUNCS_MAX 16
+
+/* A function that is called as its library's documentation says. */
+struct tls_func {
+	enum tls_role role;
+	__u64 offset;          /* into the file */
+	struct site_plan plan; /* where in it to probe; not locate()'s business */
 };
 
 #define TLS_SITES_MAX 96
@@ -34,11 +45,11 @@ struct tls_site {
 };
 
 struct tls_hooks {
-	__u64 offsets[TLS_ROLES];          /* into the file; 0: not there */
-	struct site_plan plans[TLS_ROLES]; /* where in each; not locate()'s business */
-	int cnt;
+	struct tls_func funcs[TLS_FUNCS_MAX];
+	size_t func_cnt;
 	struct tls_site sites[TLS_SITES_MAX]; /* beside these, probed in this order */
 	size_t site_cnt;
+	int cnt; /* functions of the library that were found */
 };
 
 struct tls_ops {
@@ -54,6 +65,33 @@ struct tls_ops {
 	 */
 	int (*locate)(struct elf_file *f, const char *path, struct tls_hooks *hooks);
 };
+
+/* A symbol that matters. */
+struct tls_symbol {
+	const char *name;
+	enum tls_role role;
+	/*
+	 * Functions that are there together or not at all, so that no connection is seen by half; in
+	 * group 1 those without which the library is not in the file.  0: alone.
+	 */
+	unsigned int group;
+};
+
+#define TLS_SYMBOLS_MAX TLS_FUNCS_MAX
+
+/*
+ * locate() of a library that has symbols.  -EINVAL, with a warning, when a group is not complete or
+ * where one of them points no function begins.
+ */
+int tls_find_symbols(struct elf_file *f, const char *path, const struct tls_symbol *symbols,
+		     size_t cnt, struct tls_hooks *hooks);
+
+/* For locate(): one more function that was found; an offset that is there already adds nothing. */
+void tls_add(struct tls_hooks *hooks, enum tls_role role, __u64 offset);
+
+/* The programs in bpf/ for the entry and for the return of a function; NULL: none. */
+const char *tls_enter_prog(enum tls_role role);
+const char *tls_exit_prog(enum tls_role role);
 
 /* What locate() found, then where in it to probe. */
 int tls_locate(const struct tls_ops *lib, struct elf_file *f, const char *path,

@@ -279,9 +279,8 @@ static const char *find_functions(struct elf_file *f, const struct site *sites, 
 	}
 	if (start[READ] == start[WRITE] || start[LENGTH] != start[WRITE])
 		return "what looks like SSL_write is another function";
-	hooks->offsets[TLS_READ] = elf_code_offset(f, start[READ], 1);
-	hooks->offsets[TLS_WRITE] = elf_code_offset(f, start[WRITE], 1);
-	hooks->cnt = 2;
+	tls_add(hooks, TLS_READ, elf_code_offset(f, start[READ], 1));
+	tls_add(hooks, TLS_WRITE, elf_code_offset(f, start[WRITE], 1));
 	return NULL;
 }
 

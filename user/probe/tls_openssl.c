@@ -3,15 +3,21 @@
  * OpenSSL and BoringSSL by their symbols: libssl.so, and programs that export what they link
  * statically (node).  SSL_peek is left alone: what it shows is read again.
  */
-#include <errno.h>
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "probe/tls.h"
 
-static const char *const names[TLS_ROLES] = {
-	[TLS_READ] = "SSL_read",           [TLS_WRITE] = "SSL_write",
-	[TLS_READ_EX] = "SSL_read_ex",     [TLS_WRITE_EX] = "SSL_write_ex",
-	[TLS_WRITE_EX2] = "SSL_write_ex2", [TLS_FREE] = "SSL_free",
+/* The calls of early data are made of the others; what is counted is the outermost. */
+static const struct tls_symbol symbols[] = {
+	{ "SSL_read", TLS_READ, 1 },
+	{ "SSL_write", TLS_WRITE, 1 },
+	{ "SSL_read_ex", TLS_READ_EX, 2 },
+	{ "SSL_write_ex", TLS_WRITE_EX, 2 },
+	{ "SSL_write_ex2", TLS_WRITE_EX2, 0 },
+	{ "SSL_read_early_data", TLS_READ_EX, 3 },
+	{ "SSL_write_early_data", TLS_WRITE_EX, 3 },
+	{ "SSL_sendfile", TLS_SENDFILE, 0 },
+	{ "SSL_free", TLS_FREE, 0 },
+	{ "SSL_clear", TLS_CLEAR, 0 },
 };
 
 static const char *const globs[] = {
@@ -23,29 +29,10 @@ static const char *const globs[] = {
 
 static int openssl_locate(struct elf_file *f, const char *path, struct tls_hooks *hooks)
 {
-	int found = elf_find_funcs(f, names, TLS_ROLES, hooks->offsets);
-
-	if (found < 0)
-		return found;
-	if (!hooks->offsets[TLS_READ] && !hooks->offsets[TLS_WRITE])
-		return 0;
-	if (!hooks->offsets[TLS_READ] || !hooks->offsets[TLS_WRITE] ||
-	    !hooks->offsets[TLS_READ_EX] != !hooks->offsets[TLS_WRITE_EX]) {
-		log_warn("%s reads or writes TLS by functions that it lacks: no probe set in it",
-			 path);
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < TLS_ROLES; i++) {
-		if (!hooks->offsets[i] || elf_is_entry(f, hooks->offsets[i]))
-			continue;
-		log_warn(
-			"%s: the bytes of %s at 0x%llx do not begin a function: no probe set in it",
-			path, names[i], (unsigned long long)hooks->offsets[i]);
-		return -EINVAL;
-	}
-	hooks->cnt = found;
-	return 0;
+	return tls_find_symbols(f, path, symbols, ARRAY_SIZE(symbols), hooks);
 }
+
+_Static_assert(ARRAY_SIZE(symbols) <= TLS_SYMBOLS_MAX, "TLS_SYMBOLS_MAX");
 
 const struct tls_ops tls_openssl = {
 	.name = "openssl",

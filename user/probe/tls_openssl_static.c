@@ -130,10 +130,9 @@ static const char *find_functions(struct elf_file *f, struct search *s, struct t
 	doubt = check(f, fn, calls);
 	if (doubt)
 		return doubt;
-	hooks->offsets[TLS_READ_EX] = elf_code_offset(f, fn[RD].start, 1);
-	hooks->offsets[takes_flags(f, &fn[WR]) ? TLS_WRITE_EX2 : TLS_WRITE_EX] =
-		elf_code_offset(f, fn[WR].start, 1);
-	hooks->cnt = FUNCTIONS;
+	tls_add(hooks, TLS_READ_EX, elf_code_offset(f, fn[RD].start, 1));
+	tls_add(hooks, takes_flags(f, &fn[WR]) ? TLS_WRITE_EX2 : TLS_WRITE_EX,
+		elf_code_offset(f, fn[WR].start, 1));
 	return NULL;
 }
 
