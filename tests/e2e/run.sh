@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs the end-to-end tests: all, or those that are named.  Prints one line for each check and exits
-# 1 when one failed.  A test says in its "# needs:" line what it cannot do without (root, bpf, cgroup2, node, go);
-# where that is missing it is skipped, and said to be.
+# 1 when one failed.  A test says in its "# needs:" line what it cannot do without (root, bpf,
+# cgroup2, netns, node, go, bun, deno); where that is missing it is skipped, and said to be.
 #
 #	RINGSPAN=build/ringspan tests/e2e/run.sh [NAME...]
 
@@ -40,6 +40,10 @@ missing() {
 		fi
 		;;
 	cgroup2) findmnt -rno TARGET -t cgroup2 | grep -q . || echo "no cgroup2 is mounted" ;;
+	netns)
+		unshare --net --mount ip link show >/dev/null 2>&1 ||
+			echo "no network namespace, or no ip"
+		;;
 	go) command -v go >/dev/null || echo "no go" ;;
 	node)
 		"${NODE:-node}" -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null ||
