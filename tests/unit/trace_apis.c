@@ -209,12 +209,117 @@ static void test_streams(void **state)
 	}
 }
 
+/* --- HTTP/2 (RFC 9113 4.1, RFC 7541 6.2.2) */
+
+static void frame(struct buf *b, int type, int flags, int stream, struct sv payload)
+{
+	const unsigned char head[9] = {
+		payload.n >> 16, payload.n >> 8, payload.n, type, flags, 0, 0, 0, stream
+	};
+
+	buf_add(b, head, sizeof(head));
+	buf_sv(b, payload);
+}
+
+static void field(struct buf *b, const char *name, const char *value)
+{
+	buf_ch(b, 0); /* literal, not indexed, new name */
+	buf_ch(b, (char)strlen(name));
+	buf_str(b, name);
+	buf_ch(b, (char)strlen(value));
+	buf_str(b, value);
+}
+
+/* A stream that the client resets behind what came of the answer. */
+static void reset(struct world *w, const char *host, const char *path, const char *events)
+{
+	static const struct trace_cfg cfg = { 0 };
+	_cleanup_buf_ struct buf b = BUF_INIT, head = BUF_INIT;
+
+	*w = (struct world){ 0 };
+	assert_int_equal(trace_new(&w->trace, &cfg, on_span, w), 0);
+	feed(w, record_meta());
+	feed(w, record_run(1 * MS, AGENT));
+	feed(w, record_exec(2 * MS, AGENT, 1, "/usr/bin/python3", ARGS, sizeof(ARGS)));
+	buf_str(&b, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	frame(&b, 4, 0, 0, SV(""));
+	field(&head, ":method", "POST");
+	field(&head, ":scheme", "https");
+	field(&head, ":authority", host);
+	field(&head, ":path", path);
+	frame(&b, 1, 4, 1, buf_view(&head));
+	frame(&b, 0, 1, 1, SV("{\"model\":\"m\",\"messages\":[],\"input\":\"x\",\"stream\":true}"));
+	bytes(w, 10 * MS, EV_WRITE, buf_view(&b));
+	buf_clear(&b);
+	buf_clear(&head);
+	frame(&b, 4, 0, 0, SV(""));
+	field(&head, ":status", "200");
+	field(&head, "content-type", "text/event-stream");
+	frame(&b, 1, 4, 1, buf_view(&head));
+	frame(&b, 0, 0, 1, sv(events));
+	bytes(w, 20 * MS, EV_READ, buf_view(&b));
+	buf_clear(&b);
+	frame(&b, 3, 0, 1, (struct sv){ "\0\0\0\x8", 4 });
+	bytes(w, 30 * MS, EV_WRITE, buf_view(&b));
+	end(w);
+	assert_int_equal(w->call->what, SPAN_MODEL_CALL);
+}
+
+static void test_reset(void **state)
+{
+	static const struct {
+		const char *host, *path, *events, *last;
+	} all[] = {
+		{ "api.openai.com", "/v1/responses",
+		  "data: {\"type\":\"response.output_text.delta\",\"output_index\":0,"
+		  "\"content_index\":0,\"item_id\":\"i\",\"delta\":\"hi\"}\n\n",
+		  "data: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\","
+		  "\"object\":\"response\",\"status\":\"completed\",\"model\":\"m\",\"output\":[{"
+		  "\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":"
+		  "\"output_text\",\"text\":\"hi\"}]}]}}\n\n" },
+		{ "api.openai.com", "/v1/chat/completions",
+		  "data: {\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,"
+		  "\"delta\":{\"content\":\"hi\"}}]}\n\n",
+		  "data: [DONE]\n\n" },
+		{ "api.anthropic.com", "/v1/messages",
+		  "data: "
+		  "{\"type\":\"message_start\",\"message\":{\"id\":\"a\",\"model\":\"m\"}}\n\n"
+		  "data: {\"type\":\"content_block_start\",\"index\":0,"
+		  "\"content_block\":{\"type\":\"text\",\"text\":\"hi\"}}\n\n",
+		  "data: {\"type\":\"message_stop\"}\n\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+		struct world w;
+
+		buf_fmt(&b, "%s%s", all[i].events, all[i].last);
+		reset(&w, all[i].host, all[i].path, buf_cstr(&b));
+		assert_int_not_equal(w.call->status, STATUS_ERROR);
+		assert_null(span_attr(w.call, ATTR_ID_INCOMPLETE));
+		fini(&w);
+		reset(&w, all[i].host, all[i].path, all[i].events);
+		ASSERT_SV(span_attr_sv(w.call, ATTR_ID_ERROR_TYPE), "stream_cut");
+		assert_true(json_str_is(json_at(span_attr(w.call, ATTR_ID_INCOMPLETE), 0), "cut"));
+		fini(&w);
+		b.len -= 3; /* the last word itself is cut */
+		reset(&w, all[i].host, all[i].path, buf_cstr(&b));
+		assert_true(json_str_is(json_at(span_attr(w.call, ATTR_ID_INCOMPLETE), 0), "cut"));
+		fini(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_embedding),          cmocka_unit_test(test_retrieval),
-		cmocka_unit_test(test_vector_search),      cmocka_unit_test(test_no_vector_search),
-		cmocka_unit_test(test_no_model_operation), cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_embedding),
+		cmocka_unit_test(test_retrieval),
+		cmocka_unit_test(test_vector_search),
+		cmocka_unit_test(test_no_vector_search),
+		cmocka_unit_test(test_no_model_operation),
+		cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -308,11 +308,13 @@ static void set_holes(struct span *s, const struct exchange *x)
 		{ HTTP_UNPAIRED, "unpaired" },   { HTTP_HEAD_UNKNOWN, "header_unknown" },
 	};
 	unsigned int flags = x->req_flags | x->resp_flags;
+	/* who has read the answer's last word may reset the stream instead of waiting for its end */
+	bool over = x->call && x->call->terminated && !x->call->bad_events;
 
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (flags & reasons[i].flag)
 			span_incomplete(s, reasons[i].reason);
-	if (flags & HTTP_CUT || !x->response_seen)
+	if (x->req_flags & HTTP_CUT || (x->resp_flags & HTTP_CUT && !over) || !x->response_seen)
 		span_incomplete(s, x->run->t->ending ? "unfinished" : "cut");
 	if (x->req_missing + x->resp_missing)
 		span_set_int(s, ATTR_ID_MISSING_BYTES, x->req_missing + x->resp_missing);
