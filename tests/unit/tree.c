@@ -105,6 +105,16 @@ static const char *const network_run[] = {
 	     ",\"ringspan.dns.name\":\"db.example\",\"network.peer.address\":\"10.0.0.3\""
 	     ",\"network.peer.port\":5432,\"ringspan.content.reason\":\"protocol_unknown\""
 	     ",\"ringspan.connection.retransmits\":3"),
+	SPAN("07", IN("01"), "tools/call find", "mcp", AT("200440"), AT("200460"), "UNSET", "",
+	     ",\"ringspan.mcp.server.name\":\"files\",\"gen_ai.tool.call.arguments\":"
+	     "{\"pattern\":\"a pattern of more than thirty-two bytes\"}"
+	     ",\"ringspan.rpc.handling_ns\":1500000,\"ringspan.rpc.request_bytes\":120"),
+	SPAN("08", IN("01"), "elicitation/create", "mcp", AT("200461"), AT("200462"), "UNSET", "",
+	     ",\"ringspan.mcp.server.name\":\"files\",\"gen_ai.tool.call.arguments\":{}"
+	     ",\"ringspan.approval.message\":\"Sure?\",\"ringspan.approval.action\":\"decline\""),
+	SPAN("09", IN("01"), "dns many.example", "dns", AT("200463"), AT("200464"), "UNSET", "",
+	     ",\"ringspan.dns.question.type\":\"A\",\"dns.answers\":[\"1.0.0.1\",\"1.0.0.2\","
+	     "\"1.0.0.3\",\"1.0.0.4\",\"1.0.0.5\",\"1.0.0.6\"],\"network.transport\":\"tcp\""),
 	SPAN("01", "", "invoke_agent agent.py", "run", AT("200000"), AT("200500"), "UNSET", "",
 	     PROCESS("\"python3\",\"agent.py\"", "0")),
 };
@@ -365,6 +375,11 @@ static void tells_of_names_and_connections(void **state)
 		"tls_library_unknown · 700 B sent · rtt 25.0ms ",
 		"connect  db.example · 10.0.0.3:5432 · not seen: protocol_unknown · 3 "
 		"retransmitted ",
+		"tools/call find  files · a pattern of more than thirty-tw.. · handled in "
+		"1.50ms · "
+		"120 B sent ",
+		"elicitation/create  files · Sure? · human: decline ",
+		"dns many.example  A 1.0.0.1, 1.0.0.2, 1.0.0.3, 1.0.0.4 +2 · tcp ",
 	};
 	_cleanup_free_ char *text =
 		draw((struct sink_cfg){ .columns = 200 }, network_run, ARRAY_SIZE(network_run));

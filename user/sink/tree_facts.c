@@ -10,6 +10,8 @@
 
 #define FACT_MAX 400 /* bytes: wider than any terminal that people read */
 #define NAME_MAX_BYTES 200
+#define LIST_MAX 4      /* entries of a list that are shown */
+#define ARGUMENT_MAX 32 /* bytes of a request's arguments: more is to be told behind them */
 
 /* Ends the fact that was added from `from` on; an empty one is none. */
 static void end_fact(struct buf *b, size_t from)
@@ -109,18 +111,22 @@ static void cache_share(struct buf *b, const struct span *s)
 	end_fact(b, from);
 }
 
+/* "one, two, three, four +3" */
 static void joined(struct buf *b, const struct json *list, const char *before)
 {
-	size_t from = b->len;
+	size_t from = b->len, cnt = 0;
 
 	json_for_each (list, e) {
 		struct sv text = sv_clip_utf8(json_sv(e), FACT_MAX);
 
-		if (b->len - from > FACT_MAX || memchr(text.p ? text.p : "", '\0', text.n))
+		if (cnt == LIST_MAX || b->len - from > FACT_MAX ||
+		    memchr(text.p ? text.p : "", '\0', text.n))
 			break;
-		buf_str(b, b->len > from ? ", " : before);
+		buf_str(b, cnt++ ? ", " : before);
 		buf_sv(b, text);
 	}
+	if (cnt && list->cnt > cnt)
+		buf_fmt(b, " +%zu", (size_t)list->cnt - cnt);
 	end_fact(b, from);
 }
 
@@ -212,25 +218,27 @@ static bool reason_given(const struct span *s, const char *reason)
 	return false;
 }
 
-static void arguments(struct buf *b, const struct span *s)
+/* At most `most` bytes of them. */
+static void arguments(struct buf *b, const struct span *s, size_t most)
 {
 	const struct json *args = span_attr(s, ATTR_ID_TOOL_ARGUMENTS);
 	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct sv shown;
 
-	if (!args)
+	if (!args || (args->type == JSON_OBJECT && !args->cnt))
 		return;
 	/* one string is the whole story: no need for its key and quotes */
 	if (args->cnt == 1 && args->head->type == JSON_STRING)
 		args = args->head;
-	if (args->type == JSON_STRING)
-		fact_sv(b, "", args->s, "");
-	else if (json_write(&text, args) == 0)
-		fact_sv(b, "", buf_view(&text), "");
+	if (args->type != JSON_STRING && json_write(&text, args))
+		return;
+	shown = args->type == JSON_STRING ? args->s : buf_view(&text);
+	fact_sv(b, "", sv_clip_utf8(shown, most), shown.n > most ? ".." : "");
 }
 
 static void tool_facts(struct buf *b, const struct span *s)
 {
-	arguments(b, s);
+	arguments(b, s, FACT_MAX);
 	if (reason_given(s, "unanswered"))
 		fact(b, "", "no answer", "");
 	else if (s->status != STATUS_ERROR)
@@ -337,26 +345,26 @@ static void http_facts(struct buf *b, const struct span *s)
 	fact_bytes(b, s, ATTR_ID_HTTP_RESPONSE_BODY, "", " received");
 }
 
-/* What was asked, what a human said to it, and who answered. */
+/* Who was asked what, what a human said to it, and how long it took there. */
 static void rpc_facts(struct buf *b, const struct span *s)
 {
-	size_t from = b->len;
-	int64_t tools = -1;
+	const struct json *tools = span_attr(s, ATTR_ID_MCP_TOOLS);
+	size_t from;
 
-	arguments(b, s);
+	fact_sv(b, s->kind == SPAN_KIND_SERVER ? "as " : "",
+		span_attr_sv(s, ATTR_ID_MCP_SERVER_NAME), "");
+	from = b->len;
+	arguments(b, s, ARGUMENT_MAX);
 	if (b->len == from)
 		fact_sv(b, "", span_attr_sv(s, ATTR_ID_MCP_URI), "");
 	fact_sv(b, "", span_attr_sv(s, ATTR_ID_APPROVAL_MESSAGE), "");
-	fact_sv(b, "", span_attr_sv(s, ATTR_ID_APPROVAL_ACTION), "");
-	if (span_attr(s, ATTR_ID_MCP_TOOLS))
-		tools = (int64_t)span_attr(s, ATTR_ID_MCP_TOOLS)->cnt;
+	fact_sv(b, "human: ", span_attr_sv(s, ATTR_ID_APPROVAL_ACTION), "");
 	from = b->len;
-	if (tools >= 0)
-		buf_fmt(b, "%lld tool%s", (long long)tools, tools == 1 ? "" : "s");
+	if (tools)
+		buf_fmt(b, "%zu tool%s", (size_t)tools->cnt, tools->cnt == 1 ? "" : "s");
 	end_fact(b, from);
 	fact_sv(b, "", span_attr_sv(s, ATTR_ID_A2A_TASK_STATE), "");
-	fact_sv(b, s->kind == SPAN_KIND_SERVER ? "as " : "server ",
-		span_attr_sv(s, ATTR_ID_MCP_SERVER_NAME), "");
+	fact_sv(b, "by ", span_attr_sv(s, ATTR_ID_RESPONSE_MODEL), "");
 	fact_ns(b, s, ATTR_ID_RPC_HANDLING_NS, "handled in ", "");
 	fact_bytes(b, s, ATTR_ID_JSONRPC_REQUEST_BYTES, "", " sent");
 	fact_bytes(b, s, ATTR_ID_JSONRPC_RESPONSE_BYTES, "", " received");
