@@ -46,6 +46,8 @@ CREATE TABLE span (
 	attempts INTEGER GENERATED ALWAYS AS (json_extract(attributes, '$."ringspan.attempts"')) STORED,
 	exit_code INTEGER GENERATED ALWAYS AS (json_extract(attributes, '$."process.exit.code"')) STORED,
 	pid INTEGER GENERATED ALWAYS AS (json_extract(attributes, '$."process.pid"')) STORED,
+	unfinished INTEGER GENERATED ALWAYS AS ( -- 1: it was not over when this was written
+		json_extract(attributes, '$."ringspan.unfinished"')) STORED,
 	resource INTEGER NOT NULL REFERENCES resource (id),
 	attributes TEXT NOT NULL, -- without payloads
 	events TEXT NOT NULL,
@@ -56,6 +58,7 @@ CREATE TABLE span (
 CREATE INDEX span_by_run ON span (trace_id, start_ns);
 CREATE INDEX span_by_start ON span (start_ns);
 CREATE INDEX span_by_id ON span (span_id);
+CREATE INDEX span_unfinished ON span (trace_id) WHERE unfinished = 1;
 
 -- Contents, each once.  data is a zstd frame, or the content itself where that is not longer.
 CREATE TABLE blob (
@@ -88,7 +91,7 @@ CREATE TABLE payload (
 
 CREATE INDEX payload_by_node ON payload (node);
 
--- One line a run; a run whose root span is not there yet is not finished.
+-- One line a run; a run whose root span is not there yet, or unfinished, is not over.
 CREATE VIEW run AS
 SELECT
 	trace_id,
@@ -99,7 +102,7 @@ SELECT
 		max(CASE WHEN what IN ('run', 'agent') THEN agent END), '') AS agent,
 	min(start_ns) AS start_ns,
 	max(end_ns) AS end_ns,
-	max(what = 'run') AS finished,
+	max(what = 'run' AND unfinished IS NULL) AS finished,
 	count(*) AS span_cnt,
 	sum(what = 'model_call') AS model_calls,
 	sum(what = 'tool_call') AS tool_calls,
@@ -108,7 +111,7 @@ SELECT
 	coalesce(sum(CASE WHEN what IN ('model_call', 'embedding', 'retrieval') THEN input_tokens END), 0) AS input_tokens,
 	coalesce(sum(CASE WHEN what IN ('model_call', 'embedding', 'retrieval') THEN output_tokens END), 0) AS output_tokens,
 	sum(CASE WHEN what IN ('model_call', 'embedding', 'retrieval') THEN cost_usd END) AS cost_usd,
-	sum(what = 'model_call' AND cost_usd IS NULL) AS unpriced_calls,
+	sum(what = 'model_call' AND cost_usd IS NULL AND unfinished IS NULL) AS unpriced_calls,
 	coalesce(max(CASE WHEN what = 'run' THEN exit_code END), -1) AS exit_code,
 	coalesce((
 		SELECT group_concat(model, ', ')

@@ -244,6 +244,51 @@ static void test_replaced_contents_go(void **state)
 			 0);
 }
 
+static void add_open(struct store *st, const char *trace, unsigned int id, enum span_what what)
+{
+	struct span *s = make(trace, id, what);
+
+	span_set_bool(s, ATTR_ID_UNFINISHED, true);
+	add(st, s);
+}
+
+/* Unfinished spans are those of the last look; a finished one takes its place in the order. */
+static void test_unfinished(void **state)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	_cleanup_store_ struct store *st = NULL;
+
+	(void)state;
+	assert_int_equal(store_open_write(&st, path), 0);
+	store_unfinished(st);
+	add_open(st, TRACE_A, 1, SPAN_RUN);
+	add_open(st, TRACE_A, 2, SPAN_TOOL_CALL);
+	add_open(st, TRACE_B, 1, SPAN_RUN);
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM span WHERE unfinished = 1"), 3);
+	assert_int_equal(sql_int(path, "SELECT sum(finished) FROM run"), 0);
+	/* finished between two looks */
+	add(st, make(TRACE_A, 3, SPAN_PROCESS));
+	add(st, make(TRACE_A, 2, SPAN_TOOL_CALL));
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM span"), 4);
+	assert_int_equal(sql_int(path, "SELECT (SELECT seq FROM span WHERE span_id LIKE '%2') > "
+				       "(SELECT seq FROM span WHERE span_id LIKE '%3')"),
+			 1);
+	/* a look that was older than that */
+	store_unfinished(st);
+	add_open(st, TRACE_A, 1, SPAN_RUN);
+	add_open(st, TRACE_A, 2, SPAN_TOOL_CALL);
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM span WHERE unfinished = 1"), 1);
+	add(st, make(TRACE_A, 1, SPAN_RUN));
+	store_unfinished(st);
+	store_free(&st);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM span"), 3);
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM span WHERE unfinished = 1"), 0);
+	assert_int_equal(sql_int(path, "SELECT sum(finished) FROM run"), 1);
+}
+
 /* The pieces are the text, whatever it is, and what begins alike is cut alike. */
 static void test_request_pieces(void **state)
 {
@@ -486,6 +531,7 @@ int main(void)
 		cmocka_unit_test_setup(test_contents_are_kept_once, fresh),
 		cmocka_unit_test_setup(test_a_long_conversation, fresh),
 		cmocka_unit_test_setup(test_replaced_contents_go, fresh),
+		cmocka_unit_test_setup(test_unfinished, fresh),
 		cmocka_unit_test(test_request_pieces),
 		cmocka_unit_test_setup(test_request, fresh),
 		cmocka_unit_test_setup(test_same_span_replaces, fresh),

@@ -19,6 +19,13 @@ struct world {
 	size_t cnt;
 	uint64_t pos[8][2];
 	struct buf ndjson;
+	bool watch; /* look at what is open after each record */
+	struct {
+		char id[HEX64];
+		enum span_what what;
+		uint64_t start, end;
+	} open[512];
+	size_t open_cnt;
 };
 
 static void on_span(void *ctx, const struct span *s)
@@ -57,10 +64,25 @@ static int teardown(void **state)
 
 /* --- saying what happened */
 
+static void on_open(void *ctx, const struct span *s)
+{
+	struct world *w = ctx;
+
+	assert_true(w->open_cnt < ARRAY_SIZE(w->open));
+	assert_true(json_true(span_attr(s, ATTR_ID_UNFINISHED)));
+	assert_null(span_attr(s, ATTR_ID_INPUT_MESSAGES));
+	memcpy(w->open[w->open_cnt].id, s->span_id, HEX64);
+	w->open[w->open_cnt].what = s->what;
+	w->open[w->open_cnt].start = s->start_ns;
+	w->open[w->open_cnt++].end = s->end_ns;
+}
+
 static void feed(struct world *w, void *rec)
 {
 	assert_int_equal(event_check(rec, ((struct ev_hdr *)rec)->size), 0);
 	assert_int_equal(trace_feed(w->trace, rec), 0);
+	if (w->watch)
+		trace_each_open(w->trace, on_open, w);
 	free(rec);
 }
 
@@ -708,6 +730,52 @@ static void a_realtime_session(void **state)
 	assert_int_equal(count(w, SPAN_HTTP), 1);
 }
 
+/* What was seen open is there in the end, with the same id and start; true: some of that kind was. */
+static bool was_open(const struct world *w, enum span_what what)
+{
+	bool seen = false;
+
+	for (size_t i = 0; i < w->open_cnt; i++) {
+		size_t k = 0;
+
+		while (k < w->cnt && strcmp(w->spans[k]->span_id, w->open[i].id) != 0)
+			k++;
+		if (k == w->cnt)
+			fail_msg("an open %s is not there in the end",
+				 span_what_name(w->open[i].what));
+		assert_int_equal(w->spans[k]->what, w->open[i].what);
+		assert_int_equal(w->spans[k]->start_ns, w->open[i].start);
+		assert_null(span_attr(w->spans[k], ATTR_ID_UNFINISHED));
+		seen |= w->open[i].what == what;
+	}
+	return seen;
+}
+
+static void what_is_open_can_be_seen(void **state)
+{
+	static const enum span_what kinds[] = { SPAN_RUN,       SPAN_AGENT,      SPAN_TURN,
+						SPAN_TOOL_CALL, SPAN_MODEL_CALL, SPAN_PROCESS };
+	struct world *w = *state;
+
+	w->watch = true;
+	parallel_tools_keep_their_processes(state);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		assert_true(was_open(w, kinds[i]));
+}
+
+/* All attempts are one call, while it waits for the next one too. */
+static void a_retried_call_is_open_once(void **state)
+{
+	struct world *w = *state;
+
+	w->watch = true;
+	retry_is_one_call(state);
+	assert_true(was_open(w, SPAN_MODEL_CALL));
+	for (size_t i = 0; i < w->open_cnt; i++)
+		if (w->open[i].what == SPAN_MODEL_CALL)
+			assert_string_equal(w->open[i].id, nth(w, SPAN_MODEL_CALL, 0)->span_id);
+}
+
 static void same_records_same_spans(void **state)
 {
 	struct world *w = *state, *v;
@@ -716,6 +784,7 @@ static void same_records_same_spans(void **state)
 	parallel_tools_keep_their_processes(state);
 	assert_int_equal(setup(&other), 0);
 	v = other;
+	v->watch = true; /* looking changes nothing */
 	parallel_tools_keep_their_processes(&other);
 	assert_string_equal(buf_cstr(&w->ndjson), buf_cstr(&v->ndjson));
 	teardown(&other);
@@ -747,6 +816,8 @@ int main(void)
 		TEST(calls_over_a_websocket),
 		TEST(a_grpc_call),
 		TEST(a_realtime_session),
+		TEST(what_is_open_can_be_seen),
+		TEST(a_retried_call_is_open_once),
 		TEST(same_records_same_spans),
 	};
 

@@ -17,6 +17,7 @@
 #include "sink/term.h"
 
 #define NS_PER_S 1000000000ull
+#define OPEN_NS (NS_PER_S / 2)  /* between two looks at what is not over */
 #define DRAIN_NS (NS_PER_S / 2) /* at the end, where processes go on that nobody waits for */
 
 struct live {
@@ -26,7 +27,7 @@ struct live {
 	sigset_t old_signals;
 	bool signals_blocked;
 	int signal_fd;
-	uint64_t began, last_record;
+	uint64_t began, last_record, last_open;
 	struct ev_stats told; /* what the session was last told about loss */
 };
 
@@ -199,6 +200,15 @@ static int pass_time(struct live *l)
 	return feed_tick(l, EV_TICK);
 }
 
+/* A run can be shown while it runs. */
+static void show_open(struct live *l)
+{
+	if (live_now() - l->last_open < OPEN_NS)
+		return;
+	session_show_open(l->session);
+	l->last_open = live_now(); /* the pause is behind it, however long it took */
+}
+
 int live_step(struct live *l, int timeout_ms, struct signalfd_siginfo *sig)
 {
 	struct pollfd fds[] = { { .fd = l->signal_fd, .events = POLLIN },
@@ -212,6 +222,7 @@ int live_step(struct live *l, int timeout_ms, struct signalfd_siginfo *sig)
 		n = pass_time(l);
 	if (n < 0)
 		return n;
+	show_open(l);
 	return read(l->signal_fd, sig, sizeof(*sig)) == (ssize_t)sizeof(*sig);
 }
 

@@ -84,7 +84,7 @@ static int add_row(struct listing *l, const struct store_run *r)
 	set_count(l, row, ERRORS, r->errors);
 	if (r->exit_code >= 0)
 		snprintf(code, sizeof(code), "%" PRId64, r->exit_code);
-	table_set(&l->table, row, EXIT, r->finished ? sv(code) : SV("-"));
+	table_set(&l->table, row, EXIT, r->finished ? sv(code) : SV("unfinished"));
 	table_set(&l->table, row, MODELS, r->models);
 	return row ? 0 : -ENOMEM;
 }

@@ -151,9 +151,26 @@ int session_feed(struct session *s, const struct ev_hdr *rec)
 	return err;
 }
 
+static void open_to_store(void *ctx, const struct span *sp)
+{
+	to_store(ctx, sp);
+}
+
+void session_show_open(struct session *s)
+{
+	if (!s->store)
+		return;
+	store_unfinished(s->store);
+	trace_each_open(s->trace, open_to_store, s);
+	if (s->store)
+		store_result(s, store_commit(s->store));
+}
+
 int session_end(struct session *s)
 {
 	trace_end(s->trace);
+	if (s->store)
+		store_unfinished(s->store);
 	close_all(s);
 	return s->err;
 }

@@ -32,6 +32,9 @@ void session_free(struct session **s);
  */
 int session_feed(struct session *s, const struct ev_hdr *rec);
 
+/* Puts what is not over yet into the store, as it is now.  Its failures are the session's. */
+void session_show_open(struct session *s);
+
 /* No more records will come.  0, or the first failure of capture file, store or sink. */
 int session_end(struct session *s);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* show: one run as a tree with a waterfall. */
 #include <unistd.h>
-#include "cli/read.h"
+#include "cli/follow.h"
 #include "sink/term.h"
 
 struct show_opts {
 	struct opt_common common;
-	bool json, payload;
+	bool json, payload, follow;
 	unsigned int depth, width;
 	uint64_t min_duration_ns;
 };
@@ -20,6 +20,9 @@ static const struct opt show_options[] = {
 	  "only spans that took so long, and what they hang under" },
 	{ "width", 0, OPT_UINT, offsetof(struct show_opts, width), "N",
 	  "columns to use, in place of the terminal's" },
+	{ "follow", 'f', OPT_FLAG, offsetof(struct show_opts, follow), NULL,
+	  "go on until the run is over: drawn again as it changes, or, where that is no "
+	  "terminal, each span when it is finished" },
 	{ "json", 0, OPT_FLAG, offsetof(struct show_opts, json), NULL, "one JSON object a span" },
 	{ 0 },
 };
@@ -35,6 +38,8 @@ static int run_show(void *opts, int argc, char **argv)
 		.max_depth = o->depth,
 		.min_duration_ns = o->min_duration_ns,
 	};
+	bool terminal = isatty(STDOUT_FILENO) && !o->json;
+	const char *sink = o->json ? "ndjson" : o->follow && !terminal ? "lines" : "tree";
 	struct store *s = NULL;
 	const char *run;
 	int code;
@@ -43,7 +48,10 @@ static int run_show(void *opts, int argc, char **argv)
 		return EXIT_USAGE;
 	if (read_open(&s, &o->common))
 		return EXIT_NOTHING;
-	code = read_to_sink(s, run, sink_find(o->json ? SV("ndjson") : SV("tree")), &cfg);
+	if (o->follow)
+		code = follow_run(s, run, sink_find(sv(sink)), &cfg, terminal);
+	else
+		code = read_to_sink(s, run, sink_find(sv(sink)), &cfg);
 	store_free(&s);
 	return code;
 }
@@ -52,7 +60,9 @@ const struct cmd cmd_show = {
 	.name = "show",
 	.args = "[RUN]",
 	.help = "show a run as a tree with a waterfall",
-	.more = "RUN is a run's id or its first digits; without it the newest run is shown.\n",
+	.more = "RUN is a run's id or its first digits; without it the newest run is shown.  One "
+		"that is not\n"
+		"over yet is shown as far as it is, at most a second late.\n",
 	.opts = show_options,
 	.opts_sz = sizeof(struct show_opts),
 	.run = run_show,

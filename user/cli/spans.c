@@ -58,6 +58,8 @@ static struct sv status_text(struct arena *a, const struct span *s)
 {
 	struct sv type = span_attr_sv(s, ATTR_ID_ERROR_TYPE);
 
+	if (s->status != STATUS_ERROR && json_true(span_attr(s, ATTR_ID_UNFINISHED)))
+		return SV("unfinished");
 	if (s->status != STATUS_ERROR)
 		return s->status == STATUS_OK ? SV("ok") : SV("-");
 	if (!type.n)

@@ -317,6 +317,7 @@ static int store_new(struct store **out, const char *path)
 		return -ENOMEM;
 	s->path = strdup(path);
 	s->tail = &s->head;
+	s->open_tail = &s->open;
 	if (!s->path) {
 		store_free(&s);
 		return -ENOMEM;

@@ -35,6 +35,13 @@ void store_free(struct store **s);
  */
 int store_add(struct store *s, const struct span *sp);
 int store_commit(struct store *s);
+
+/*
+ * Spans that are not over: those that store_add() gets after store_unfinished(), marked
+ * ringspan.unfinished, take the place of all that were there, at the next commit.  A finished span
+ * takes the place of its unfinished one, never the other way round.
+ */
+void store_unfinished(struct store *s);
 int store_tick(struct store *s); /* commits what has waited long enough; cheap when nothing has */
 
 struct store_run {
@@ -62,6 +69,9 @@ int store_find_run(struct store *s, const char *spec, char trace_id[HEX128]);
 typedef int (*store_span_fn)(void *ctx, const struct span *sp); /* not 0 stops and is returned */
 /* The spans of a run in the order in which they finished. */
 int store_spans(struct store *s, const char *trace_id, bool payload, store_span_fn fn, void *ctx);
+
+/* Changes whenever somebody else has written to the store; -errno, logged. */
+int64_t store_version(struct store *s);
 
 struct store_query {
 	const char *where; /* see where.h; NULL = all */

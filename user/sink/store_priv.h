@@ -20,6 +20,9 @@ enum store_stmt {
 	STMT_RESTORE,
 	STMT_RESOURCE,
 	STMT_SPAN,
+	STMT_OPEN_SPAN,
+	STMT_CLOSE_ALL,
+	STMT_CLOSE_ONE,
 	STMT_NODES_OF,
 	STMT_FORGET,
 	STMT_FIND_BLOB,
@@ -43,10 +46,13 @@ struct store {
 	struct buf packed;        /* compressor's output */
 	struct row *head, **tail; /* what waits */
 	size_t waiting, waiting_bytes;
-	uint64_t commit_at;  /* monotonic ns when it has waited long enough */
-	uint64_t refused;    /* spans that could not be taken */
-	int last_err;        /* of commits; a failure that goes on is logged once */
-	struct buf resource; /* the last one and its id */
+	struct row *open, **open_tail; /* unfinished spans, as they are now */
+	bool open_changed;             /* ... which the file does not know */
+	struct buf opened;             /* ids of the runs whose unfinished spans are in the file */
+	uint64_t commit_at;            /* monotonic ns when it has waited long enough */
+	uint64_t refused;              /* spans that could not be taken */
+	int last_err;                  /* of commits; a failure that goes on is logged once */
+	struct buf resource;           /* the last one and its id */
 	sqlite3_int64 resource_id;
 };
 

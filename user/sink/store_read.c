@@ -305,3 +305,13 @@ int store_query(struct store *s, const struct store_query *q, store_span_fn fn, 
 		store_bind_sv(st, (int)w.param_cnt + 1, sv(q->trace_id));
 	return walk(&wk, st);
 }
+
+int64_t store_version(struct store *s)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+	int err = store_prepare(s, "PRAGMA data_version", &st);
+
+	if (err)
+		return err;
+	return sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : store_fail(s);
+}

@@ -127,6 +127,7 @@ int row_new(struct row **out, const struct span *s)
 	memcpy(r->parent_span_id, s->parent_span_id, sizeof(r->parent_span_id));
 	r->start_ns = clamp(s->start_ns);
 	r->end_ns = clamp(s->end_ns);
+	r->unfinished = json_true(span_attr(s, ATTR_ID_UNFINISHED));
 	r->what = span_what_name(s->what);
 	r->kind = span_kind_name(s->kind);
 	r->status = span_status_name(s->status);

@@ -24,6 +24,7 @@ struct row {
 	struct sv name, status_message, attributes, events, links, resource;
 	const char *what, *kind, *status;
 	uint64_t start_ns, end_ns;
+	bool unfinished;
 	struct row_part *parts; /* payloads */
 	size_t part_cnt;
 };

@@ -29,6 +29,16 @@ static const char *const statements[STMT_CNT] = {
 	/* the update that changes nothing makes an old row give its id, too */
 	[STMT_RESOURCE] = ("INSERT INTO resource (body) VALUES (?1) "
 			   "ON CONFLICT (body) DO UPDATE SET body = body RETURNING id"),
+	/* what is finished by now stays */
+	[STMT_OPEN_SPAN] =
+		("INSERT INTO span (trace_id, span_id, parent_span_id, name, what, kind, start_ns, "
+		 "end_ns, status, status_message, resource, attributes, events, links) "
+		 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+		 "ON CONFLICT (trace_id, span_id) DO NOTHING RETURNING seq"),
+	[STMT_CLOSE_ALL] = "DELETE FROM span WHERE trace_id = ?1 AND unfinished = 1",
+	/* not updated in place: seq is the order in which spans finished */
+	[STMT_CLOSE_ONE] =
+		"DELETE FROM span WHERE trace_id = ?1 AND span_id = ?2 AND unfinished = 1",
 	[STMT_SPAN] =
 		("INSERT INTO span (trace_id, span_id, parent_span_id, name, what, kind, start_ns, "
 		 "end_ns, status, status_message, resource, attributes, events, links) "
@@ -102,9 +112,9 @@ static int put_resource(struct store *s, struct sv body)
 	return err;
 }
 
-static int put_span(struct store *s, const struct row *r, sqlite3_int64 *seq)
+static int put_span(struct store *s, const struct row *r, enum store_stmt how, sqlite3_int64 *seq)
 {
-	sqlite3_stmt *st = store_stmt(s, STMT_SPAN);
+	sqlite3_stmt *st = store_stmt(s, how);
 
 	store_bind_sv(st, 1, sv(r->trace_id));
 	store_bind_sv(st, 2, sv(r->span_id));
@@ -120,7 +130,7 @@ static int put_span(struct store *s, const struct row *r, sqlite3_int64 *seq)
 	store_bind_sv(st, 12, r->attributes);
 	store_bind_sv(st, 13, r->events);
 	store_bind_sv(st, 14, r->links);
-	return store_do(s, STMT_SPAN, seq);
+	return store_do(s, how, seq);
 }
 
 static int put_row(struct store *s, const struct row *r)
@@ -128,8 +138,15 @@ static int put_row(struct store *s, const struct row *r)
 	sqlite3_int64 seq = 0;
 	int err = put_resource(s, r->resource);
 
+	if (!err && r->unfinished)
+		return put_span(s, r, STMT_OPEN_SPAN, NULL);
+	if (!err) {
+		store_bind_sv(store_stmt(s, STMT_CLOSE_ONE), 1, sv(r->trace_id));
+		store_bind_sv(store_stmt(s, STMT_CLOSE_ONE), 2, sv(r->span_id));
+		err = store_do(s, STMT_CLOSE_ONE, NULL);
+	}
 	if (!err)
-		err = put_span(s, r, &seq);
+		err = put_span(s, r, STMT_SPAN, &seq);
 	return err ? err : store_put_contents(s, seq, r);
 }
 
@@ -161,32 +178,77 @@ static int put_row_or_skip(struct store *s, const struct row *r)
 	return undo ? undo : store_do(s, STMT_UNSAVE, NULL);
 }
 
+/* The unfinished spans that this writer put there. */
+static int close_opened(struct store *s)
+{
+	int err = 0;
+
+	for (size_t at = 0; !err && at < s->opened.len; at += HEX128) {
+		store_bind_sv(store_stmt(s, STMT_CLOSE_ALL), 1, sv(s->opened.p + at));
+		err = store_do(s, STMT_CLOSE_ALL, NULL);
+	}
+	return err;
+}
+
 static int write_all(struct store *s)
 {
 	int err = store_do(s, STMT_BEGIN, NULL);
 
+	if (!err && s->open_changed)
+		err = close_opened(s);
 	for (const struct row *r = s->head; !err && r; r = r->next)
+		err = put_row_or_skip(s, r);
+	for (const struct row *r = s->open; !err && s->open_changed && r; r = r->next)
 		err = put_row_or_skip(s, r);
 	return err ? err : store_do(s, STMT_COMMIT, NULL);
 }
 
+static void free_rows(struct row **head)
+{
+	while (*head) {
+		struct row *next = (*head)->next;
+
+		row_free(*head);
+		*head = next;
+	}
+}
+
 static void forget_all(struct store *s)
 {
-	while (s->head) {
-		struct row *next = s->head->next;
-
-		row_free(s->head);
-		s->head = next;
-	}
+	free_rows(&s->head);
 	s->tail = &s->head;
 	s->waiting = s->waiting_bytes = 0;
+}
+
+void store_unfinished(struct store *s)
+{
+	free_rows(&s->open);
+	s->open_tail = &s->open;
+	s->open_changed = true;
+}
+
+/* The file knows the unfinished spans now; of which runs they are is remembered. */
+static void note_opened(struct store *s)
+{
+	const char *last = "";
+
+	if (!s->open_changed)
+		return;
+	buf_clear(&s->opened);
+	for (const struct row *r = s->open; r; r = r->next) {
+		if (strcmp(last, r->trace_id) != 0)
+			buf_add(&s->opened, r->trace_id, sizeof(r->trace_id));
+		last = r->trace_id;
+	}
+	store_unfinished(s);
+	s->open_changed = false;
 }
 
 int store_commit(struct store *s)
 {
 	int err;
 
-	if (!s->head)
+	if (!s->head && !s->open_changed)
 		return 0;
 	err = write_all(s);
 	if (!err) {
@@ -194,6 +256,7 @@ int store_commit(struct store *s)
 			log_warn("store %s can be written to again; nothing that waited is lost",
 				 s->path);
 		s->last_err = 0;
+		note_opened(s);
 		forget_all(s);
 		return 0;
 	}
@@ -231,6 +294,12 @@ int store_add(struct store *s, const struct span *sp)
 		s->refused++;
 		return err;
 	}
+	if (r->unfinished) {
+		*s->open_tail = r;
+		s->open_tail = &r->next;
+		s->open_changed = true;
+		return 0;
+	}
 	if (!s->head && !s->last_err)
 		s->commit_at = now_ns() + COMMIT_NS;
 	*s->tail = r;
@@ -247,12 +316,14 @@ int store_tick(struct store *s)
 
 void store_writer_fini(struct store *s)
 {
-	if (s->head)
+	if (s->head || s->open_changed)
 		store_commit(s);
 	if (s->waiting || s->refused)
 		log_line(LOG_ERR, "store %s: %" PRIu64 " spans could not be stored", s->path,
 			 (uint64_t)s->waiting + s->refused);
 	forget_all(s);
+	free_rows(&s->open);
+	buf_fini(&s->opened);
 	for (size_t i = 0; i < STMT_CNT; i++)
 		sqlite3_finalize(s->stmts[i]);
 	ZSTD_freeCCtx(s->zstd);

@@ -30,6 +30,26 @@ unsigned int term_columns(int fd)
 	return 80;
 }
 
+unsigned int term_rows(int fd)
+{
+	struct winsize ws;
+
+	return isatty(fd) && ioctl(fd, TIOCGWINSZ, &ws) == 0 ? ws.ws_row : 0;
+}
+
+void term_repaint(struct buf *b, struct sv picture, unsigned int rows)
+{
+	unsigned int line = 0;
+
+	/* ECMA-48 8.3.21, 8.3.41, 8.3.39: CUP, EL, ED; a line end in the last row would scroll */
+	buf_str(b, "\033[H");
+	while (picture.n && (!rows || ++line < rows)) {
+		buf_sv(b, sv_token(&picture, '\n'));
+		buf_str(b, "\033[K\n");
+	}
+	buf_str(b, "\033[J");
+}
+
 /* https://no-color.org: any value but the empty one */
 bool term_colour(int fd)
 {

@@ -11,9 +11,12 @@
 
 bool term_utf8(void);              /* the locale's characters are UTF-8 */
 unsigned int term_columns(int fd); /* of a terminal; else $COLUMNS, or 0: no bound */
+unsigned int term_rows(int fd);    /* of a terminal; else 0 */
 bool term_colour(int fd);          /* a terminal that is not dumb, and nobody set NO_COLOR */
 
 enum term_style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_RED, STYLE_YELLOW, STYLE_CYAN };
+/* A picture in place of the one before, from the top, at most rows - 1 lines of it; 0: all. */
+void term_repaint(struct buf *b, struct sv picture, unsigned int rows);
 void term_style(struct buf *b, bool colour, enum term_style style); /* nothing without colour */
 
 /*

@@ -79,6 +79,8 @@ static void count_tokens(struct tree_run *r, const struct span *s)
 		r->model_calls++;
 		r->attempts += (size_t)span_attr_int(s, ATTR_ID_ATTEMPTS, 1);
 	}
+	if (json_true(span_attr(s, ATTR_ID_UNFINISHED)))
+		return; /* what it costs is not known */
 	r->input_tokens += (uint64_t)span_attr_int(s, ATTR_ID_USAGE_INPUT, 0);
 	r->output_tokens += (uint64_t)span_attr_int(s, ATTR_ID_USAGE_OUTPUT, 0);
 	if (isnan(usd))
@@ -133,6 +135,7 @@ static int tree_span(void *st, const struct span *s)
 	n->end = s->end_ns > s->start_ns ? s->end_ns : s->start_ns;
 	n->what = s->what;
 	n->failed = s->status == STATUS_ERROR;
+	n->unfinished = json_true(span_attr(s, ATTR_ID_UNFINISHED));
 	tree_describe(t, n, s);
 	if (t->cfg.payload)
 		tree_messages(t, n, s);

@@ -447,6 +447,8 @@ void tree_describe(struct tree *t, struct node *n, const struct span *s)
 		n->error = arena_dup(&t->arena, sv_sub(buf_view(&b), 0, b.len ? b.len - 1 : 0));
 	}
 	n->not_seen = arena_dup(&t->arena, span_attr_sv(s, ATTR_ID_CONTENT_REASON));
+	if (n->unfinished)
+		fact(&b, "", "unfinished", "");
 	kind_facts(&b, s, t->cfg.payload);
 	joined(&b, span_attr(s, ATTR_ID_INCOMPLETE), "incomplete: ");
 	n->facts = arena_dup(&t->arena, buf_view(&b));

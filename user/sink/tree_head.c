@@ -65,7 +65,8 @@ static void draw_run(struct line *l, const struct tree_run *r)
 
 	item(l, "run %s", r->trace_id);
 	item(l, "%s", human_time(root->start).s);
-	item(l, "%s", human_duration(root->end - root->start).s);
+	item(l, "%s%s", human_duration(root->end - root->start).s,
+	     root->unfinished ? " so far" : "");
 	if (r->exit_code >= 0)
 		item(l, "exit %lld", (long long)r->exit_code);
 	end_line(l);

@@ -34,7 +34,7 @@ struct node {
 	unsigned int depth;
 	enum span_what what;
 	struct sv not_seen; /* why its connection's content is not there; empty: it is */
-	bool failed, orphan, reached;
+	bool failed, orphan, reached, unfinished;
 };
 
 struct tree_run {

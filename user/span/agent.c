@@ -88,6 +88,25 @@ void agent_finish_all(struct run *r)
 	r->agent_cnt = 0;
 }
 
+static void give_open(const struct agent *a, const struct open_walk *w, const struct span *of,
+		      const struct totals *sum)
+{
+	struct span *s = open_copy(a->run, of);
+
+	if (s)
+		set_totals(s, sum);
+	open_give(w, a->run, &s);
+}
+
+void agent_each_open(struct run *r, const struct open_walk *w)
+{
+	for (const struct agent *a = r->agents; a; a = a->next) {
+		give_open(a, w, a->span, &a->sum);
+		if (a->turn)
+			give_open(a, w, a->turn, &a->turn_sum);
+	}
+}
+
 /* Makes room: the one that was idle longest. */
 static void drop_idle(struct run *r)
 {

@@ -3,8 +3,8 @@
  * What the files of the trace engine share: trace.c (runs, records in), process.c (processes),
  * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
  * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
- * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations),
- * approval.c (waits for a human), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else
+ * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations), approval.c (waits for a
+ * human), open.c (what is not over yet), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else
  * includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
@@ -96,8 +96,18 @@ struct pstate {
 	struct program *programs; /* in order, LIMIT_PROGRAMS of them at most */
 };
 
+/* open.c: spans that are not over, parents first */
+struct open_walk {
+	trace_span_fn fn;
+	void *ctx;
+};
+void open_give(const struct open_walk *w, struct run *r, struct span **s); /* hands out, frees */
+/* A span that is being put together, without its payloads; NULL: out of memory. */
+struct span *open_copy(struct run *r, const struct span *of);
+
 /* trace.c */
 struct span *engine_span(struct run *r, enum span_what what, uint64_t ts_start, uint64_t ts_end);
+struct json *engine_resource(struct run *r, struct arena *a);
 void engine_emit(struct run *r, struct span **s); /* counts, hands out, frees */
 void engine_id(char out[HEX64], const struct run *r, enum span_what what, const uint64_t key[4]);
 void engine_fail(struct span *s, struct sv type, struct sv message); /* status ERROR, error.type */
@@ -109,6 +119,7 @@ const char *engine_parent(const struct pstate *p);
 /* process.c */
 extern const struct proc_ops process_ops; /* ctx: struct trace */
 void process_unfinished(struct trace *t);
+void process_each_open(struct trace *t, const struct open_walk *w); /* runs too */
 
 /* flow.c */
 void flow_feed(struct trace *t, const struct ev_hdr *rec);
@@ -195,6 +206,8 @@ void exchange_describe(struct span *s,
 		       const struct exchange *x); /* the same on a span that is there */
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */
 void exchange_abandon(struct exchange *x);
+/* Paths are claimed on any host; what neither names a model nor is answered like one is no call. */
+bool exchange_is_call(const struct exchange *x);
 
 /* grpc_call.c: gRPC; each does nothing for an exchange that is none */
 void grpc_call_head(struct exchange *x, const struct http_msg *m);
@@ -214,6 +227,7 @@ void ws_close(struct http_conn *h);
 void model_answered(struct exchange *x); /* the answer is whole: its tool calls are known */
 void model_attempt(struct exchange *x);  /* an exchange with a model API is over */
 void model_expire(struct run *r, uint64_t now, bool all); /* calls that nobody tried again */
+void model_each_open(struct run *r, const struct open_walk *w);
 
 /* agent.c */
 void agent_asked(struct exchange *x); /* its request is known: finds agent and turn */
@@ -224,6 +238,7 @@ void agent_called(struct agent *a, const struct span *call, int64_t turn, uint64
 void agent_hold(struct agent *a); /* it stays until it is released */
 void agent_release(struct agent *a);
 void agent_finish_all(struct run *r);
+void agent_each_open(struct run *r, const struct open_walk *w);
 
 /* verdict.c */
 /* Arguments (NULL: none) under a schema; true: they break it, and both spans say so. */
@@ -272,6 +287,7 @@ bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_
  */
 bool tool_of_input(struct run *r, struct sv input, bool by_time, struct tool_ref *out);
 void tool_unanswered(struct run *r, uint64_t now);
+void tool_each_open(struct run *r, const struct open_walk *w);
 
 /* A call of an MCP tool, as its own span has it. */
 struct tool_ask {

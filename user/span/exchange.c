@@ -377,8 +377,7 @@ static void emit_http(struct exchange *x)
 	engine_emit(x->run, &s);
 }
 
-/* Paths are claimed on any host; what neither names a model nor is answered like one is not a call. */
-static bool is_model_call(const struct exchange *x)
+bool exchange_is_call(const struct exchange *x)
 {
 	const struct sem_call *c = x->call;
 	bool unseen = !c->request_seen && (c->provider.n || !x->req_body.len);
@@ -395,7 +394,7 @@ static void exchange_over(struct exchange *x)
 	x->addr = x->http->stream->conn->addr;
 	if (x->call)
 		sem_finish(x->call, !(x->resp_flags & HTTP_COMPLETE));
-	if (x->call && is_model_call(x))
+	if (x->call && exchange_is_call(x))
 		model_attempt(x);
 	else if (!rpc_http_over(x))
 		emit_http(x);

@@ -226,14 +226,12 @@ static void set_snapshot(struct span *s, const struct exchange *x)
 	span_set_str(s, ATTR_ID_REQUEST_BODY, buf_view(&x->req_body));
 }
 
-static struct span *model_span(struct exchange *x)
+/* Its name, and where it hangs. */
+static void set_place(struct span *s, const struct exchange *x)
 {
 	const struct sem_call *c = x->call;
-	struct span *s = exchange_span(x, what_of(c));
 	struct sv of = c->request_model;
 
-	if (!s)
-		return NULL;
 	if (what_of(c) == SPAN_RETRIEVAL && c->data_source.n)
 		of = c->data_source;
 	span_set_name(s, of.n ? arena_fmt(&s->arena, "%s " SV_FMT, c->operation, SV_ARG(of))
@@ -242,6 +240,16 @@ static struct span *model_span(struct exchange *x)
 		memcpy(s->parent_span_id, x->parent_span, sizeof(s->parent_span_id));
 	span_set_str(s, ATTR_ID_CONTEXT, sv(x->context));
 	span_set_str(s, ATTR_ID_PURPOSE, sv(x->purpose));
+}
+
+static struct span *model_span(struct exchange *x)
+{
+	const struct sem_call *c = x->call;
+	struct span *s = exchange_span(x, what_of(c));
+
+	if (!s)
+		return NULL;
+	set_place(s, x);
 	set_request(s, c);
 	set_snapshot(s, x);
 	set_answer(x->run, s, c);
@@ -427,5 +435,58 @@ void model_expire(struct run *r, uint64_t now, bool all)
 		}
 		*at = call->next;
 		finish_call(r, call);
+	}
+}
+
+/* What is known of a call before its answer is whole; no messages: this is asked for again and again. */
+static struct span *in_flight(const struct exchange *x)
+{
+	struct span *s = engine_span(x->run, what_of(x->call), x->req_first, x->run->t->now);
+
+	if (!s)
+		return NULL;
+	engine_id(s->span_id, x->run, what_of(x->call),
+		  (uint64_t[4]){ x->tgid, x->proc_start, x->conn_id, x->seq });
+	s->kind = SPAN_KIND_CLIENT;
+	set_place(s, x);
+	span_set_str(s, ATTR_ID_OP, sv(x->call->operation));
+	span_set_str(s, ATTR_ID_PROVIDER, x->call->provider);
+	span_set_str(s, ATTR_ID_API, sv(x->call->api));
+	span_set_str(s, ATTR_ID_REQUEST_MODEL, x->call->request_model);
+	span_set_int(s, ATTR_ID_PROCESS_PID, x->tgid);
+	if (x->call->stream)
+		span_set_bool(s, ATTR_ID_REQUEST_STREAM, true);
+	if (x->call->ts_first_token > x->req_first)
+		span_set_int(s, ATTR_ID_FIRST_TOKEN_NS, x->call->ts_first_token - x->req_first);
+	if (x->response_seen && x->resp_first >= x->req_first)
+		span_set_int(s, ATTR_ID_FIRST_BYTE_NS, x->resp_first - x->req_first);
+	return s;
+}
+
+/* The failed call that this is another attempt of. */
+static struct call *call_of(const struct run *r, const struct exchange *x)
+{
+	struct call *call = r->calls;
+
+	while (call && call->key != x->key)
+		call = call->next;
+	return call;
+}
+
+void model_each_open(struct run *r, const struct open_walk *w)
+{
+	for (const struct call *call = r->calls; call; call = call->next) {
+		struct span *s = open_copy(r, call->span);
+
+		if (s)
+			span_set_int(s, ATTR_ID_ATTEMPTS, call->attempts);
+		open_give(w, r, &s);
+	}
+	for (const struct exchange *x = r->exchanges; x; x = x->run_next) {
+		struct span *s = NULL;
+
+		if (x->call && x->request_done && exchange_is_call(x) && !call_of(r, x))
+			s = in_flight(x);
+		open_give(w, r, &s);
 	}
 }

@@ -246,8 +246,6 @@ static void process_describe(struct span *s, const struct proc *p, const struct 
 	span_set_str(s, ATTR_ID_POD_UID, sv(p->pod));
 	if (p->ts_exit)
 		describe_exit(s, &p->exit);
-	else
-		span_incomplete(s, "unfinished");
 }
 
 /* The program that the process was started for; one that was only forked is still its parent's. */
@@ -260,7 +258,7 @@ static const struct program *first_program(const struct pstate *ps, const struct
 	return inherited;
 }
 
-static void emit_process(struct trace *t, struct proc *p, struct pstate *ps)
+static struct span *process_span(struct trace *t, struct proc *p, struct pstate *ps)
 {
 	struct pstate *parent = p->parent ? p->parent->user : NULL;
 	struct program inherited;
@@ -269,7 +267,7 @@ static void emit_process(struct trace *t, struct proc *p, struct pstate *ps)
 		engine_span(ps->run, SPAN_PROCESS, p->ts_first, p->ts_exit ? p->ts_exit : t->now);
 
 	if (!s)
-		return;
+		return NULL;
 	memcpy(s->span_id, ps->span_id, sizeof(s->span_id));
 	if (ps->tool_span[0]) {
 		memcpy(s->parent_span_id, ps->tool_span, sizeof(s->parent_span_id));
@@ -281,11 +279,10 @@ static void emit_process(struct trace *t, struct proc *p, struct pstate *ps)
 	process_describe(s, p, prog);
 	describe_tests(s, p, ps->programs);
 	exec_events(s, ps->run, ps->programs, prog);
-	engine_emit(ps->run, &s);
+	return s;
 }
 
-/* The root process is the run: its end is kept until the rest of the tree has ended too. */
-static void end_root(struct trace *t, struct proc *p, const struct pstate *ps)
+static struct span *run_span(struct trace *t, struct proc *p, const struct pstate *ps)
 {
 	struct run *r = ps->run;
 	struct program inherited;
@@ -293,7 +290,7 @@ static void end_root(struct trace *t, struct proc *p, const struct pstate *ps)
 	struct span *s = engine_span(r, SPAN_RUN, r->ts_start, p->ts_exit ? p->ts_exit : t->now);
 
 	if (!s)
-		return;
+		return NULL;
 	memcpy(s->span_id, r->span_id, sizeof(s->span_id));
 	s->parent_span_id[0] = '\0';
 	span_set_name(s, arena_fmt(&s->arena, "run %s", r->agent ? r->agent : "?"));
@@ -304,7 +301,14 @@ static void end_root(struct trace *t, struct proc *p, const struct pstate *ps)
 		prog = prog->next;
 	process_describe(s, p, prog);
 	exec_events(s, r, ps->programs, prog);
-	r->root = s;
+	return s;
+}
+
+/* It ends because the recording does. */
+static void mark_unfinished(const struct proc *p, struct span *s)
+{
+	if (s && !p->ts_exit)
+		span_incomplete(s, "unfinished");
 }
 
 static void end_process(struct trace *t, struct proc *p)
@@ -315,11 +319,18 @@ static void end_process(struct trace *t, struct proc *p)
 		return;
 	dns_process_over(ps->run, p, t->now);
 	if (ps->is_root) {
-		end_root(t, p, ps);
+		/* the process is the run: its end is kept until the rest of the tree has ended too */
+		ps->run->root = run_span(t, p, ps);
+		mark_unfinished(p, ps->run->root);
 	} else {
+		struct span *s;
+
 		if (!p->existed)
 			find_tool(p); /* a call that was not known yet when the process started */
-		emit_process(t, p, ps);
+		s = process_span(t, p, ps);
+		mark_unfinished(p, s);
+		if (s)
+			engine_emit(ps->run, &s);
 	}
 	if (ps->run->live)
 		ps->run->live--;
@@ -373,4 +384,34 @@ static void unfinished_one(void *ctx, struct proc *p)
 void process_unfinished(struct trace *t)
 {
 	proc_each(t->procs, unfinished_one, t);
+}
+
+struct open_procs {
+	struct trace *t;
+	const struct open_walk *w;
+	bool roots; /* runs, else what is in them */
+};
+
+static void open_one(void *ctx, struct proc *p)
+{
+	const struct open_procs *o = ctx;
+	struct pstate *ps = p->user;
+	struct span *s = NULL;
+
+	if (!ps || !ps->run || ps->is_root != o->roots)
+		return;
+	if (ps->is_root)
+		s = run_span(o->t, p, ps); /* also when the process is over: others go on */
+	else if (!p->ts_exit)
+		s = process_span(o->t, p, ps);
+	open_give(o->w, ps->run, &s);
+}
+
+void process_each_open(struct trace *t, const struct open_walk *w)
+{
+	struct open_procs o = { t, w, true };
+
+	proc_each(t->procs, open_one, &o);
+	o.roots = false;
+	proc_each(t->procs, open_one, &o);
 }

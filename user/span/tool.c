@@ -176,6 +176,15 @@ void tool_input(struct run *r, const struct ev_input *in)
 			       first->tgid == in->hdr.tgid && first->proc_start == in->hdr.start);
 }
 
+void tool_each_open(struct run *r, const struct open_walk *w)
+{
+	for (const struct tool *tool = r->tools; tool; tool = tool->next) {
+		struct span *s = open_copy(r, tool->span);
+
+		open_give(w, r, &s);
+	}
+}
+
 /*
  * Shells, JSON and argv quote differently: what is compared has no quotes, no backslashes and one
  * space where there was white space (or the end of an argument).

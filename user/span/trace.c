@@ -79,7 +79,7 @@ void engine_id(char out[HEX64], const struct run *r, enum span_what what, const 
 	snprintf(out, HEX64, "%016llx", (unsigned long long)(h ? h : 1)); /* all zeros is no id */
 }
 
-static struct json *resource(struct run *r, struct arena *a)
+struct json *engine_resource(struct run *r, struct arena *a)
 {
 	struct json *o = json_object(a);
 	struct trace *t = r->t;
@@ -121,7 +121,7 @@ void engine_emit(struct run *r, struct span **s)
 {
 	struct trace *t = r->t;
 
-	(*s)->resource = resource(r, &(*s)->arena);
+	(*s)->resource = engine_resource(r, &(*s)->arena);
 	t->totals.spans++;
 	if ((*s)->status == STATUS_ERROR && span_what_fails((*s)->what)) {
 		t->totals.errors++;

@@ -30,6 +30,12 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec);
 /* No more records will come: everything that is open is finished, marked unfinished. */
 void trace_end(struct trace *t);
 
+/*
+ * Calls fn with each span that is not over, as it is now: ringspan.unfinished is true, its end is the
+ * latest record's time, payloads are left out.  Parents come first.  Changes nothing.
+ */
+void trace_each_open(struct trace *t, trace_span_fn fn, void *ctx);
+
 /* Sums over all that was fed, for the closing line of `record`. */
 struct trace_totals {
 	uint64_t records, data_bytes;
