@@ -6,12 +6,13 @@
 #include "capture/capture.h"
 #include "cli/read.h"
 #include "cli/session.h"
+#include "cli/step.h"
 #include "sink/term.h"
 
 struct replay_opts {
 	struct opt_common common;
 	const char *format, *prices;
-	bool payload, no_redact;
+	bool payload, no_redact, step;
 };
 
 static const struct opt replay_options[] = {
@@ -19,6 +20,9 @@ static const struct opt replay_options[] = {
 	  "tree (without it), ndjson, otlp-json or lines" },
 	{ "payload", 'p', OPT_FLAG, offsetof(struct replay_opts, payload), NULL,
 	  "with prompts, answers, arguments and results" },
+	{ "step", 's', OPT_FLAG, offsetof(struct replay_opts, step), NULL,
+	  "record by record, forward and back: keys n, p or arrows, g N, / KIND, q; commands "
+	  "likewise, a line each, where stdin is no terminal" },
 	{ "prices", 0, OPT_STR, offsetof(struct replay_opts, prices), "FILE",
 	  "a price table in place of the built-in one" },
 	{ "no-redact", 0, OPT_FLAG, offsetof(struct replay_opts, no_redact), NULL,
@@ -38,6 +42,17 @@ static int feed_all(struct session *s, struct capture_reader *r)
 			return log_err(err, "out of memory");
 	}
 	return ret;
+}
+
+static int run_steps(const struct replay_opts *o, const char *path, const struct sink_cfg *cfg)
+{
+	struct steps *steps = NULL;
+	int code = EXIT_NOTHING;
+
+	if (!steps_open(&steps, path, o->prices, o->no_redact))
+		code = step_through(steps, cfg);
+	steps_free(&steps);
+	return code;
 }
 
 static int run_replay(void *opts, int argc, char **argv)
@@ -60,6 +75,14 @@ static int run_replay(void *opts, int argc, char **argv)
 		log_err(-EINVAL, "want one capture file: ringspan replay [OPTION ...] FILE");
 		return EXIT_USAGE;
 	}
+	if (o->step && (o->format || o->common.store || o->payload)) {
+		log_err(-EINVAL,
+			"--step shows the tree as it grows; --format, --store and --payload "
+			"are for a replay of the whole");
+		return EXIT_USAGE;
+	}
+	if (o->step)
+		return run_steps(o, argv[0], &cfg.sink_cfg);
 	if (read_format(o->format ? o->format : "tree", &cfg.sink))
 		return EXIT_USAGE;
 	err = capture_open(&r, argv[0]);
