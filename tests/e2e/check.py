@@ -185,6 +185,10 @@ class Checker:
         spans = [span for span in self.of_kind("attempt")
                  if span["parent_span_id"] == call["span_id"]]
         self.equal(f"{what}: attempt spans", len(spans), len(attempts))
+        waits = [span["attributes"].get("ringspan.wait.reason") for span in self.of_kind("wait")
+                 if span["parent_span_id"] == call["span_id"]]
+        wanted = ["throttled" if a["status"] in (429, 529) else "retry" for a in attempts[:-1]]
+        self.equal(f"{what}: waits", waits, wanted)
         for number, (span, truth) in enumerate(zip(spans, attempts), 1):
             attributes, name = span["attributes"], f"{what}, attempt {number}"
             wanted = {

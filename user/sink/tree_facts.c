@@ -147,6 +147,17 @@ static void agent_facts(struct buf *b, const struct span *s)
 	sums(b, s);
 }
 
+/* Where the time went, the waits that a reader can do something about. */
+static void waits(struct buf *b, const struct span *s)
+{
+	fact_ns(b, s, ATTR_ID_WAIT_HUMAN, "human ", "");
+	fact_ns(b, s, ATTR_ID_WAIT_THROTTLED, "throttled ", "");
+	fact_ns(b, s, ATTR_ID_WAIT_RETRY, "retries ", "");
+	fact_ns(b, s, ATTR_ID_WAIT_PROVIDER, "provider ", "");
+	fact_ns(b, s, ATTR_ID_WAIT_STREAM, "stream ", "");
+	fact_ns(b, s, ATTR_ID_WAIT_NETWORK, "network ", "");
+}
+
 /* What was asked, where messages are shown. */
 static void turn_facts(struct buf *b, const struct span *s, bool payload)
 {
@@ -155,6 +166,7 @@ static void turn_facts(struct buf *b, const struct span *s, bool payload)
 			json_for_each (json_get(m, "parts"), part)
 				fact_sv(b, "", json_sv(json_get(part, "content")), "");
 	sums(b, s);
+	waits(b, s);
 }
 
 static void model_facts(struct buf *b, const struct span *s)
@@ -190,6 +202,12 @@ static void attempt_facts(struct buf *b, const struct span *s)
 	fact_int(b, s, ATTR_ID_HTTP_STATUS, "HTTP ", "");
 	fact_ns(b, s, ATTR_ID_RETRY_AFTER, "told to wait ", "");
 	fact_ns(b, s, ATTR_ID_RETRY_WAIT, "after waiting ", "");
+}
+
+/* What was asked for, where the provider said how long. */
+static void wait_facts(struct buf *b, const struct span *s)
+{
+	fact_ns(b, s, ATTR_ID_RETRY_AFTER, "told to wait ", "");
 }
 
 static void approval_facts(struct buf *b, const struct span *s)
@@ -396,6 +414,9 @@ static void kind_facts(struct buf *b, const struct span *s, bool payload)
 		break;
 	case SPAN_CONNECT:
 		connect_facts(b, s);
+		break;
+	case SPAN_WAIT:
+		wait_facts(b, s);
 		break;
 	case SPAN_APPROVAL:
 		approval_facts(b, s);

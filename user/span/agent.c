@@ -25,9 +25,12 @@ struct agent {
 	struct agent *next; /* in its run, oldest first */
 	struct run *run;
 	struct chain chain;
+	uint32_t tgid; /* of the process that began it */
+	uint64_t proc_start;
 	struct span *span, *turn; /* turn: the open one, or NULL */
 	int64_t turns;
 	struct totals sum, turn_sum;
+	struct waits turn_waits;
 	uint64_t ts_last;
 	unsigned int calls; /* exchanges and calls that point here */
 	bool over;          /* the latest answer called no tool: the next request begins a turn */
@@ -59,6 +62,8 @@ static void end_turn(struct agent *a, uint64_t ts)
 		s->end_ns = s->start_ns;
 	set_totals(s, &a->turn_sum);
 	a->turn_sum = (struct totals){ 0 };
+	waits_set(s, &a->turn_waits);
+	a->turn_waits = (struct waits){ 0 };
 	engine_emit(a->run, &a->turn);
 }
 
@@ -224,6 +229,8 @@ static struct agent *agent_new(struct run *r, const struct exchange *x)
 	if (!a)
 		return NULL;
 	a->run = r;
+	a->tgid = x->tgid;
+	a->proc_start = x->proc_start;
 	a->ts_last = x->req_first;
 	a->span = engine_span(r, SPAN_AGENT, x->req_first, x->req_first);
 	if (!a->span) {
@@ -415,6 +422,21 @@ void agent_called(struct agent *a, const struct span *call, int64_t turn, uint64
 		span_set_status(a->turn, STATUS_UNSET, SV(""));
 	if (a->over)
 		end_turn(a, ts);
+}
+
+void agent_waited(struct agent *a, int64_t turn, enum wait_cause cause, uint64_t from, uint64_t to)
+{
+	if (a->turn && turn == a->turns)
+		wait_add(&a->turn_waits.by[cause], from, to);
+}
+
+void agent_process_waited(struct run *r, const struct proc *p, enum wait_cause cause, uint64_t from,
+			  uint64_t to)
+{
+	for (struct agent *a = r->agents; a; a = a->next)
+		if (p && a->tgid == p->tgid && a->proc_start == p->start && a->turn &&
+		    from + r->t->wall_offset >= a->turn->start_ns)
+			wait_add(&a->turn_waits.by[cause], from, to);
 }
 
 void agent_hold(struct agent *a)

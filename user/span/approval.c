@@ -32,10 +32,12 @@ static bool says_no(struct sv result)
 	return false;
 }
 
-static void emit(struct run *r, const char *parent, struct sv tool, const struct approval *a)
+static void emit(struct run *r, const char *parent, struct sv tool, const char *tool_span,
+		 const struct approval *a)
 {
 	struct span *s = engine_span(r, SPAN_APPROVAL, a->ts_from, a->ts_to);
 
+	tool_waited(r, tool_span, WAIT_HUMAN, a->ts_from, a->ts_to);
 	if (!s)
 		return;
 	engine_id(s->span_id, r, SPAN_APPROVAL,
@@ -52,14 +54,15 @@ static void emit(struct run *r, const char *parent, struct sv tool, const struct
 	engine_emit(r, &s);
 }
 
-void approval_elicited(struct run *r, const char *parent, struct sv tool, struct approval *a)
+void approval_elicited(struct run *r, const char *parent, struct sv tool, const char *tool_span,
+		       struct approval *a)
 {
 	a->by = "elicitation";
 	a->decision = sv_is(a->action, "accept")    ? "approved"
 		      : sv_is(a->action, "decline") ? "denied"
 		      : sv_is(a->action, "cancel")  ? "cancelled"
 						    : NULL;
-	emit(r, parent, tool, a);
+	emit(r, parent, tool, tool_span, a);
 }
 
 /* --- terminals and pipes */
@@ -103,5 +106,5 @@ void approval_of_tool(struct run *r, const struct span *tool, struct approval *a
 	else if (a->blocked && res && !res->is_error)
 		a->decision = "approved";
 	if (a->decision || a->blocked)
-		emit(r, tool->span_id, span_attr_sv(tool, ATTR_ID_TOOL_NAME), a);
+		emit(r, tool->span_id, span_attr_sv(tool, ATTR_ID_TOOL_NAME), tool->span_id, a);
 }

@@ -129,6 +129,8 @@ static void emit(struct run *r, const struct dns_query *q, const struct dns_msg 
 	struct span *s = engine_span(r, SPAN_DNS, q->ts_first, ts_end);
 	char buf[DNS_TEXT_LEN];
 
+	if (q->client)
+		wait_of_process(r, proc_find(r->t->procs, q->tgid, q->start), q->ts_first, ts_end);
 	if (!s)
 		return;
 	engine_id(s->span_id, r, SPAN_DNS,

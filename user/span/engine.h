@@ -4,7 +4,8 @@
  * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
  * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations), approval.c (waits for a
- * human), open.c (what is not over yet), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else
+ * human), wait.c (waits by cause), open.c (what is not over yet), rpc*.c (MCP and A2A; grpc_call.c:
+ * gRPC).  Nobody else
  * includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
@@ -48,6 +49,32 @@ struct trace {
 	char first_run[HEX128];
 };
 
+/* What is waited for.  Attributes ringspan.wait.*_ns. */
+enum wait_cause {
+	WAIT_PROVIDER,  /* the end of a request to the first byte of its answer */
+	WAIT_STREAM,    /* ... to its last */
+	WAIT_NETWORK,   /* connects, DNS */
+	WAIT_HUMAN,     /* approvals */
+	WAIT_THROTTLED, /* between attempts, after a provider said that it is too much */
+	WAIT_RETRY,     /* ... after any other failure */
+	WAIT_CNT
+};
+#define WAIT_OPEN 32 /* intervals of a set that are apart and may still grow together */
+
+/* A union of intervals, of which only the length is asked for. */
+struct wait_set {
+	uint64_t closed; /* length of those that are forgotten */
+	uint64_t floor;  /* and their end: nothing before it is added */
+	unsigned int cnt;
+	struct wait {
+		uint64_t from, to;
+	} of[WAIT_OPEN]; /* by rising time */
+};
+
+struct waits {
+	struct wait_set by[WAIT_CNT];
+};
+
 /* A process tree that is one trace. */
 struct run {
 	struct trace *t;
@@ -73,6 +100,7 @@ struct run {
 	struct rpc_end *rpc_ends; /* who speaks MCP or A2A */
 	uint64_t rpc_cnt;         /* requests of these so far */
 	int64_t model_calls, tool_calls, errors;
+	struct waits waits;
 	uint64_t lost_records, lost_bytes; /* what the counts were when it began */
 };
 
@@ -235,6 +263,11 @@ void agent_answered(struct exchange *x);
 void agent_calls_tool(struct exchange *x);
 /* A call of it is over for good, in that turn. */
 void agent_called(struct agent *a, const struct span *call, int64_t turn, uint64_t ts);
+/* In that turn; nothing when it is over. */
+void agent_waited(struct agent *a, int64_t turn, enum wait_cause cause, uint64_t from, uint64_t to);
+/* In the open turns of a process's agents. */
+void agent_process_waited(struct run *r, const struct proc *p, enum wait_cause cause, uint64_t from,
+			  uint64_t to);
 void agent_hold(struct agent *a); /* it stays until it is released */
 void agent_release(struct agent *a);
 void agent_finish_all(struct run *r);
@@ -265,10 +298,23 @@ void approval_input(struct approval *a, const struct ev_input *in, uint64_t aske
 /* The tool call is over; ran: something was seen to do it.  res: NULL without an answer. */
 void approval_of_tool(struct run *r, const struct span *tool, struct approval *a, bool ran,
 		      const struct sem_tool_result *res);
-/* An elicitation that was answered as a->action says; tool: of the request that it is for, if known. */
-void approval_elicited(struct run *r, const char *parent, struct sv tool, struct approval *a);
+/*
+ * An elicitation that was answered as a->action says.  tool: of the request that it is for, if known;
+ * tool_span: the model's call of it, which waited, too.
+ */
+void approval_elicited(struct run *r, const char *parent, struct sv tool, const char *tool_span,
+		       struct approval *a);
+
+/* wait.c */
+void wait_add(struct wait_set *w, uint64_t from, uint64_t to); /* nothing when from >= to */
+void waits_set(struct span *s, const struct waits *w);         /* the attributes */
+/* A process waited for the network: its tool call did, where one started it, else the run. */
+void wait_of_process(struct run *r, const struct proc *p, uint64_t from, uint64_t to);
 
 /* tool.c */
+/* An open tool call waited, and so did the turn that it is of; of another id only the run did. */
+void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint64_t from,
+		 uint64_t to);
 void tool_input(struct run *r, const struct ev_input *in); /* the agent was answered */
 struct tool_ref {
 	const char *span_id;
@@ -301,6 +347,8 @@ struct tool_ask {
 bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out);
 /* Was the process started by a tool call, itself or one before it? */
 bool process_in_tool(const struct proc *p);
+/* The span of that call, or NULL. */
+const char *process_tool(const struct proc *p);
 
 /* rpc_link.c */
 void rpc_tick(struct run *r, uint64_t now);

@@ -259,6 +259,8 @@ static void feed_connect(struct trace *t, const struct ev_connect *e)
 
 	if (!ps)
 		return;
+	wait_of_process(ps->run, proc_find(t->procs, e->hdr.tgid, e->hdr.start), e->enter_ts,
+			e->hdr.ts);
 	s = engine_span(ps->run, SPAN_CONNECT, e->enter_ts, e->hdr.ts);
 	if (!s)
 		return;

@@ -315,10 +315,48 @@ static struct call *take_call(struct run *r, uint64_t key)
 	return call;
 }
 
+static void waited(struct exchange *x, enum wait_cause cause, uint64_t from, uint64_t to)
+{
+	wait_add(&x->run->waits.by[cause], from, to);
+	if (x->agent)
+		agent_waited(x->agent, x->turn, cause, from, to);
+}
+
+static bool is_throttled(const struct span *failed)
+{
+	int64_t status = span_attr_int(failed, ATTR_ID_HTTP_STATUS, 0);
+
+	/* 529: Anthropic's overloaded_error */
+	return status == 429 || status == 529 || span_attr(failed, ATTR_ID_RETRY_AFTER);
+}
+
+/* What passed between the failed attempt, whose span the call still has, and this one. */
+static void emit_wait(struct exchange *x, const struct call *call)
+{
+	const struct span *failed = call->span;
+	bool throttled = is_throttled(failed);
+	struct span *s;
+
+	if (x->req_first <= call->ts_last)
+		return;
+	waited(x, throttled ? WAIT_THROTTLED : WAIT_RETRY, call->ts_last, x->req_first);
+	s = engine_span(x->run, SPAN_WAIT, call->ts_last, x->req_first);
+	if (!s)
+		return;
+	engine_id(s->span_id, x->run, SPAN_WAIT,
+		  (uint64_t[4]){ hash64(sv(failed->span_id)), (uint64_t)call->attempts });
+	memcpy(s->parent_span_id, failed->span_id, sizeof(s->parent_span_id));
+	span_set_name(s, throttled ? SV("wait throttled") : SV("wait retry"));
+	span_set_str(s, ATTR_ID_WAIT_REASON, throttled ? SV("throttled") : SV("retry"));
+	span_set_json(s, ATTR_ID_RETRY_AFTER, span_attr(failed, ATTR_ID_RETRY_AFTER));
+	engine_emit(x->run, &s);
+}
+
 /* The call goes on with this attempt: the later span stands for the whole. */
 static void join(struct run *r, struct call *call, struct exchange *x, struct span *s,
 		 struct span *attempt)
 {
+	emit_wait(x, call);
 	memcpy(s->span_id, call->span->span_id, sizeof(s->span_id));
 	s->start_ns = call->ts_first + r->t->wall_offset;
 	call->req_wire += x->req_wire;
@@ -402,6 +440,10 @@ void model_attempt(struct exchange *x)
 			finish_call(r, call);
 		return;
 	}
+	/* one that nobody answered was waited for until it was given up */
+	waited(x, WAIT_PROVIDER, x->req_last, x->response_seen ? x->resp_first : r->t->now);
+	if (x->response_seen)
+		waited(x, WAIT_STREAM, x->resp_first, x->resp_last);
 	retry = may_retry(x, s) && !r->t->ending;
 	if (call)
 		join(r, call, x, s, attempt);

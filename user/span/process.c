@@ -341,16 +341,21 @@ static void on_exit_of(void *ctx, struct proc *p)
 	end_process(ctx, p);
 }
 
-bool process_in_tool(const struct proc *p)
+const char *process_tool(const struct proc *p)
 {
 	/* a tree is as deep as it is long, but what is asked for is near */
 	for (int depth = 0; p && depth < 64; depth++, p = p->parent) {
 		const struct pstate *ps = p->user;
 
 		if (ps && ps->tool_span[0])
-			return true;
+			return ps->tool_span;
 	}
-	return false;
+	return NULL;
+}
+
+bool process_in_tool(const struct proc *p)
+{
+	return process_tool(p);
 }
 
 static void on_gone(void *ctx, struct proc *p)

@@ -224,6 +224,15 @@ void rpc_span_asked(struct rpc_end *e, const struct rpc_call *c)
 		(struct rpc_asked){ .key = request_key(&c->facts), .ts = c->ts_last };
 }
 
+/* What the request hangs under that c came back from. */
+static const char *outer_parent(const struct rpc_end *e, const struct rpc_call *c)
+{
+	for (const struct rpc_call *o = e->calls; o; o = o->next)
+		if (o->span && o != c && strcmp(o->span->span_id, c->span->parent_span_id) == 0)
+			return o->span->parent_span_id;
+	return c->span->parent_span_id;
+}
+
 /*
  * The wait between question and answer: of elicitation/create the request itself, since 2026-07-28 the
  * time until the request is sent again, with the human's word.
@@ -242,7 +251,7 @@ static void tell_approval(struct rpc_end *e, const struct rpc_call *c)
 	if (!f->approval_action.n)
 		return;
 	if (sv_is(f->method, "elicitation/create")) {
-		approval_elicited(e->run, c->span->span_id, f->tool, &a);
+		approval_elicited(e->run, c->span->span_id, f->tool, outer_parent(e, c), &a);
 		return;
 	}
 	for (size_t i = 0; i < RPC_ASKED; i++) {
@@ -251,7 +260,8 @@ static void tell_approval(struct rpc_end *e, const struct rpc_call *c)
 		a.ts_from = e->asked[i].ts;
 		a.ts_to = c->ts_first;
 		e->asked[i].key = 0;
-		approval_elicited(e->run, c->span->parent_span_id, f->tool, &a);
+		approval_elicited(e->run, c->span->parent_span_id, f->tool, c->span->parent_span_id,
+				  &a);
 		return;
 	}
 }

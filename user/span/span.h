@@ -54,7 +54,8 @@ const struct attr_def *attr_find(struct sv key); /* NULL: not in the table */
 	X(MCP, "mcp")               \
 	X(A2A, "a2a")               \
 	X(VALIDATION, "validation") \
-	X(APPROVAL, "approval")
+	X(APPROVAL, "approval")     \
+	X(WAIT, "wait")
 
 enum span_what {
 #define X(id, text) SPAN_##id,

@@ -21,7 +21,10 @@ struct tool {
 	const struct json *args; /* as the span has them: redacted, like the command lines */
 	bool has_process;        /* some process was tied to it by its argument */
 	bool has_ask;            /* so was an MCP call */
-	uint32_t tgid;           /* who asked the model */
+	struct agent *agent;     /* held; may be NULL */
+	int64_t turn;
+	struct waits waits;
+	uint32_t tgid; /* who asked the model */
 	uint64_t proc_start;
 	uint64_t ts_begun; /* the first thing that was seen to do it; 0: nothing */
 	struct approval approval;
@@ -30,6 +33,8 @@ struct tool {
 
 static void free_tool(struct tool *tool)
 {
+	if (tool->agent)
+		agent_release(tool->agent);
 	span_free(&tool->span);
 	free(tool);
 }
@@ -38,9 +43,10 @@ static void finish(struct run *r, struct tool **at, const struct sem_tool_result
 {
 	struct tool *tool = *at;
 
+	approval_of_tool(r, tool->span, &tool->approval, tool->ts_begun, res);
 	*at = tool->next;
 	r->tool_cnt--;
-	approval_of_tool(r, tool->span, &tool->approval, tool->ts_begun, res);
+	waits_set(tool->span, &tool->waits);
 	engine_emit(r, &tool->span);
 	free_tool(tool);
 }
@@ -66,6 +72,10 @@ static struct tool *tool_new(struct run *r, const struct exchange *x,
 	}
 	a = &tool->span->arena;
 	tool->ts_start = ts;
+	tool->agent = x->agent;
+	tool->turn = x->turn;
+	if (tool->agent)
+		agent_hold(tool->agent);
 	tool->tgid = x->tgid;
 	tool->proc_start = x->proc_start;
 	tool->id = arena_dup(a, tc->id);
@@ -154,6 +164,21 @@ static void begin(struct tool *tool, uint64_t ts)
 {
 	if (!tool->ts_begun || ts < tool->ts_begun)
 		tool->ts_begun = ts;
+}
+
+void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint64_t from,
+		 uint64_t to)
+{
+	struct tool *tool = r->tools;
+
+	wait_add(&r->waits.by[cause], from, to);
+	while (tool && strcmp(tool->span->span_id, span_id) != 0)
+		tool = tool->next;
+	if (!tool)
+		return;
+	wait_add(&tool->waits.by[cause], from, to);
+	if (tool->agent)
+		agent_waited(tool->agent, tool->turn, cause, from, to);
 }
 
 /* Questions are asked one after the other: about the oldest call that waits, or was not asked about. */
