@@ -92,7 +92,7 @@ $(OUT)/bpf-test/%: $(OUT)/tests/bpf/%.o $(OUT)/libringspan.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(TEST_LIBS) -o $@
 
-$(OUT)/bpf-test/sites $(OUT)/bpf-test/tls_odd: TEST_LIBS += $(shell pkg-config --libs openssl)
+$(addprefix $(OUT)/bpf-test/,sites tls_odd tls_nss): TEST_LIBS += $(shell pkg-config --libs openssl)
 
 $(OUT)/case-run: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/case/*.c)) $(OUT)/libringspan.a
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) -o $@

@@ -16,7 +16,6 @@
 enum tls_told {
 	TLS_RESULT, /* its result: that many bytes of the buffer */
 	TLS_OUT,    /* if that is 1, a size_t that `out` points to */
-	TLS_ALL,    /* if that is 0, all that it was given */
 	TLS_QUEUED, /* its result, which may be of bytes that an earlier call left in a queue */
 	TLS_PACKET, /* its result: as many bytes in a packet that *out points to */
 	TLS_UNSEEN, /* its result, but for what calls inside it move: bytes that are in no buffer */

@@ -150,8 +150,6 @@ static __always_inline __u64 call_result(struct pt_regs *ctx, struct tls_call *c
 		if (ret == 1 && bpf_probe_read_user(&n, sizeof(n), (void *)c->out))
 			return 0;
 		return n;
-	case TLS_ALL:
-		return ret == 0 ? c->size : 0;
 	case TLS_QUEUED:
 		if (is_queued(ret, c))
 			return c->size < GNUTLS_RECORD_MAX ? c->size : GNUTLS_RECORD_MAX;

@@ -16,21 +16,24 @@ struct pattern {
 
 /* Intel SDM, volume 2; REX is 40..4f */
 static const struct pattern x86_64[] = {
-	{ 0xfa1e0ff3, 0xffffffff },                             /* endbr64 */
-	{ 0x00000050, 0x000000f8 },                             /* push r64 */
-	{ 0x00005041, 0x0000f8ff },                             /* push r8..r15 */
-	{ 0x00ec8348, 0x00ffffff },                             /* sub $imm8, %rsp */
-	{ 0x00ec8148, 0x00ffffff },                             /* sub $imm32, %rsp */
-	{ 0x00008940, 0x0000fdf0 },                             /* REX mov r, r/m and back */
-	{ 0x0000c089, 0x0000c0ff },                             /* mov r32, r32 */
-	{ 0x0000408b, 0x0000c0ff },                             /* mov disp8(r64), r32 */
-	{ 0x0000808b, 0x0000c0ff },                             /* mov disp32(r64), r32 */
-	{ 0x00008d48, 0x0000fff8 },                             /* lea */
-	{ 0x00008540, 0x0000fff0 },                             /* REX test r, r */
-	{ 0x0000c085, 0x0000c0ff },                             /* test r32, r32 */
-	{ 0x0000c031, 0x0000c0ff },                             /* xor r32, r32 */
-	{ 0x0000c033, 0x0000c0ff }, { 0x00b88348, 0x00f8ffff }, /* cmp $imm8, disp32(r64) */
-	{ 0x00788348, 0x00f8ffff },                             /* cmp $imm8, disp8(r64) */
+	{ 0xfa1e0ff3, 0xffffffff }, /* endbr64 */
+	{ 0x00000050, 0x000000f8 }, /* push r64 */
+	{ 0x00005041, 0x0000f8ff }, /* push r8..r15 */
+	{ 0x00ec8348, 0x00ffffff }, /* sub $imm8, %rsp */
+	{ 0x00ec8148, 0x00ffffff }, /* sub $imm32, %rsp */
+	{ 0x00008940, 0x0000fdf0 }, /* REX mov r, r/m and back */
+	{ 0x0000c089, 0x0000c0ff }, /* mov r32, r32 */
+	{ 0x0000408b, 0x0000c0ff }, /* mov disp8(r64), r32 */
+	{ 0x0000808b, 0x0000c0ff }, /* mov disp32(r64), r32 */
+	{ 0x00008d48, 0x0000fff8 }, /* lea */
+	{ 0x00008540, 0x0000fff0 }, /* REX test r, r */
+	{ 0x0000c085, 0x0000c0ff }, /* test r32, r32 */
+	{ 0x0000c031, 0x0000c0ff }, /* xor r32, r32 */
+	{ 0x0000c033, 0x0000c0ff }, /* and the other way round */
+	{ 0x00c03140, 0x00c0fff0 }, /* REX xor r, r */
+	{ 0x0000f883, 0x0000f8ff }, /* cmp $imm8, r32 */
+	{ 0x00b88348, 0x00f8ffff }, /* cmp $imm8, disp32(r64) */
+	{ 0x00788348, 0x00f8ffff }, /* cmp $imm8, disp8(r64) */
 	{ 0x0000b883, 0x0000f8ff }, /* cmp $imm8, disp32(r64), 32 bits */
 	{ 0x000000b8, 0x000000f8 }, /* mov $imm32, r32 */
 	{ 0x000000e9, 0x000000ff }, /* jmp rel32 */

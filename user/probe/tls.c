@@ -35,6 +35,17 @@ static const struct {
 	[TLS_SENDFILE] = { "tls_sendfile_enter", "tls_exit" },
 	[TLS_FREE] = { "tls_free_enter", NULL },
 	[TLS_CLEAR] = { "tls_clear_enter", NULL },
+	[TLS_GNUTLS_RECV] = { "gnutls_recv_enter", "tls_exit" },
+	[TLS_GNUTLS_PACKET] = { "gnutls_packet_enter", "tls_exit" },
+	[TLS_GNUTLS_SEND] = { "gnutls_send_enter", "tls_exit" },
+	[TLS_GNUTLS_SENDFILE] = { "gnutls_sendfile_enter", "tls_exit" },
+	[TLS_GNUTLS_UNCORK] = { "gnutls_uncork_enter", "tls_exit" },
+	[TLS_NSS_READ] = { "nss_read_enter", "tls_exit" },
+	[TLS_NSS_RECV] = { "nss_recv_enter", "tls_exit" },
+	[TLS_NSS_WRITE] = { "nss_write_enter", "tls_exit" },
+	[TLS_NSS_WRITEV] = { "nss_writev_enter", "tls_exit" },
+	[TLS_NSS_CLOSE] = { "nss_close_enter", NULL },
+	[TLS_NSS_IMPORT] = { NULL, "nss_import_exit" },
 };
 
 const char *tls_enter_prog(enum tls_role role)

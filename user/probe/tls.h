@@ -21,6 +21,17 @@ enum tls_role {
 	TLS_SENDFILE,  /* what it writes is in a file, and is not seen */
 	TLS_FREE,      /* the object is no more */
 	TLS_CLEAR,     /* what the object does from now on is another connection */
+	TLS_GNUTLS_RECV,
+	TLS_GNUTLS_PACKET,
+	TLS_GNUTLS_SEND,
+	TLS_GNUTLS_SENDFILE,
+	TLS_GNUTLS_UNCORK,
+	TLS_NSS_READ,
+	TLS_NSS_RECV,
+	TLS_NSS_WRITE,
+	TLS_NSS_WRITEV,
+	TLS_NSS_CLOSE,
+	TLS_NSS_IMPORT, /* makes a file a TLS connection */
 	TLS_ROLES
 };
 
