@@ -198,6 +198,61 @@ static void both_sides_of_a_terminal(void **state)
 	both_sides_ask(*state, EV_SRC_TTY);
 }
 
+/* A server's descriptor: a socketpair of its own, used one way; numbers as the parent made them. */
+static void one_way_socket(struct world *w, uint64_t ts, uint32_t tgid, uint64_t conn,
+			   uint64_t file, uint64_t peer, int fd)
+{
+	struct ev_flow *f = flow(ts, tgid, conn, EV_SRC_STREAM, file);
+
+	f->peer = peer;
+	f->fd = fd;
+	feed(w, f);
+}
+
+static void socketpair_each_way(void **state)
+{
+	struct world *w = *state;
+	const struct span *s;
+
+	run_program(w, 3 * MS, SERVER, AGENT, "/bin/server");
+	one_way_socket(w, 4 * MS, AGENT, 1, 700, 701, 7);
+	on_socket(w, 10 * MS, AGENT, 1, EV_WRITE, INIT);
+	one_way_socket(w, 11 * MS, SERVER, 3, 701, 700, 0);
+	on_socket(w, 11 * MS, SERVER, 3, EV_READ, INIT);
+	one_way_socket(w, 13 * MS, SERVER, 4, 703, 702, 1);
+	on_socket(w, 13 * MS, SERVER, 4, EV_WRITE, INIT_ANSWER("files"));
+	one_way_socket(w, 14 * MS, AGENT, 2, 702, 703, 8);
+	on_socket(w, 14 * MS, AGENT, 2, EV_READ, INIT_ANSWER("files"));
+	end(w);
+	assert_int_equal(count(w, SPAN_MCP), 1);
+	s = nth(w, SPAN_MCP, 0);
+	assert_null(span_attr(s, ATTR_ID_INCOMPLETE));
+	assert_int_equal(s->end_ns - s->start_ns, 4 * MS);
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_MCP_SERVER_NAME), "files");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_NET_TRANSPORT), "pipe");
+	assert_int_equal(span_attr_int(s, ATTR_ID_RPC_PEER_PID, -1), SERVER);
+	assert_int_equal(span_attr_int(s, ATTR_ID_RPC_HANDLING_NS, -1), 2 * MS);
+}
+
+/* Nobody traces the servers; which socket an answer belongs to is told by its number. */
+static void socketpairs_of_two_servers(void **state)
+{
+	struct world *w = *state;
+
+	one_way_socket(w, 3 * MS, AGENT, 1, 700, 701, 7);
+	one_way_socket(w, 3 * MS, AGENT, 2, 702, 703, 8);
+	one_way_socket(w, 3 * MS, AGENT, 3, 710, 711, 9);
+	one_way_socket(w, 3 * MS, AGENT, 4, 712, 713, 10);
+	on_socket(w, 10 * MS, AGENT, 1, EV_WRITE, CALL("1", "a", "{}"));
+	on_socket(w, 11 * MS, AGENT, 3, EV_WRITE, CALL("1", "b", "{}"));
+	on_socket(w, 22 * MS, AGENT, 4, EV_READ, TEXT("1", "of b"));
+	on_socket(w, 23 * MS, AGENT, 2, EV_READ, TEXT("1", "of a"));
+	end(w);
+	assert_int_equal(count(w, SPAN_MCP), 2);
+	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call a"), ATTR_ID_TOOL_RESULT), "of a");
+	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call b"), ATTR_ID_TOOL_RESULT), "of b");
+}
+
 /* Two servers that nobody traces, asked with the same ids; the second answers first. */
 static void same_ids_on_two_servers(void **state)
 {
@@ -423,6 +478,8 @@ int main(void)
 		TEST(both_ends_answer_lost),
 		TEST(both_sides_of_a_socket),
 		TEST(both_sides_of_a_terminal),
+		TEST(socketpair_each_way),
+		TEST(socketpairs_of_two_servers),
 		TEST(same_ids_on_two_servers),
 		TEST(answer_first),
 		TEST(errors_and_ends),

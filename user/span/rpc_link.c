@@ -2,9 +2,11 @@
 /*
  * JSON-RPC on streams: messages out of them, and which streams belong together.
  *
- * A socket carries both directions.  A pipe carries one, so a process has two of them for each peer:
+ * A TCP socket carries both directions.  A pipe carries one, so a process has two of them for each peer:
  * those at descriptors 0 and 1 are a server's; a client's are told by the server's where that is traced
- * (both ends of a pipe have one inode), else by the first answer.  What is joined stays so.
+ * (both ends of a pipe have one inode), else by the first answer.  What is joined stays so.  A socket
+ * of AF_UNIX may carry both, or be one of two that a runtime makes in the place of pipes, as libuv
+ * and Bun do for a child's descriptors: it is one way until something goes the other.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +22,16 @@ static const struct conn *conn_of(const struct rpc_stream *rs)
 static bool is_half(const struct rpc_end *e)
 {
 	return !e->whole && !e->in != !e->out;
+}
+
+static bool is_unix(const struct conn *c)
+{
+	return c->src == EV_SRC_STREAM && !c->addr.family;
+}
+
+static bool is_one_way(const struct conn *c)
+{
+	return c->src == EV_SRC_PIPE || is_unix(c);
 }
 
 static bool same_process(const struct rpc_end *a, const struct rpc_end *b)
@@ -125,7 +137,7 @@ static struct rpc_end *join_standard(struct rpc_end *e)
 {
 	const struct conn *c = conn_of(e->in ? e->in : e->out);
 
-	if (c->src != EV_SRC_PIPE || c->fd != (e->in ? 0 : 1))
+	if (!is_one_way(c) || c->fd != (e->in ? 0 : 1))
 		return e;
 	for (struct rpc_end *o = e->run->rpc_ends; o; o = o->next) {
 		const struct conn *oc;
@@ -133,7 +145,7 @@ static struct rpc_end *join_standard(struct rpc_end *e)
 		if (!complement(e, o))
 			continue;
 		oc = conn_of(o->in ? o->in : o->out);
-		if (oc->src != EV_SRC_PIPE || oc->fd != (o->in ? 0 : 1))
+		if (oc->src != c->src || oc->fd != (o->in ? 0 : 1))
 			continue;
 		merge(o, e);
 		return o;
@@ -150,9 +162,9 @@ static uint64_t distance(const struct rpc_end *a, const struct rpc_end *b)
 }
 
 /*
- * Clients number their requests alike with every server, so several may have asked this.  Pipes that
- * were made for one server were made one after the other: their inode numbers are neighbours
- * (get_next_ino(), fs/inode.c).
+ * Clients number their requests alike with every server, so several may have asked this.  Pipes
+ * and socketpairs that were made for one server were made one after the other: their inode numbers
+ * are neighbours (get_next_ino(), fs/inode.c).
  */
 bool rpc_join_by_id(struct rpc_end *e, enum ev_dir dir, const struct jsonrpc_msg *m, bool asked)
 {
@@ -210,7 +222,7 @@ static int rpc_detect(const struct conn *c, enum ev_dir dir, struct sv first)
 static int rpc_open(struct stream *s, enum ev_dir dir, struct sv first)
 {
 	struct rpc_stream *rs = calloc(1, sizeof(*rs));
-	bool one_way = s->conn->src == EV_SRC_PIPE;
+	bool one_way = is_one_way(s->conn);
 	struct rpc_end *e;
 
 	(void)first;
@@ -235,11 +247,26 @@ static int rpc_open(struct stream *s, enum ev_dir dir, struct sv first)
 	return 0;
 }
 
+/* Something goes the other way: no half of two, unless it was joined with another already. */
+static void becomes_whole(struct rpc_stream *rs)
+{
+	struct rpc_end *e = rs->end;
+
+	if (!is_half(e))
+		return;
+	e->in = e->out = rs;
+	e->whole = true;
+	if (!e->peer)
+		find_peer(e);
+}
+
 static void rpc_data(struct stream *s, enum ev_dir dir, uint64_t ts, struct sv bytes)
 {
 	struct rpc_stream *rs = s->state;
 	struct rpc_reader *r = &rs->readers[dir];
 
+	if (rs != (dir == EV_READ ? rs->end->in : rs->end->out))
+		becomes_whole(rs);
 	r->rs = rs;
 	r->dir = dir;
 	if (r->parser || jsonrpc_new(&r->parser, on_message, r) == 0)
