@@ -271,6 +271,78 @@ static void broken_answer_is_tried_again_elsewhere(void **state)
 	assert_true(says(nth(w, SPAN_ATTEMPT, 0), "cut"));
 }
 
+/* Where a stream broke, claude-code asks for the answer in one piece. */
+static void broken_stream_is_asked_for_whole(void **state)
+{
+	static const char streamed[] =
+		"{\"model\":\"claude-x\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\","
+		"\"content\":\"hi\"}],\"stream\":true}";
+	struct world *w = *state;
+
+	begin(w);
+	ask(w, 10 * MS, 1, streamed);
+	bytes(w, 20 * MS, 1, EV_READ,
+	      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+	      "event: ping\ndata: {\"type\":\"ping\"}\n\n");
+	close_conn(w, 25 * MS, 1);
+	ask(w, 50 * MS, 2, HELLO);
+	answer(w, 60 * MS, 2, 200, DONE);
+	end(w);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
+	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_ATTEMPTS, -1), 2);
+}
+
+static void ask_gemini(struct world *w, uint64_t ts, uint64_t conn, const char *method)
+{
+	static const char body[] =
+		"{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"hi\"}]}]}";
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_fmt(&b,
+		"POST /v1beta/models/gemini-x:%s HTTP/1.1\r\n"
+		"Host: generativelanguage.googleapis.com\r\nContent-Length: %zu\r\n\r\n%s",
+		method, strlen(body), body);
+	bytes(w, ts, conn, EV_WRITE, buf_cstr(&b));
+}
+
+/* The path tells Gemini whether to stream. */
+static void another_path_for_the_same(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	ask_gemini(w, 10 * MS, 1, "streamGenerateContent?alt=sse");
+	answer(w, 20 * MS, 1, 503, "{\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}");
+	ask_gemini(w, 50 * MS, 1, "generateContent");
+	answer(w, 60 * MS, 1, 200,
+	       "{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"yo\"}]},"
+	       "\"finishReason\":\"STOP\"}]}");
+	end(w);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
+	assert_int_equal(count(w, SPAN_ATTEMPT), 2);
+}
+
+/* Something else asked behind a failure is no second attempt at it. */
+static void another_question_is_another_call(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	answer(w, 20 * MS, 1, 529, BUSY);
+	ask(w, 30 * MS, 1,
+	    "{\"model\":\"claude-y\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\","
+	    "\"content\":\"hi\"}]}");
+	answer(w, 40 * MS, 1, 529, BUSY);
+	ask(w, 50 * MS, 1,
+	    "{\"model\":\"claude-x\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\","
+	    "\"content\":\"ho\"}]}");
+	answer(w, 60 * MS, 1, 200, DONE);
+	end(w);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 3);
+	assert_int_equal(count(w, SPAN_ATTEMPT), 0);
+}
+
 /* The first connection is only known to be closed when the second answer is there already. */
 static void broken_answer_is_known_late(void **state)
 {
@@ -798,6 +870,9 @@ int main(void)
 		TEST(one_call),
 		TEST(retry_is_one_call),
 		TEST(broken_answer_is_tried_again_elsewhere),
+		TEST(broken_stream_is_asked_for_whole),
+		TEST(another_path_for_the_same),
+		TEST(another_question_is_another_call),
 		TEST(broken_answer_is_known_late),
 		TEST(same_question_twice_at_once_is_two_calls),
 		TEST(failure_that_nobody_mends),

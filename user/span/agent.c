@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "span/chain.h"
 #include "span/engine.h"
@@ -324,6 +325,26 @@ static void join(struct exchange *x, struct agent *a, struct chain_request *q, e
 	       sizeof(x->parent_span));
 }
 
+/*
+ * Attempts of one call ask the same, whatever they say of how the answer is to come: a client whose
+ * stream broke may ask for the whole in one piece, and of some APIs the path tells which.
+ */
+static uint64_t attempt_key(const struct exchange *x, const struct chain_request *q)
+{
+	const struct sem_call *c = x->call;
+	uint64_t parts[] = { chain_request_hash(q),
+			     hash64(x->host),
+			     hash64(sv(c->api)),
+			     hash64(c->request_model),
+			     hash64(c->previous_response_id),
+			     (uint64_t)c->seed,
+			     (uint64_t)c->choice_count,
+			     0 };
+
+	memcpy(&parts[7], &c->temperature, sizeof(c->temperature));
+	return hash64((struct sv){ (const char *)parts, sizeof(parts) });
+}
+
 void agent_asked(struct exchange *x)
 {
 	const char *purpose = purpose_of(x->call);
@@ -333,6 +354,7 @@ void agent_asked(struct exchange *x)
 
 	if (!x->call->operation || !x->call->input_messages || chain_request_init(&q, x->call))
 		return;
+	x->key = attempt_key(x, &q);
 	a = find_agent(x->run, &q, &step);
 	if (purpose || (a && a->chain.tools && !q.tools && step != CHAIN_AGAIN)) {
 		set_aside(x, a, purpose ? purpose : "summary");

@@ -91,6 +91,17 @@ void chain_request_fini(struct chain_request *q)
 	q->msgs = NULL;
 }
 
+uint64_t chain_request_hash(const struct chain_request *q)
+{
+	const uint64_t parts[] = {
+		hash64((struct sv){ (const char *)q->msgs, q->cnt * sizeof(*q->msgs) }),
+		hash64((struct sv){ (const char *)q->system, sizeof(q->system) }),
+		q->tools,
+	};
+
+	return hash64((struct sv){ (const char *)parts, sizeof(parts) });
+}
+
 /* Is the chain's last answer among the messages of the model? */
 static bool holds_answer(const struct chain *ch, const struct json *messages)
 {

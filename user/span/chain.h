@@ -54,6 +54,8 @@ struct chain_request {
 int chain_request_init(struct chain_request *q, const struct sem_call *c); /* 0 or -ENOMEM */
 void chain_request_fini(struct chain_request *q);
 
+/* Of all that the request asks: messages, instructions and which tools there are. */
+uint64_t chain_request_hash(const struct chain_request *q);
 /* How sure it is that the request continues the chain, 0: it does not; and how it does. */
 int chain_match(const struct chain *ch, const struct chain_request *q, enum chain_step *step);
 /* The chain is as the request says now; takes q->msgs. */

@@ -134,6 +134,7 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 		rpc_http_head(x, m);
 }
 
+/* Of requests without messages, which are tried again as they were. */
 static uint64_t attempt_key(const struct exchange *x)
 {
 	uint64_t parts[3] = { hash64(x->host), hash64(x->target), hash64(buf_view(&x->req_body)) };
