@@ -314,6 +314,28 @@ static void sub_agent_hangs_under_its_tool_call(void **state)
 		  "no such file");
 }
 
+/* Clients say this and that before the task itself. */
+static void task_behind_other_texts(void **state)
+{
+	struct world *w = *state;
+	const struct span *sub;
+
+	ask(w, 1, TOOLS, USER("do it"));
+	answer(w, 1, CALLS("t1", "explore", "{\\\"what\\\":\\\"" TASK "\\\"}"));
+	ask(w, 2, TOOLS,
+	    USER("Today is Friday, for all who wonder.") ","
+							 "{\"role\":\"user\",\"content\":[{"
+							 "\"type\":\"text\",\"text\":\"The tools "
+							 "are in the shed.\"},"
+							 "{\"type\":\"text\",\"text\":\"" TASK
+							 "\"}]}");
+	answer(w, 2, SAYS("there are none"));
+	end(w);
+	sub = agent_of(w, nth(w, SPAN_MODEL_CALL, 1));
+	assert_string_equal(sub->parent_span_id, nth(w, SPAN_TOOL_CALL, 0)->span_id);
+	ASSERT_SV(span_attr_sv(sub, ATTR_ID_LINK), "argument");
+}
+
 static void hand_off_is_another_agent(void **state)
 {
 	struct world *w = *state;
@@ -492,6 +514,7 @@ int main(void)
 		TEST(conversations_that_begin_alike),
 		TEST(many_conversations_over_few_connections),
 		TEST(sub_agent_hangs_under_its_tool_call),
+		TEST(task_behind_other_texts),
 		TEST(hand_off_is_another_agent),
 		TEST(instructions_may_change_in_part),
 		TEST(history_replaced_by_a_summary),

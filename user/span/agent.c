@@ -209,7 +209,7 @@ static void find_parent(struct agent *a, const struct exchange *x)
 	struct run *r = a->run;
 	struct pstate *ps = engine_pstate(r->t, x->tgid, x->proc_start);
 	struct tool_ref ref;
-	bool found = tool_of_input(r, first_input(x->call), !ps || ps->is_root, &ref);
+	bool found = tool_of_input(r, x->call->input_messages, !ps || ps->is_root, &ref);
 
 	a->top = !found;
 	if (found) {

@@ -354,13 +354,33 @@ static struct sv agent_of(const struct tool *tool)
 	return tool->name;
 }
 
-bool tool_of_input(struct run *r, struct sv input, bool by_time, struct tool_ref *out)
+/* The same of all that was said before the model's first answer. */
+static size_t match_messages(const struct json *args, const struct json *messages)
+{
+	size_t best = 0;
+
+	json_for_each (messages, m) {
+		if (json_str_is(json_get(m, "role"), "assistant"))
+			break;
+		if (!json_str_is(json_get(m, "role"), "user"))
+			continue;
+		json_for_each (json_get(m, "parts"), part) {
+			size_t n = match_input(args, json_sv(json_get(part, "content")), 0);
+
+			if (n > best)
+				best = n;
+		}
+	}
+	return best;
+}
+
+bool tool_of_input(struct run *r, const struct json *messages, bool by_time, struct tool_ref *out)
 {
 	struct tool *best = NULL, *lone = NULL;
 	size_t best_n = 0, named = 0;
 
 	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		size_t n = match_input(tool->args, input, 0);
+		size_t n = match_messages(tool->args, messages);
 
 		if (n > best_n) {
 			best = tool;
