@@ -5,8 +5,7 @@
  * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations), approval.c (waits for a
  * human), wait.c (waits by cause), open.c (what is not over yet), rpc*.c (MCP and A2A; grpc_call.c:
- * gRPC).  Nobody else
- * includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
+ * gRPC).  Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
 #define RINGSPAN_ENGINE_H
