@@ -233,8 +233,8 @@ struct ev_flow {
 	struct ev_addr addr;
 	__u32 src;   /* enum ev_src */
 	__u32 proto; /* enum ev_proto */
-	__s32 fd;
-	__u32 len; /* payload */
+	__s32 fd;    /* by which it was first used; -1 unknown */
+	__u32 len;   /* payload */
 };
 
 /* A flow of which FLOW told is over: its file was closed for good. */

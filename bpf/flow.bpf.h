@@ -27,10 +27,9 @@ static __always_inline __u64 file_refs(struct file *file)
 	return n < 0 ? 0 : n + 1;
 }
 
-static __always_inline bool flow_file_sock(struct flow_file *out, struct file *file)
+/* Sets all but ino. */
+static __always_inline bool flow_file_sock(struct flow_file *out, struct sock *sk)
 {
-	struct socket *socket = BPF_CORE_READ(file, private_data);
-	struct sock *sk = BPF_CORE_READ(socket, sk);
 	__u16 type = BPF_CORE_READ(sk, sk_type);
 	__u16 protocol = BPF_CORE_READ(sk, sk_protocol);
 	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
@@ -75,14 +74,17 @@ static __always_inline bool flow_file_of(struct flow_file *out, struct file *fil
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 	__u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+	struct socket *socket;
 
 	if (type == S_IFCHR)
 		return flow_file_tty(out, file);
 	if (type != S_IFSOCK && type != S_IFIFO)
 		return false;
 	out->ino = BPF_CORE_READ(inode, i_ino);
-	if (type == S_IFSOCK)
-		return flow_file_sock(out, file);
+	if (type == S_IFSOCK) {
+		socket = BPF_CORE_READ(file, private_data);
+		return flow_file_sock(out, BPF_CORE_READ(socket, sk));
+	}
 	out->obj = (__u64)BPF_CORE_READ(file, private_data);
 	out->ends = BPF_CORE_READ(file, f_mode) & (PIPE_READ | PIPE_WRITE);
 	out->src = EV_SRC_PIPE;
@@ -239,13 +241,73 @@ static __always_inline struct flow_state *flow_find(const struct proc_state *pro
 	return f && !flow_is_stale(f, proc, ino) ? f : NULL;
 }
 
-/* Bytes moved through a socket by a call that is not followed. */
-static __always_inline void flow_unseen(const struct proc_state *proc, struct sock *sk, __u32 dir,
-					__u32 n)
+static __always_inline void flow_init_sock(struct flow_state *f, const struct flow_file *ff,
+					   __u64 name)
 {
-	struct flow_state *f = flow_find(proc, (__u64)sk, sock_ino(sk));
+	struct sock *sk = (void *)ff->obj, *peer;
+	struct ev_addr to = {};
+
+	if (ff->family == AF_UNIX) {
+		peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+		f->peer = peer ? sock_ino(peer) : 0;
+		return;
+	}
+	sock_addr(sk, &f->addr);
+	if (f->addr.rport || !name || !addr_of_user((void *)name, &to))
+		return;
+	f->addr.family = to.family;
+	f->addr.rport = to.rport;
+	__builtin_memcpy(f->addr.raddr, to.raddr, sizeof(to.raddr));
+}
+
+/* Makes an entry, in place of an old one of another generation; 0 or -1 (counted). */
+static __noinline int flow_new(const struct flow_file *ff, const struct proc_state *proc,
+			       __u64 name, __u32 fd)
+{
+	struct conn_key key = flow_key(ff->obj);
+	struct flow_state *f = bpf_map_lookup_elem(&flows, &key);
+	struct flow_state init = {
+		.start = proc->start,
+		.ino = ff->ino,
+		.src = ff->src,
+		.fd = fd,
+	};
+	struct sock_users *u;
+
+	if (f && f->told && f->start == proc->start)
+		flow_tell_end(f, key.tgid, NULL);
+	init.born = bpf_ktime_get_ns();
+	init.id = conn_new_id(init.born);
+	if (ff->family)
+		flow_init_sock(&init, ff, name);
+	if (ff->src == EV_SRC_TTY)
+		init.peer = ff->ino ^ EV_TTY_MASTER;
+	if (bpf_map_update_elem(&flows, &key, &init, BPF_ANY)) {
+		stat_add(lost_map, 1);
+		return -1;
+	}
+	if (ff->family != AF_UNIX && ff->src == EV_SRC_STREAM) {
+		u = sock_users_get(ff->obj);
+		if (u)
+			u->flow_tgid = key.tgid;
+	}
+	return 0;
+}
+
+/* Bytes moved through a socket by a call that is not followed, perhaps its only kind. */
+static __always_inline void flow_unseen(const struct proc_state *proc, struct flow_file *ff,
+					struct sock *sk, __u32 dir, __u32 n)
+{
+	struct flow_state *f;
 	__u64 pos;
 
+	__builtin_memset(ff, 0, sizeof(*ff));
+	if (!sock_is_inet(sk) || !flow_file_sock(ff, sk))
+		return;
+	ff->ino = sock_ino(sk);
+	f = flow_find(proc, ff->obj, ff->ino);
+	if (!f && flow_new(ff, proc, 0, -1) == 0)
+		f = flow_find(proc, ff->obj, ff->ino);
 	if (!f)
 		return;
 	__sync_fetch_and_add(&f->unseen[dir], n);

@@ -427,61 +427,6 @@ static __always_inline void flow_is_nothing(struct thread_state *t, struct flow_
 		flow_tell(f, bpf_get_current_pid_tgid() >> 32);
 }
 
-/* --- new flows */
-
-static __always_inline void flow_init_sock(struct flow_state *f, const struct flow_file *ff,
-					   __u64 name)
-{
-	struct sock *sk = (void *)ff->obj, *peer;
-	struct ev_addr to = {};
-
-	if (ff->family == AF_UNIX) {
-		peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
-		f->peer = peer ? sock_ino(peer) : 0;
-		return;
-	}
-	sock_addr(sk, &f->addr);
-	if (f->addr.rport || !name || !addr_of_user((void *)name, &to))
-		return;
-	f->addr.family = to.family;
-	f->addr.rport = to.rport;
-	__builtin_memcpy(f->addr.raddr, to.raddr, sizeof(to.raddr));
-}
-
-/* Makes an entry, in place of an old one of another generation; 0 or -1 (counted). */
-static __noinline int flow_new(const struct flow_file *ff, const struct proc_state *proc,
-			       __u64 name, __u32 fd)
-{
-	struct conn_key key = flow_key(ff->obj);
-	struct flow_state *f = bpf_map_lookup_elem(&flows, &key);
-	struct flow_state init = {
-		.start = proc->start,
-		.ino = ff->ino,
-		.src = ff->src,
-		.fd = fd,
-	};
-	struct sock_users *u;
-
-	if (f && f->told && f->start == proc->start)
-		flow_tell_end(f, key.tgid, NULL);
-	init.born = bpf_ktime_get_ns();
-	init.id = conn_new_id(init.born);
-	if (ff->family)
-		flow_init_sock(&init, ff, name);
-	if (ff->src == EV_SRC_TTY)
-		init.peer = ff->ino ^ EV_TTY_MASTER;
-	if (bpf_map_update_elem(&flows, &key, &init, BPF_ANY)) {
-		stat_add(lost_map, 1);
-		return -1;
-	}
-	if (ff->family != AF_UNIX && ff->src == EV_SRC_STREAM) {
-		u = sock_users_get(ff->obj);
-		if (u)
-			u->flow_tgid = key.tgid;
-	}
-	return 0;
-}
-
 /* --- ends of calls */
 
 /* Looks while something is to be found out; afterwards f->stage says what is to be done. */

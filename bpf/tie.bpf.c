@@ -24,7 +24,7 @@ static __always_inline void moved(struct sock *sk, __u32 dir, __u32 n)
 	if (t->io.fd)
 		t->io.nested |= nested;
 	else if (!nested)
-		flow_unseen(proc, sk, dir, n);
+		flow_unseen(proc, &t->io.file, sk, dir, n);
 }
 
 SEC("?tp_btf/sock_send_length")

@@ -388,17 +388,19 @@ static void victim_udp(const char *arg)
 		need(send(fd, big, datagrams[i], 0) == (ssize_t)datagrams[i]);
 }
 
-static void victim_sendfile(void)
+static void victim_sendfile(bool alone)
 {
 	int fd[2], file = memfd_create("body", 0);
 	off_t from = 0;
 
 	need(file >= 0 && ftruncate(file, HOLE) == 0);
 	pair(fd, 't');
-	put(fd[0], GET, strlen(GET));
+	if (!alone)
+		put(fd[0], GET, strlen(GET));
 	need(sendfile(fd[0], file, &from, HOLE) == HOLE);
-	put(fd[0], "end", 3);
-	get(fd[1], strlen(GET) + HOLE + 3);
+	if (!alone)
+		put(fd[0], "end", 3);
+	get(fd[1], alone ? HOLE : strlen(GET) + HOLE + 3);
 	close(fd[0]);
 	close(fd[1]);
 }
@@ -473,7 +475,7 @@ static int run_victim(const char *name, const char *arg)
 	else if (strcmp(name, "udp") == 0)
 		victim_udp(arg);
 	else if (strcmp(name, "sendfile") == 0)
-		victim_sendfile();
+		victim_sendfile(arg != NULL);
 	else if (strcmp(name, "end") == 0)
 		victim_end(arg);
 	else if (strcmp(name, "reuse") == 0)
@@ -851,6 +853,23 @@ static void bytes_by_sendfile(void **state)
 	check_ended(t, flow_at(t, 0), 0, strlen(GET) + HOLE + 3);
 }
 
+/* No call that is followed ever touched the socket: it is told at its end, as unknown. */
+static void nothing_but_sendfile(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow *f = NULL;
+
+	run(t, "sendfile", "alone");
+	assert_int_equal(trace_count(t, EV_FLOW), 2);
+	for (size_t i = 0; i < 2; i++)
+		if (flow_at(t, i)->fd == -1)
+			f = flow_at(t, i);
+	assert_non_null(f);
+	assert_int_equal(f->proto, EV_PROTO_UNKNOWN);
+	assert_int_equal(end_of(t, f)->unseen[EV_WRITE], HOLE);
+	check_ended(t, f, 0, HOLE);
+}
+
 /* Without the socket tracepoints the hole is known at the end at least. */
 static void bytes_by_sendfile_late(void **state)
 {
@@ -939,6 +958,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(dns),
 	cmocka_unit_test(quic),
 	cmocka_unit_test(bytes_by_sendfile),
+	cmocka_unit_test(nothing_but_sendfile),
 	cmocka_unit_test(ends),
 	cmocka_unit_test(descriptors_used_again),
 	cmocka_unit_test(a_socket_of_two_processes),
