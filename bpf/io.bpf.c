@@ -476,8 +476,8 @@ static __always_inline void io_input(struct thread_state *t, struct flow_state *
 	struct ev_input *e;
 
 	if (t->io.dir != EV_READ || (ff->src != EV_SRC_TTY && (ff->src != EV_SRC_PIPE || fd)) ||
-	    ff->master || now - f->input_ts < INPUT_NS)
-		return;
+	    ff->master || f->stage == FLOW_COPY || now - f->input_ts < INPUT_NS)
+		return; /* what is copied is a protocol: an MCP server is asked by no human */
 	e = ev_reserve(EV_INPUT, sizeof(*e), 0, f->start);
 	if (!e)
 		return;
@@ -510,8 +510,8 @@ static __always_inline void io_moved(struct thread_state *t, __u32 fd, __s64 ret
 	}
 	if (!f)
 		return;
-	io_input(t, f, fd, ret);
 	io_flow(t, f, ret, modern);
+	io_input(t, f, fd, ret);
 }
 
 static __always_inline int io_exit(struct trace_event_raw_sys_exit *ctx, const bool modern)

@@ -58,6 +58,9 @@ class Checker:
         self.equal("other spans", names,
                    [] if self.options.era == STATELESS else ["notifications/initialized"])
         self.check_tools()
+        asked = [span["name"] for span in self.of_kind("approval")
+                 if span["attributes"].get("ringspan.approval.by") != "elicitation"]
+        self.equal("words of humans, who were not asked", asked, [])
         self.equal("http spans that are no DELETE or POST of an answer", [
             span["name"] for span in self.of_kind("http")
             if span["attributes"]["http.request.method"] != "DELETE"

@@ -4,12 +4,13 @@
 # that is called "box".  Then writes the spans that `replay` makes of each.  Run it when the wire
 # format changes; look at what changed in the spans before committing them.
 #
-#	tests/golden/record.sh [RINGSPAN]
+#	tests/golden/record.sh [RINGSPAN [NAME]]
 set -eu
 
 golden=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$golden")
 ringspan=$(realpath "${1:-$tests/../build/ringspan}")
+only=${2:-}
 folder=$(mktemp -d /tmp/golden.XXXXXX)
 mock=
 cleanup() {
@@ -17,7 +18,7 @@ cleanup() {
 	cd / && rm -rf "$folder"
 }
 trap cleanup EXIT
-cp "$tests"/agents/agent.* "$folder"
+cp "$tests"/agents/agent.* "$tests"/agents/mcp_client.py "$tests"/mock/mcp_server.py "$folder"
 cd "$folder"
 export ANTHROPIC_API_KEY=sk-ant-api03-not-a-real-key-0000000000 OPENAI_API_KEY=sk-proj-not-a-real-key-0000000000
 export PYTHONDONTWRITEBYTECODE=1 PATH=/usr/bin:/bin:/usr/sbin:/sbin
@@ -32,6 +33,7 @@ cp "$(sed 's/.*"ca": "\([^"]*\)".*/\1/' ready)" ca.pem
 golden() {
 	local name=$1 scenario=$2
 	shift 2
+	[ -z "$only" ] || [ "$only" = "$name" ] || return 0
 	unshare --uts sh -c 'hostname box; exec "$@"' - "$ringspan" record --no-store --quiet \
 		--capture "$name.rsp" -- "$@" --base-url "https://127.0.0.1:$port" --ca ca.pem \
 		"Write a greeting into a file and read it back. [[scenario:$scenario]]"
@@ -44,3 +46,4 @@ golden cut cut node agent.mjs --api chat --stream
 golden think think python3 agent.py --api responses --stream --accept-encoding gzip
 golden rate rate python3 agent.py --api chat --no-stream
 golden streamerror streamerror node agent.mjs --api anthropic --stream
+golden mcp mcp python3 agent.py --api anthropic --stream --mcp "python3 mcp_server.py"
