@@ -369,8 +369,11 @@ static void rpc_facts(struct buf *b, const struct span *s)
 	const struct json *tools = span_attr(s, ATTR_ID_MCP_TOOLS);
 	size_t from;
 
+	from = b->len;
 	fact_sv(b, s->kind == SPAN_KIND_SERVER ? "as " : "",
 		span_attr_sv(s, ATTR_ID_MCP_SERVER_NAME), "");
+	if (b->len == from && s->what == SPAN_A2A) /* its name stands in the card alone */
+		peer_fact(b, s);
 	from = b->len;
 	arguments(b, s, ARGUMENT_MAX);
 	if (b->len == from)
@@ -381,7 +384,8 @@ static void rpc_facts(struct buf *b, const struct span *s)
 	if (tools)
 		buf_fmt(b, "%zu tool%s", (size_t)tools->cnt, tools->cnt == 1 ? "" : "s");
 	end_fact(b, from);
-	fact_sv(b, "", span_attr_sv(s, ATTR_ID_A2A_TASK_STATE), "");
+	if (s->status != STATUS_ERROR) /* the error says it */
+		fact_sv(b, "", span_attr_sv(s, ATTR_ID_A2A_TASK_STATE), "");
 	fact_sv(b, "by ", span_attr_sv(s, ATTR_ID_RESPONSE_MODEL), "");
 	fact_ns(b, s, ATTR_ID_RPC_HANDLING_NS, "handled in ", "");
 	fact_bytes(b, s, ATTR_ID_JSONRPC_REQUEST_BYTES, "", " sent");
