@@ -287,6 +287,8 @@ class Client:
                    "accept-encoding": self.options.accept_encoding,
                    "x-stainless-retry-count": str(attempt),
                    **self.api.headers(os.environ[self.api.key_variable])}
+        if self.options.traceparent:
+            headers["traceparent"] = self.options.traceparent
         try:
             self.connection.request("POST", self.url.path + self.api.path, body.encode(), headers)
             return self.receive(self.connection.getresponse())
@@ -364,6 +366,7 @@ def main():
     parser.add_argument("--mcp-transport", choices=("pipe", "socketpair", "pty"), default="pipe")
     parser.add_argument("--mcp-era", metavar="REVISION", default="2025-06-18")
     parser.add_argument("--mcp-log", metavar="FILE", help="that gets a line for every request")
+    parser.add_argument("--traceparent", help="W3C trace context of every request")
     parser.add_argument("--ask", action="store_true", help="a human, before each tool call")
     parser.add_argument("prompt")
     options = parser.parse_args()

@@ -81,6 +81,7 @@ class Checker:
         self.check_processes()
         self.check_connects()
         self.check_approvals()
+        self.check_context()
 
     def check_part(self):
         """Of a run that was joined late or left early: what is there must be right."""
@@ -279,6 +280,13 @@ class Checker:
             parent = self.by_id.get(span["parent_span_id"], span)
             self.equal("approval: parent", kind(parent), "tool_call")
 
+    def check_context(self):
+        wanted = [(self.options.trace_id, "continues")] if self.options.trace_id else []
+        for span in self.of_kind("model_call") + self.of_kind("run"):
+            got = [(link["trace_id"], link["attributes"]["ringspan.relation"])
+                   for link in span["links"]]
+            self.equal(f"links of {span['name']!r}", got, wanted)
+
     def check_connects(self):
         spans = {span["attributes"].get("network.local.port"): span
                  for span in self.of_kind("connect")}
@@ -302,6 +310,7 @@ def main():
     parser.add_argument("--exit-code", type=int, default=0)
     parser.add_argument("--approval", action="append", default=[], metavar="DECISION",
                         help="a wait for a human, in order of time")
+    parser.add_argument("--trace-id", help="that the requests' traceparent names")
     parser.add_argument("--no-redact", action="store_true", help="secrets must be as they were")
     parser.add_argument("--at-least", type=int, metavar="N",
                         help="the run was watched in part: N whole model calls are enough")

@@ -4,8 +4,9 @@
  * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
  * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations), approval.c (waits for a
- * human), wait.c (waits by cause), open.c (what is not over yet), rpc*.c (MCP and A2A; grpc_call.c:
- * gRPC).  Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
+ * human), wait.c (waits by cause), peer.c (the other end of connections), open.c (what is not over
+ * yet), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else includes this.  Times are
+ * CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
 #define RINGSPAN_ENGINE_H
@@ -74,6 +75,12 @@ struct waits {
 	struct wait_set by[WAIT_CNT];
 };
 
+#define CONTEXTS 16 /* traces of others that a run is linked to */
+
+struct context {
+	char trace_id[HEX128], span_id[HEX64];
+};
+
 /* A process tree that is one trace. */
 struct run {
 	struct trace *t;
@@ -100,6 +107,8 @@ struct run {
 	uint64_t rpc_cnt;         /* requests of these so far */
 	int64_t model_calls, tool_calls, errors;
 	struct waits waits;
+	struct context contexts[CONTEXTS];
+	unsigned int context_cnt;
 	uint64_t lost_records, lost_bytes; /* what the counts were when it began */
 };
 
@@ -142,6 +151,18 @@ void engine_join(struct run *r, const struct proc *p, struct pstate *ps);
 struct pstate *engine_pstate(struct trace *t, uint32_t tgid, uint64_t start); /* NULL: of no run */
 /* Where a span of that process hangs: its own process span, or the run for the root. */
 const char *engine_parent(const struct pstate *p);
+
+/* peer.c */
+/*
+ * The trace context that a request carries, as attributes; a link goes from the span and from the run to
+ * the span that it names.
+ */
+void peer_context(struct run *r, struct span *s, struct sv parent, struct sv state);
+void peer_run_links(struct run *r); /* the run is over: links on its span */
+/* The request is whole: finds who is traced at the other end of its connection. */
+void peer_find(struct exchange *x);
+/* A span of the exchange: where it hangs, and its link, where the other end is known. */
+void peer_set(struct span *s, const struct exchange *x);
 
 /* process.c */
 extern const struct proc_ops process_ops; /* ctx: struct trace */
@@ -196,13 +217,17 @@ struct exchange {
 	struct sv req_head;       /* of a model call: what to send its body with again */
 	struct rpc_exchange *rpc; /* NULL: neither MCP nor A2A, or not known yet */
 	bool may_be_rpc;          /* its request's body, or a GET's events, will tell */
+	struct sv traceparent, tracestate;
 	struct sv session, protocol_version, last_event; /* MCP's header fields */
 	uint64_t key;        /* same for every attempt of one call: host, target and request body */
 	struct agent *agent; /* whose conversation it is; NULL: nobody's */
 	int64_t turn;        /* ordinal in it */
 	char parent_span[HEX64];
-	const char *context; /* ringspan.context, or NULL */
-	const char *purpose; /* ringspan.purpose, or NULL */
+	struct context peer; /* span of the other end; "": not known */
+	uint32_t peer_tgid;
+	char own_span[HEX64]; /* what the other end was told; "": nothing */
+	const char *context;  /* ringspan.context, or NULL */
+	const char *purpose;  /* ringspan.purpose, or NULL */
 };
 
 enum role { ROLE_CLIENT, ROLE_SERVER };
@@ -231,6 +256,8 @@ void exchange_end_all(struct http_conn *h);                          /* so is it
 struct span *exchange_span(const struct exchange *x, enum span_what what);
 void exchange_describe(struct span *s,
 		       const struct exchange *x); /* the same on a span that is there */
+/* The id that its span has, as far as it is not part of a call that was tried before. */
+void exchange_id(char out[HEX64], const struct exchange *x, enum span_what what);
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */
 void exchange_abandon(struct exchange *x);
 /* Paths are claimed on any host; what neither names a model nor is answered like one is no call. */
@@ -252,7 +279,9 @@ void ws_close(struct http_conn *h);
 
 /* model.c */
 void model_answered(struct exchange *x); /* the answer is whole: its tool calls are known */
-void model_attempt(struct exchange *x);  /* an exchange with a model API is over */
+/* The id of the span that will stand for the call: an earlier attempt may have made it. */
+void model_id(char out[HEX64], const struct exchange *x);
+void model_attempt(struct exchange *x);                   /* an exchange with a model API is over */
 void model_expire(struct run *r, uint64_t now, bool all); /* calls that nobody tried again */
 void model_each_open(struct run *r, const struct open_walk *w);
 

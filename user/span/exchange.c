@@ -122,6 +122,8 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 	x->target = arena_dup(&x->arena, m->target);
 	x->host = arena_dup(&x->arena, http_field_get(m, "host"));
 	x->user_agent = arena_dup(&x->arena, http_field_get(m, "user-agent"));
+	x->traceparent = arena_dup(&x->arena, http_field_get(m, "traceparent"));
+	x->tracestate = arena_dup(&x->arena, http_field_get(m, "tracestate"));
 	x->req_first = m->ts_first;
 	x->req_last = m->ts_last;
 	if (x->client) {
@@ -168,6 +170,7 @@ static void request_done(struct exchange *x, const struct http_msg *m)
 		exchange_asked(x, body_is_cut(m));
 	else
 		rpc_http_asked(x, m, body_is_cut(m));
+	peer_find(x);
 }
 
 /* --- the answer */
@@ -341,7 +344,17 @@ void exchange_describe(struct span *s, const struct exchange *x)
 	flow_addr(x->run, s, &x->addr);
 	span_set_int(s, ATTR_ID_PROCESS_PID, x->tgid);
 	span_set_int(s, ATTR_ID_CONNECTION, x->conn_id);
+	peer_context(x->run, s, x->traceparent, x->tracestate);
 	set_holes(s, x);
+}
+
+void exchange_id(char out[HEX64], const struct exchange *x, enum span_what what)
+{
+	if (x->own_span[0] && what != SPAN_ATTEMPT)
+		memcpy(out, x->own_span, HEX64);
+	else
+		engine_id(out, x->run, what,
+			  (uint64_t[4]){ x->tgid, x->proc_start, x->conn_id, x->seq });
 }
 
 struct span *exchange_span(const struct exchange *x, enum span_what what)
@@ -352,8 +365,7 @@ struct span *exchange_span(const struct exchange *x, enum span_what what)
 
 	if (!s)
 		return NULL;
-	engine_id(s->span_id, x->run, what,
-		  (uint64_t[4]){ x->tgid, x->proc_start, x->conn_id, x->seq });
+	exchange_id(s->span_id, x, what);
 	exchange_describe(s, x);
 	return s;
 }
@@ -371,6 +383,7 @@ static void emit_http(struct exchange *x)
 	span_set_name(s, x->method.n ? x->method : SV("HTTP"));
 	if (x->call && !x->call->operation)
 		span_set_str(s, ATTR_ID_API, sv(x->call->api));
+	peer_set(s, x);
 	if (x->status >= 400)
 		engine_fail(s, arena_fmt(&s->arena, "%d", x->status), SV(""));
 	grpc_call_set(s, x);

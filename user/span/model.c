@@ -217,6 +217,17 @@ static enum span_what what_of(const struct sem_call *c)
 	return strcmp(c->operation, "retrieval") ? SPAN_MODEL_CALL : SPAN_RETRIEVAL;
 }
 
+void model_id(char out[HEX64], const struct exchange *x)
+{
+	for (const struct call *call = x->run->calls; call; call = call->next) {
+		if (call->key != x->key)
+			continue;
+		memcpy(out, call->span->span_id, HEX64);
+		return;
+	}
+	exchange_id(out, x, what_of(x->call));
+}
+
 /* The request as it was, where it was one: over a WebSocket it is said in more than one message. */
 static void set_snapshot(struct span *s, const struct exchange *x)
 {
@@ -240,6 +251,7 @@ static void set_place(struct span *s, const struct exchange *x)
 		memcpy(s->parent_span_id, x->parent_span, sizeof(s->parent_span_id));
 	span_set_str(s, ATTR_ID_CONTEXT, sv(x->context));
 	span_set_str(s, ATTR_ID_PURPOSE, sv(x->purpose));
+	peer_set(s, x);
 }
 
 static struct span *model_span(struct exchange *x)

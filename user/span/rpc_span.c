@@ -175,8 +175,7 @@ static void set_names(struct span *s, const struct rpc_end *e, const struct rpc_
 		span_set_str(s, ATTR_ID_MCP_SERVER_VERSION, f->server_version);
 	span_set_str(s, ATTR_ID_MCP_CLIENT_NAME, f->client_name);
 	span_set_str(s, ATTR_ID_MCP_CLIENT_VERSION, f->client_version);
-	span_set_str(s, ATTR_ID_TRACE_PARENT, f->traceparent);
-	span_set_str(s, ATTR_ID_TRACE_STATE, f->tracestate);
+	peer_context(e->run, s, f->traceparent, f->tracestate);
 }
 
 static void set_transport(struct span *s, const struct rpc_end *e, const struct rpc_call *c)

@@ -262,6 +262,7 @@ static void run_finish(struct run *r)
 	span_set_int(r->root, ATTR_ID_TOOL_CALLS, r->tool_calls);
 	span_set_int(r->root, ATTR_ID_ERRORS, r->errors);
 	waits_set(r->root, &r->waits);
+	peer_run_links(r);
 	set_result(r);
 	if (r->not_seen)
 		span_set_int(r->root, ATTR_ID_NOT_SEEN, r->not_seen);
