@@ -623,14 +623,15 @@ static void send_buf(struct world *w, uint64_t ts, int dir, struct buf *b)
 	buf_clear(b);
 }
 
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
 /* Two calls at once on one connection, answered the other way round. */
-static void two_streams_of_http2(void **state)
+static void two_streams(struct world *w, bool preface)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT, head = BUF_INIT;
-	struct world *w = *state;
 
-	begin(w);
-	buf_str(&out, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+	if (preface)
+		buf_str(&out, PREFACE);
 	frame(&out, 4, 0, 0, SV(""));
 	field(&head, ":method", "POST");
 	field(&head, ":scheme", "https");
@@ -659,7 +660,26 @@ static void two_streams_of_http2(void **state)
 		ASSERT_SV(span_attr_sv(s, ATTR_ID_PROVIDER), "anthropic");
 		assert_int_equal(span_attr_int(s, ATTR_ID_USAGE_OUTPUT, -1), 3);
 		assert_int_equal(s->end_ns - s->start_ns, (i ? 20 : 10) * MS);
+		assert_null(span_attr(s, ATTR_ID_INCOMPLETE));
 	}
+}
+
+static void two_streams_of_http2(void **state)
+{
+	begin(*state);
+	two_streams(*state, true);
+}
+
+/* A constant of the program, in a page that was never touched: the kernel side cannot read it. */
+static void preface_that_could_not_be_read(void **state)
+{
+	struct world *w = *state;
+	struct ev_data *d = record_data(10 * MS, AGENT, 1, EV_WRITE, 0, NULL, 0);
+
+	d->missing = w->pos[1][EV_WRITE] = strlen(PREFACE);
+	begin(w);
+	feed(w, d);
+	two_streams(w, false);
 }
 
 static void text_frame(struct buf *b, bool masked, const char *text)
@@ -888,6 +908,7 @@ int main(void)
 		TEST(connect_is_told),
 		TEST(other_http_is_told_too),
 		TEST(two_streams_of_http2),
+		TEST(preface_that_could_not_be_read),
 		TEST(calls_over_a_websocket),
 		TEST(a_grpc_call),
 		TEST(a_realtime_session),

@@ -21,6 +21,9 @@
 
 #include "proto/msg.h"
 
+/* What a client begins a connection with: RFC 9113 3.4. */
+#define HTTP2_PREFACE SV("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+
 struct http2;
 
 /*

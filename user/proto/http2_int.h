@@ -58,8 +58,6 @@ enum http2_found { FOUND_NONE, FOUND_MAYBE, FOUND_FRAMES };
  */
 enum http2_found http2_search(struct sv bytes, enum http_dir dir, bool last, size_t *at);
 
-#define HTTP2_PREFACE SV("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") /* RFC 9113 3.4 */
-
 /* Bytes that wait until it is clear what they are, with the times at which they were seen. */
 struct http2_held {
 	struct buf bytes, pieces;

@@ -34,6 +34,15 @@ static int http_detect(const struct conn *c, enum ev_dir dir, struct sv first)
 	return best;
 }
 
+/*
+ * A client's preface is a constant of its program, handed to the TLS library where it lies: in a page
+ * that nobody has touched yet, which the kernel side cannot read.  What it says is known.
+ */
+static bool is_preface(uint64_t missing)
+{
+	return missing == HTTP2_PREFACE.n;
+}
+
 /* Who asks?  The first bytes tell; a connection that was joined half way is taken for a client's. */
 static void find_role(struct http_conn *h, enum ev_dir dir, struct sv first)
 {
@@ -47,6 +56,8 @@ static void find_role(struct http_conn *h, enum ev_dir dir, struct sv first)
 		request = request2;
 		response = response2;
 	}
+	if (h->is_http2 && is_preface(h->stream->missed[dir])) /* both sides' SETTINGS look alike */
+		request = response + 1;
 	if (response > request)
 		h->role = dir == EV_READ ? ROLE_CLIENT : ROLE_SERVER;
 	else if (request > response)
@@ -100,6 +111,11 @@ static void http_gap(struct stream *s, enum ev_dir dir, uint64_t ts, uint64_t mi
 {
 	struct http_conn *h = s->state;
 
+	if (h->is_http2 && !h->fed[dir] && is_preface(missing) &&
+	    http_dir(h, dir) == HTTP_REQUEST) {
+		http_data(s, dir, ts, HTTP2_PREFACE);
+		return;
+	}
 	h->fed[dir] += missing;
 	if (h->ws)
 		ws_gap(h, http_dir(h, dir), missing);

@@ -67,6 +67,9 @@ static void settle(struct stream *s, uint64_t ts, bool more)
 		s->ignored = true;
 	else
 		s->ops = ops;
+	for (int dir = EV_READ; s->ops && dir <= EV_WRITE; dir++)
+		if (s->missed[dir])
+			s->ops->gap(s, (enum ev_dir)dir, ts, s->missed[dir]);
 	if (s->ops && first.n)
 		s->ops->data(s, s->sniff_dir, ts, first);
 	buf_fini(&s->sniff);
@@ -101,6 +104,10 @@ static void on_gap(void *ctx, struct conn *c, enum ev_dir dir, uint64_t ts, uint
 	t->totals.hole_bytes += missing;
 	if (!s || s->ignored)
 		return;
+	if (!s->ops && !s->sniff.len) { /* what comes behind it will tell */
+		s->missed[dir] += missing;
+		return;
+	}
 	if (!s->ops)
 		settle(s, ts, false);
 	if (s->ops)

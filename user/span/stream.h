@@ -22,6 +22,7 @@ struct stream {
 	bool ignored;
 	struct buf sniff; /* first bytes of one direction, until they tell */
 	enum ev_dir sniff_dir;
+	uint64_t missed[2]; /* bytes lost at the very beginning, by enum ev_dir; gap() tells, too */
 };
 
 struct stream_ops {
