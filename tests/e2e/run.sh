@@ -100,6 +100,6 @@ if [ $# -eq 0 ]; then
 	done
 fi
 for name; do
-	run "$name" | tee /dev/fd/3 | grep '^not ok' >/dev/null && failed=1
+	run "$name" | tee -a /dev/fd/3 | grep '^not ok' >/dev/null && failed=1
 done 3>&1
 exit $failed
