@@ -7,7 +7,7 @@
 #ifndef RINGSPAN_DATA_BPF_H
 #define RINGSPAN_DATA_BPF_H
 
-#include "emit.bpf.h"
+#include "quiet.bpf.h"
 
 #define DATA_ROOM0 256
 #define DATA_ROOM1 1024
@@ -29,6 +29,8 @@ struct data_job {
 	__u64 tail; /* bytes of the tail */
 	__u32 dir;
 	__u32 src; /* enum ev_src */
+	__u32 quiet;
+	__u32 pad;
 };
 
 static __always_inline void data_record(struct data_job *j, __u32 room, __u32 n, __u64 missing)
@@ -61,7 +63,10 @@ static __always_inline void data_record(struct data_job *j, __u32 room, __u32 n,
 	e->len = n;
 	e->missing = missing > 0xffffffff ? 0xffffffff : missing;
 	e->hdr.size = sizeof(*e) + n;
-	ev_submit(e);
+	if (j->quiet) /* so that little is missed of what an agent does first */
+		ev_submit_now(e);
+	else
+		ev_submit(e);
 }
 
 /*
@@ -136,9 +141,16 @@ static __always_inline void data_unseen(struct data_job *j, __u64 n)
 static __always_inline void data_send(struct data_job *j, const bool modern)
 {
 	__u64 cap = cfg_call_cap;
+	__u64 room;
 	int i;
 
-	if (j->left > cap) {
+	if (j->quiet) {
+		room = quiet_room(j->conn, j->buf, j->left, j->dir);
+		if (!room)
+			return;
+		j->gap = j->left - room;
+		j->left = room;
+	} else if (j->left > cap) {
 		j->gap = j->left - cap;
 		j->tail = cap / 2;
 		j->left = cap - j->tail;

@@ -40,6 +40,7 @@
 	X(FLOW_END, 10, ev_flow_end) \
 	X(JOIN, 11, ev_join)         \
 	X(INPUT, 12, ev_input)       \
+	X(SEEN, 13, ev_seen)         \
 	X(META, 512, ev_meta)        \
 	X(RUN, 513, ev_run)          \
 	X(PROC, 514, ev_exec)        \
@@ -256,6 +257,16 @@ struct ev_map {
 	struct ev_hdr hdr;
 	__u64 dev, ino;
 	__u64 addr;
+};
+
+/*
+ * A process that was not followed started a program which the selection lets through: for the probe
+ * room alone, which hands on RUN and what follows, or nothing.
+ */
+struct ev_seen {
+	struct ev_hdr hdr;
+	__u32 taken; /* it is followed from here on; else user space is to decide */
+	__u32 pad;
 };
 
 /* First record of a stream.  Payload: "key=value" each with NUL: boot_id, host, kernel, arch, version. */

@@ -103,7 +103,7 @@ static __always_inline struct go_call *go_pop(struct go_state *s, __u64 frame)
 }
 
 static __always_inline void go_send(const struct go_call *c, struct conn_state *conn, __u64 hi,
-				    __u64 n, const bool modern)
+				    __u64 n, __u32 quiet, const bool modern)
 {
 	struct thread_state *t = thread_get();
 	__u32 dir = c->dir & 1;
@@ -125,10 +125,11 @@ static __always_inline void go_send(const struct go_call *c, struct conn_state *
 	job->tail = 0;
 	job->dir = dir;
 	job->src = EV_SRC_GOTLS;
+	job->quiet = quiet;
 	data_send(job, modern);
 }
 
-static __always_inline void go_moved(const struct proc_state *proc, struct go_state *s,
+static __always_inline void go_moved(struct proc_state *proc, struct go_state *s,
 				     const struct go_call *c, __u64 hi, __s64 n, const bool modern)
 {
 	struct conn_state *conn;
@@ -141,7 +142,7 @@ static __always_inline void go_moved(const struct proc_state *proc, struct go_st
 	if (c->nested)
 		conn_bind(conn, &s->in, EV_LINK_NESTED);
 	if (n > 0)
-		go_send(c, conn, hi, n, modern);
+		go_send(c, conn, hi, n, quiet_here(proc), modern);
 }
 
 /* At a RET the stack pointer is what it was at the entry. */

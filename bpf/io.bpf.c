@@ -203,7 +203,7 @@ static __always_inline void io_copy(struct thread_state *t, struct flow_state *f
 {
 	struct data_job *j = &t->job;
 	__u32 dir = t->io.dir & 1;
-	__u64 end = f->pos[dir] + total;
+	__u64 end = f->pos[dir] + total, room = total;
 	int i;
 
 	j->start = f->start;
@@ -216,6 +216,13 @@ static __always_inline void io_copy(struct thread_state *t, struct flow_state *f
 	j->left = 0;
 	j->gap = 0;
 	j->tail = 0;
+	if (j->quiet) {
+		room = quiet_flow_room(f->id, total, dir);
+		if (!room)
+			return;
+		if (t->io.left > room)
+			t->io.left = room;
+	}
 	if (t->io.form == IO_BUF) {
 		run_set(j, t->io.buf, io_buf_bytes(&t->io));
 		t->io.left = 0;
@@ -228,7 +235,8 @@ static __always_inline void io_copy(struct thread_state *t, struct flow_state *f
 				break;
 	}
 	if (j->pos < end) {
-		stat_add(lost_cap_bytes, end - j->pos);
+		if (room == total)
+			stat_add(lost_cap_bytes, end - j->pos);
 		flow_hole(f, dir, j->pos, end - j->pos);
 	}
 }
@@ -407,6 +415,8 @@ static __always_inline void flow_is(struct thread_state *t, struct flow_state *f
 		f->tunnel = 0;
 		flow_tell_hello(t, f, held);
 	} else {
+		if (t->job.quiet)
+			quiet_settle(f->id, proto, dir, f->head[dir][1] == 'T');
 		f->stage = FLOW_COPY;
 		f->tunnel = proto == EV_PROTO_HTTP1 && f->head[dir][0] == 'C';
 		flow_tell(f, bpf_get_current_pid_tgid() >> 32);
@@ -502,6 +512,7 @@ static __always_inline void io_moved(struct thread_state *t, __u32 fd, __s64 ret
 		return;
 	if (cfg_tie_calls)
 		t->io.nested = sock_moved(proc, t, flow_sock(ff), t->io.dir & 1);
+	t->job.quiet = quiet_here(proc);
 	f = flow_find(proc, ff->obj, ff->ino);
 	if (!f) {
 		if (flow_new(ff, proc, t->io.name, fd))

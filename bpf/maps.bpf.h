@@ -64,6 +64,21 @@ struct {
 	__type(value, __u8);
 } mapped SEC(".maps") __weak;
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct watch_state);
+} watched SEC(".maps") __weak;
+
+/* Quiet processes that turned out to be agents: tgid -> start. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_PROCS);
+	__type(key, __u32);
+	__type(value, __u64);
+} loud SEC(".maps") __weak;
+
 static __always_inline struct proc_state *traced_here(void)
 {
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;

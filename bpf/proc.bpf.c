@@ -9,6 +9,7 @@
 #include <bpf/bpf_tracing.h>
 #include "emit.bpf.h"
 #include "file.bpf.h"
+#include "glob.bpf.h"
 #include "thread.bpf.h"
 
 #define SIGNAL_GROUP_EXIT 4
@@ -29,6 +30,7 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 
 	if (!proc)
 		return 0;
+	init.quiet = quiet_here(proc);
 	if (child->pid != child->tgid) {
 		__sync_fetch_and_add(&proc->threads, 1);
 		__sync_fetch_and_add(&proc->alive, 1);
@@ -95,6 +97,103 @@ static __always_inline void exec_send(struct task_struct *task, struct linux_bin
 		ev_submit(e);
 }
 
+/* --- programs that are taken up when they start */
+
+/* What a process took so far, its threads that live not counted. */
+static __always_inline void proc_fill(struct proc_state *p, struct task_struct *leader)
+{
+	struct signal_struct *signal = leader->signal;
+
+	p->start = leader->start_time;
+	p->threads = signal->nr_threads - 1;
+	p->ended.cpu_ns = signal->sum_sched_runtime;
+	p->ended.utime_ns = signal->utime;
+	p->ended.stime_ns = signal->stime;
+	p->ended.nvcsw = signal->nvcsw;
+	p->ended.nivcsw = signal->nivcsw;
+	p->ended.min_flt = signal->min_flt;
+	p->ended.maj_flt = signal->maj_flt;
+	p->ended.rchar = signal->ioac.rchar;
+	p->ended.wchar = signal->ioac.wchar;
+	p->ended.read_bytes = signal->ioac.read_bytes;
+	p->ended.write_bytes = signal->ioac.write_bytes;
+}
+
+static __always_inline bool cgroup_is_one_of(__u64 id, const struct watch_state *w)
+{
+	int i;
+
+	for (i = 0; i < WATCH_CGROUPS; i++)
+		if (i < w->cgroup_cnt && w->cgroups[i] == id)
+			return true;
+	return false;
+}
+
+/* The process's cgroup, or one that it lies in. */
+static __noinline int cgroup_is_watched(const struct watch_state *w)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct cgroup *cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	struct cgroup_subsys_state *parent;
+	int i;
+
+	if (!w)
+		return 0;
+	for (i = 0; i < WATCH_LEVELS && cgroup; i++) {
+		if (cgroup_is_one_of(BPF_CORE_READ(cgroup, kn, id), w))
+			return 1;
+		parent = BPF_CORE_READ(cgroup, self.parent);
+		cgroup = parent ? BPF_CORE_READ(parent, cgroup) : NULL;
+	}
+	return 0;
+}
+
+static __always_inline bool exec_is_watched(const struct watch_state *w)
+{
+	char comm[EV_COMM_LEN];
+
+	bpf_get_current_comm(comm, sizeof(comm));
+	return glob_match(&w->comm, comm) && (!w->cgroup_cnt || cgroup_is_watched(w));
+}
+
+static __always_inline void seen_send(__u64 start, bool taken)
+{
+	struct ev_seen *e = ev_reserve(EV_SEEN, sizeof(*e), 0, start);
+
+	if (!e)
+		return;
+	e->taken = taken;
+	e->pad = 0;
+	if (taken)
+		ev_submit(e);
+	else
+		ev_submit_now(e);
+}
+
+/* A process that is not followed starts a program: its entry when it is from now on, or NULL. */
+static __always_inline struct proc_state *exec_watch(struct task_struct *task)
+{
+	__u32 tgid = task->tgid, zero = 0;
+	struct watch_state *w = bpf_map_lookup_elem(&watched, &zero);
+	struct proc_state init = { .alive = 1, .counted = 1 }; /* exec has ended all others */
+
+	if (!w || !w->on || !exec_is_watched(w))
+		return NULL;
+	if (w->ask) {
+		seen_send(task->start_time, false);
+		return NULL;
+	}
+	proc_fill(&init, task);
+	init.quiet = w->quiet;
+	if (bpf_map_update_elem(&traced, &tgid, &init, BPF_NOEXIST)) {
+		stat_add(lost_map, 1);
+		return NULL;
+	}
+	if (!w->quiet)
+		seen_send(init.start, true);
+	return bpf_map_lookup_elem(&traced, &tgid);
+}
+
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
@@ -104,6 +203,8 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	__u64 args;
 	long len;
 
+	if (!proc)
+		proc = exec_watch(task);
 	if (!proc)
 		return 0;
 	/* the thread's state belongs to the old program, and perhaps to another thread id */
@@ -217,6 +318,7 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 	if (!is_last(proc, task))
 		return 0;
 	last = *proc;
+	bpf_map_delete_elem(&loud, &tgid);
 	if (!bpf_map_delete_elem(&traced, &tgid))
 		exit_send(task, &last);
 	return 0;
@@ -228,29 +330,15 @@ int proc_rows(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct seq_file *seq = ctx->meta->seq;
-	struct signal_struct *signal;
 	struct proc_row row = {};
 
 	if (!task || task->pid != task->tgid)
 		return 0;
-	signal = task->signal;
 	row.tgid = task->tgid;
 	row.parent = task->real_parent->tgid;
 	row.parent_start = task->real_parent->group_leader->start_time;
 	row.uid = BPF_CORE_READ(task, cred, uid.val);
-	row.state.start = task->start_time;
-	row.state.threads = signal->nr_threads - 1;
-	row.state.ended.cpu_ns = signal->sum_sched_runtime;
-	row.state.ended.utime_ns = signal->utime;
-	row.state.ended.stime_ns = signal->stime;
-	row.state.ended.nvcsw = signal->nvcsw;
-	row.state.ended.nivcsw = signal->nivcsw;
-	row.state.ended.min_flt = signal->min_flt;
-	row.state.ended.maj_flt = signal->maj_flt;
-	row.state.ended.rchar = signal->ioac.rchar;
-	row.state.ended.wchar = signal->ioac.wchar;
-	row.state.ended.read_bytes = signal->ioac.read_bytes;
-	row.state.ended.write_bytes = signal->ioac.write_bytes;
+	proc_fill(&row.state, task);
 	bpf_probe_read_kernel_str(row.comm, sizeof(row.comm), task->comm);
 	bpf_seq_write(seq, &row, sizeof(row));
 	return 0;

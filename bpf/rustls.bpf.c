@@ -88,11 +88,23 @@ static long walk_loop(__u32 i, void *t)
 	return walk_next(*(struct thread_state **)t);
 }
 
+/* Of a quiet process's message: what may be shown, by its first slice. */
+static __always_inline __u64 walk_room(__u64 conn, const struct outbound *m, __u64 n)
+{
+	struct slice s = {};
+
+	if (bpf_probe_read_user(&s, sizeof(s), (void *)m->slices) || m->many.first >= s.len)
+		return 0;
+	return quiet_room(conn, s.buf + m->many.first, n, EV_WRITE);
+}
+
 static __always_inline void walk_send(struct thread_state *t, const struct outbound *m, __u64 n,
 				      const bool modern)
 {
 	int i;
 
+	if (t->job.quiet)
+		n = walk_room(t->job.conn, m, n);
 	t->walk.next = m->slices;
 	t->walk.skip = m->many.first;
 	t->walk.left = n < FRAGMENT_MAX ? n : FRAGMENT_MAX;
@@ -109,7 +121,7 @@ static __always_inline void walk_send(struct thread_state *t, const struct outbo
 
 /* The next n bytes of a direction; of a connection, or of an object that is not placed. */
 static __always_inline void job_begin(struct data_job *job, const struct rustls_object *o,
-				      __u32 dir, __u64 *pos, __u64 n)
+				      __u32 dir, __u64 *pos, __u64 n, __u32 quiet)
 {
 	job->start = o->start;
 	job->conn = o->id;
@@ -120,6 +132,7 @@ static __always_inline void job_begin(struct data_job *job, const struct rustls_
 	job->tail = 0;
 	job->dir = dir;
 	job->src = EV_SRC_RUSTLS;
+	job->quiet = quiet;
 }
 
 /* With the connection it is placed on, or NULL for that; NULL when there is no room (counted). */
@@ -150,7 +163,7 @@ static __always_inline void encrypter_wait(struct thread_state *t, __u64 addr)
 	t->unsent.ts = now;
 }
 
-static __always_inline void rustls_written(const struct proc_state *proc, struct thread_state *t,
+static __always_inline void rustls_written(struct proc_state *proc, struct thread_state *t,
 					   __u64 addr, const struct outbound *m, const bool modern)
 {
 	struct rustls_sock *s = NULL;
@@ -161,7 +174,7 @@ static __always_inline void rustls_written(const struct proc_state *proc, struct
 		return;
 	if (!s)
 		encrypter_wait(t, addr);
-	job_begin(&t->job, o, EV_WRITE, s ? &s->pos[EV_WRITE] : &o->pos, n);
+	job_begin(&t->job, o, EV_WRITE, s ? &s->pos[EV_WRITE] : &o->pos, n, quiet_here(proc));
 	t->job.enter_ts = bpf_ktime_get_ns();
 	if (m->slices) {
 		walk_send(t, m, n, modern);
@@ -238,7 +251,7 @@ static __always_inline struct rustls_sock *decrypter_place(const struct proc_sta
 	return s;
 }
 
-static __always_inline void rustls_read(const struct proc_state *proc, struct thread_state *t,
+static __always_inline void rustls_read(struct proc_state *proc, struct thread_state *t,
 					const struct slice *payload, const bool modern)
 {
 	struct rustls_sock *s = NULL;
@@ -249,7 +262,8 @@ static __always_inline void rustls_read(const struct proc_state *proc, struct th
 	if (t->in.sk && (t->fresh || !s))
 		s = decrypter_place(proc, &t->in, o);
 	t->fresh = 0;
-	job_begin(&t->job, o, EV_READ, s ? &s->pos[EV_READ] : &o->pos, payload->len);
+	job_begin(&t->job, o, EV_READ, s ? &s->pos[EV_READ] : &o->pos, payload->len,
+		  quiet_here(proc));
 	t->job.enter_ts = t->decrypting.ts;
 	t->job.buf = payload->buf;
 	t->job.left = payload->len;

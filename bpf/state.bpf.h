@@ -7,6 +7,7 @@
 #define RINGSPAN_STATE_BPF_H
 
 #include "event.h"
+#include "glob.bpf.h"
 
 /* Of a return probe: how far below its place at the entry the stack pointer is. */
 #if defined(__TARGET_ARCH_x86) || defined(__x86_64__)
@@ -33,8 +34,21 @@ struct proc_state {
 	__u32 counted;      /* `alive` is right: traced since there was one thread */
 	__u32 go;           /* Go's crypto/tls was called in it */
 	__u32 frees;        /* TLS objects were freed in it: their free function has a probe */
-	__u32 pad;
-	__u64 nss_methods; /* address of the table of NSS's TLS layer, once it was seen */
+	__u32 quiet;        /* it may be no agent: see quiet.bpf.h */
+	__u64 nss_methods;  /* address of the table of NSS's TLS layer, once it was seen */
+};
+
+#define WATCH_CGROUPS 16
+#define WATCH_LEVELS 32 /* of the cgroup tree that are searched */
+
+/* Which processes are taken when they start a program, beside those that are followed anyway. */
+struct watch_state {
+	__u32 on;
+	__u32 ask;   /* user space decides about what the rest lets through */
+	__u32 quiet; /* they may be no agents */
+	__u32 cgroup_cnt;
+	struct glob comm;
+	__u64 cgroups[WATCH_CGROUPS]; /* ids in the unified hierarchy; in or below one of them */
 };
 
 /* One row of the task iterator: a process as it is now. */

@@ -208,7 +208,8 @@ static __always_inline void call_bind(struct thread_state *t, const struct tls_c
 }
 
 static __always_inline void call_send(struct data_job *job, const struct tls_call *c,
-				      struct conn_state *conn, __u64 n, const bool modern)
+				      struct conn_state *conn, __u64 n, __u32 quiet,
+				      const bool modern)
 {
 	__u32 dir = c->dir & 1;
 
@@ -224,6 +225,7 @@ static __always_inline void call_send(struct data_job *job, const struct tls_cal
 	job->tail = 0;
 	job->dir = dir;
 	job->src = c->src;
+	job->quiet = quiet;
 	if (c->buf)
 		data_send(job, modern);
 	else
@@ -258,7 +260,7 @@ static __always_inline void call_exit(struct pt_regs *ctx, const bool modern)
 	if (c->told == TLS_QUEUED)
 		n = call_queue(c, conn, n, queued);
 	if (n)
-		call_send(&t->job, c, conn, n, modern);
+		call_send(&t->job, c, conn, n, quiet_here(proc), modern);
 }
 
 #endif

@@ -120,6 +120,24 @@ struct cred {
 	kuid_t uid;
 };
 
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp; /* in the unified hierarchy */
+};
+
 struct task_struct {
 	pid_t pid, tgid;
 	int exit_code;
@@ -135,6 +153,7 @@ struct task_struct {
 	struct task_struct *real_parent, *group_leader;
 	struct files_struct *files;
 	const struct cred *cred;
+	struct css_set *cgroups;
 };
 
 struct in6_addr {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* attach: records processes that run already, and all that they start. */
+/* attach: records processes that run already, or that match, and all that they start. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include "base/log.h"
+#include "cli/container.h"
 #include "cli/live.h"
 
 #define STEP_MS 100
@@ -14,12 +15,21 @@
 struct attach_opts {
 	struct live_opts live;
 	struct opt_pids pids;
+	const char *comm, *exe, *cgroup, *container;
 	uint64_t duration_ns;
 };
 
 static const struct opt attach_options[] = {
 	{ "pid", 'p', OPT_PID, offsetof(struct attach_opts, pids), "PID",
 	  "the process; may be given several times" },
+	{ "comm", 0, OPT_STR, offsetof(struct attach_opts, comm), "PATTERN",
+	  "processes of that name, as `ps -o comm` has it; * and ? are understood" },
+	{ "exe", 0, OPT_STR, offsetof(struct attach_opts, exe), "PATTERN",
+	  "processes that run such a file: a whole path, with * ? [...]" },
+	{ "cgroup", 0, OPT_STR, offsetof(struct attach_opts, cgroup), "DIR",
+	  "processes in or below a control group, a folder of /sys/fs/cgroup" },
+	{ "container", 0, OPT_STR, offsetof(struct attach_opts, container), "ID",
+	  "processes of a container: the first digits of its id" },
 	{ "duration", 'd', OPT_DURATION, offsetof(struct attach_opts, duration_ns), "TIME",
 	  "stop after so long (10s, 5m)" },
 	LIVE_OPTS,
@@ -69,6 +79,24 @@ static size_t watch(struct live *l, const struct opt_pids *pids)
 	return cnt;
 }
 
+/* Until a signal or the end of the time: what matches may start at any moment. */
+static int follow_matching(struct live *l, const struct attach_opts *o)
+{
+	uint64_t began = live_now();
+	struct signalfd_siginfo sig;
+
+	for (;;) {
+		int ret = live_step(l, STEP_MS, &sig);
+
+		if (ret < 0)
+			return ret;
+		if (ret && sig.ssi_signo != SIGCHLD)
+			return 0;
+		if (o->duration_ns && live_now() - began >= o->duration_ns)
+			return 0;
+	}
+}
+
 /* Until a signal, the end of the time, or that of the processes and of what they left behind. */
 static int follow(struct live *l, struct targets *t, const struct attach_opts *o, size_t runs)
 {
@@ -106,6 +134,52 @@ static int record_targets(struct live *l, struct targets *t, const struct attach
 	return live_end(l) || err ? EXIT_NOTHING : EXIT_FINE;
 }
 
+static bool is_matching(const struct attach_opts *o)
+{
+	return o->comm || o->exe || o->cgroup || o->container;
+}
+
+static int record_matching(struct live *l, const struct attach_opts *o, const struct containers *c)
+{
+	struct probe_select sel = { .comm = o->comm, .exe = o->exe };
+	int n, err;
+
+	if (o->cgroup) {
+		sel.cgroups = &o->cgroup;
+		sel.cgroup_cnt = 1;
+	} else if (o->container) {
+		sel.cgroups = (const char *const *)c->dirs;
+		sel.cgroup_cnt = c->cnt;
+	}
+	n = probe_select(live_probe(l), &sel);
+	if (n < 0)
+		return EXIT_NOTHING;
+	fprintf(stderr, "attached to %d process%s, and to those that will match; Ctrl-C ends it\n",
+		n, n == 1 ? "" : "es");
+	err = follow_matching(l, o);
+	return live_end(l) || err ? EXIT_NOTHING : EXIT_FINE;
+}
+
+static int attach_matching(const struct attach_opts *o)
+{
+	struct containers c = { .cnt = 0 };
+	struct live *l = NULL;
+	int code = EXIT_NOTHING;
+
+	if (o->pids.cnt || (o->cgroup && o->container)) {
+		log_err(-EINVAL, "%s",
+			o->pids.cnt ? "-p names processes, the other options find them: "
+				      "use one of the two"
+				    : "a container is a cgroup: give one of the two");
+		return EXIT_USAGE;
+	}
+	if ((!o->container || !containers_find(&c, o->container)) && !live_new(&l, &o->live))
+		code = record_matching(l, o, &c);
+	live_free(&l);
+	containers_fini(&c);
+	return code;
+}
+
 static int run_attach(void *opts, int argc, char **argv)
 {
 	struct attach_opts *o = opts;
@@ -113,10 +187,13 @@ static int run_attach(void *opts, int argc, char **argv)
 	struct live *l = NULL;
 	int code = EXIT_NOTHING;
 
-	if (argc || !o->pids.cnt) {
-		log_err(-EINVAL, "%s%swant -p PID", argc ? argv[0] : "", argc ? ": " : "");
+	if (argc || (!o->pids.cnt && !is_matching(o))) {
+		log_err(-EINVAL, "%s%swant -p PID, or a pattern such as --comm claude",
+			argc ? argv[0] : "", argc ? ": " : "");
 		return EXIT_USAGE;
 	}
+	if (is_matching(o))
+		return attach_matching(o);
 	if (!open_targets(&t, &o->pids) && !live_new(&l, &o->live))
 		code = record_targets(l, &t, o);
 	live_free(&l);
@@ -126,8 +203,11 @@ static int run_attach(void *opts, int argc, char **argv)
 
 const struct cmd cmd_attach = {
 	.name = "attach",
-	.args = "-p PID [-p PID ...]",
+	.args = "-p PID ... | --comm PATTERN | --exe PATTERN | --cgroup DIR | --container ID",
 	.help = "record processes that run already, and all that they start",
+	.more = "A process must match all the options that are given but -p.  Each that does is a "
+		"run of its\n"
+		"own, unless it descends from another one.\n",
 	.opts = attach_options,
 	.opts_sz = sizeof(struct attach_opts),
 	.run = run_attach,

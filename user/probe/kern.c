@@ -144,6 +144,18 @@ void kern_untrace(struct kern *k, __u32 tgid)
 	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.traced), &tgid);
 }
 
+int kern_watch(struct kern *k, const struct watch_state *watch)
+{
+	__u32 zero = 0;
+
+	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.watched), &zero, watch, BPF_ANY);
+}
+
+int kern_loud(struct kern *k, __u32 tgid, __u64 start)
+{
+	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.loud), &tgid, &start, BPF_ANY);
+}
+
 static bool kern_is_traced(struct kern *k, __u32 tgid)
 {
 	struct proc_state state;

@@ -23,6 +23,10 @@ int kern_uprobe_fd(const struct kern *k, const char *name);
 /* The table of traced processes; kern_trace() does nothing when tgid is in it. */
 int kern_trace(struct kern *k, __u32 tgid, const struct proc_state *state);
 void kern_untrace(struct kern *k, __u32 tgid);
+/* Which processes are taken when they start a program, from now on. */
+int kern_watch(struct kern *k, const struct watch_state *watch);
+/* A quiet process of the table is an agent: all of its content is copied from now on. */
+int kern_loud(struct kern *k, __u32 tgid, __u64 start);
 
 /* All processes of the machine, to be freed by the caller. */
 int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt);

@@ -29,7 +29,8 @@ struct probe {
 	struct files files;
 	struct buf facts;
 	struct groups groups;
-	struct ev_stats told; /* last STATS fact */
+	struct selection *selection; /* NULL: there is none */
+	struct ev_stats told;        /* last STATS fact */
 	__u64 swept_ts;
 	bool ended; /* a process ended since the last sweep */
 
@@ -80,6 +81,33 @@ static void act(struct probe *p, const struct ev_hdr *rec)
 		p->ended = true;
 }
 
+/* Hands the queue over, as far as fn lets us. */
+static void give_facts(struct probe *p)
+{
+	const struct ev_hdr *rec;
+	size_t off = 0;
+
+	while (!p->stop && (rec = fact_next(&p->facts, &off)))
+		hand_over(p, rec);
+	buf_drop(&p->facts, off);
+}
+
+/* What is selected begins as a run; whoever it is, that comes before its records. */
+static int on_seen(struct probe *p, const struct ev_seen *e)
+{
+	struct ev_run run = { .hdr = e->hdr, .origin = EV_RUN_ATTACH };
+
+	if (e->taken) {
+		run.hdr.kind = EV_RUN;
+		run.hdr.size = sizeof(run);
+		hand_over(p, &run.hdr);
+	} else if (p->selection) {
+		watch_seen(p->kern, &p->files, &p->facts, p->selection, e);
+		give_facts(p);
+	}
+	return p->stop ? -ECANCELED : 0;
+}
+
 /* Negative ends the drain; the record counts as handed over all the same. */
 static int on_record(void *ctx, void *data, size_t size)
 {
@@ -88,6 +116,8 @@ static int on_record(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(*rec) || rec->size < sizeof(*rec) || rec->size > size)
 		return log_err(-EBADMSG, "the kernel side sent a record of %zu bytes", size);
+	if (rec->kind == EV_SEEN)
+		return size < sizeof(struct ev_seen) ? -EBADMSG : on_seen(p, data);
 	if (hand_over(p, rec))
 		return -ECANCELED;
 	act(p, rec);
@@ -163,6 +193,7 @@ void probe_free(struct probe **p)
 	kern_free(&(*p)->kern);
 	buf_fini(&(*p)->facts);
 	groups_fini(&(*p)->groups);
+	selection_free(&(*p)->selection);
 	free(*p);
 	*p = NULL;
 }
@@ -170,6 +201,23 @@ void probe_free(struct probe **p)
 int probe_watch(struct probe *p, pid_t pid, enum ev_run_origin origin)
 {
 	return watch_start(p->kern, &p->files, &p->facts, pid, origin);
+}
+
+int probe_select(struct probe *p, const struct probe_select *sel)
+{
+	struct selection *s = NULL;
+	int err = selection_new(&s, sel);
+
+	if (err)
+		return err;
+	selection_free(&p->selection);
+	p->selection = s;
+	return watch_select(p->kern, &p->files, &p->facts, s);
+}
+
+int probe_loud(struct probe *p, __u32 tgid, __u64 start)
+{
+	return kern_loud(p->kern, tgid, start);
 }
 
 int probe_hook_file(struct probe *p, const char *path)
@@ -200,17 +248,6 @@ int probe_stats(struct probe *p, struct ev_stats *out)
 	};
 	fact_hdr(&out->hdr, EV_STATS, sizeof(*out));
 	return 0;
-}
-
-/* Hands the queue over, as far as fn lets us. */
-static void give_facts(struct probe *p)
-{
-	const struct ev_hdr *rec;
-	size_t off = 0;
-
-	while (!p->stop && (rec = fact_next(&p->facts, &off)))
-		hand_over(p, rec);
-	buf_drop(&p->facts, off);
 }
 
 /* Now and then: counters that changed, and the TLS objects of processes that ended. */

@@ -43,6 +43,31 @@ void probe_free(struct probe **p);
  */
 int probe_watch(struct probe *p, pid_t pid, enum ev_run_origin origin);
 
+#define PROBE_CGROUPS_MAX 16
+
+/* Which processes: what is NULL or 0 does not matter. */
+struct probe_select {
+	const char *comm; /* pattern with * and ?, of the 15 characters of a thread's name */
+	const char *exe;  /* fnmatch(3), of the executable's path */
+	const char *const *cgroups; /* folders of cgroups; a process lies in or below one of them */
+	size_t cgroup_cnt;          /* PROBE_CGROUPS_MAX at most */
+	/*
+	 * They may be no agents: of their connections no more than the first bytes is copied, and no RUN is
+	 * told, until probe_loud().
+	 */
+	bool quiet;
+};
+
+/*
+ * Traces what is selected, and everything that it starts: processes that run, and those that start a
+ * program later.  By comm and by cgroups in the unified hierarchy the kernel decides, at the exec; by
+ * exe, and in v1 hierarchies, user space does when it hears of the exec.  Never the caller and what it
+ * descends from.  How many run, or -errno, logged.
+ */
+int probe_select(struct probe *p, const struct probe_select *sel);
+/* A quiet process turned out to be an agent; what it starts is one, too.  0 or -errno. */
+int probe_loud(struct probe *p, __u32 tgid, __u64 start);
+
 /*
  * Sets probes in a file that is about to run.  How many functions were hooked: 0 when it holds no TLS
  * functions or has its probes already; -errno when it cannot be read or a probe cannot be set.

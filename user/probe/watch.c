@@ -19,6 +19,7 @@ struct watch {
 	struct files *files;
 	struct buf *facts;
 	struct map tree; /* {tgid, start} of what this watch put in the table */
+	bool quiet;      /* as in probe_select */
 	struct proc_row *rows;
 	size_t cnt;
 };
@@ -46,8 +47,11 @@ static struct map_key key_of(__u32 tgid, __u64 start)
 
 static int take(struct watch *w, const struct proc_row *row)
 {
-	int err = kern_trace(w->kern, row->tgid, &row->state);
+	struct proc_state state = row->state;
+	int err;
 
+	state.quiet = w->quiet;
+	err = kern_trace(w->kern, row->tgid, &state);
 	if (err)
 		return log_err(err, "cannot trace process %u: %s", row->tgid,
 			       err == -E2BIG ? "too many are traced already" : strerror(-err));
@@ -144,6 +148,140 @@ int watch_start(struct kern *k, struct files *fs, struct buf *facts, pid_t pid,
 {
 	struct watch w = { .kern = k, .files = fs, .facts = facts };
 	int err = pid > 0 ? run(&w, pid, origin) : gone(pid);
+
+	map_fini(&w.tree);
+	free(w.rows);
+	return err;
+}
+
+/* --- a selection */
+
+static bool is_wanted(const struct watch *w, const struct selection *s, const struct proc_row *r)
+{
+	return !map_get(&w->tree, key_of(r->tgid, r->state.start)) &&
+	       selection_wants(s, r->tgid, r->comm);
+}
+
+/* Marks the caller, and what it descends from: they are never taken. */
+static int spare_own(const struct watch *w, struct map *own)
+{
+	const struct proc_row *r = row_of(w, getpid());
+	int err = 0;
+
+	while (r && !err && !map_get(own, key_of(r->tgid, r->state.start))) {
+		err = map_put(own, key_of(r->tgid, r->state.start), own);
+		r = row_of(w, (pid_t)r->parent);
+	}
+	return err;
+}
+
+static bool is_below_taken(const struct watch *w, const struct proc_row *r)
+{
+	for (size_t i = 0; r && i < w->cnt; i++) {
+		if (map_get(&w->tree, key_of(r->parent, r->parent_start)))
+			return true;
+		r = row_of(w, (pid_t)r->parent);
+	}
+	return false;
+}
+
+/* A run of its own, unless a process that it descends from is one already. */
+static int select_row(struct watch *w, const struct proc_row *r)
+{
+	bool below = is_below_taken(w, r);
+	int err = take(w, r);
+
+	if (!err && !below && !w->quiet)
+		err = fact_run(w->facts, r, EV_RUN_ATTACH);
+	return err ? err : tell(w, r);
+}
+
+/* Those that ended before their entry was there: nothing else would ever remove it. */
+static int drop_ended(struct watch *w)
+{
+	struct map live = { 0 };
+	int err = list(w);
+
+	for (size_t i = 0; i < w->cnt && !err; i++)
+		err = map_put(&live, key_of(w->rows[i].tgid, w->rows[i].state.start), w);
+	map_for_each (&w->tree, e)
+		if (!err && !map_get(&live, e->key))
+			kern_untrace(w->kern, (__u32)e->key.a);
+	map_fini(&live);
+	return err;
+}
+
+/* Parents come before their children, so that it is known of each whether it is part of a run. */
+static int by_start(const void *a, const void *b)
+{
+	const struct proc_row *x = a, *y = b;
+
+	return x->state.start < y->state.start ? -1 : x->state.start > y->state.start;
+}
+
+static int select_all(struct watch *w, const struct selection *s)
+{
+	struct map own = { 0 };
+	int cnt = 0, err = list(w);
+
+	if (!err)
+		err = spare_own(w, &own);
+	qsort(w->rows, w->cnt, sizeof(*w->rows), by_start);
+	for (size_t i = 0; i < w->cnt && !err; i++) {
+		const struct proc_row *r = &w->rows[i];
+		bool spared = map_get(&own, key_of(r->tgid, r->state.start));
+
+		if (spared || !is_wanted(w, s, r))
+			continue;
+		err = select_row(w, r);
+		cnt++;
+	}
+	map_fini(&own);
+	if (!err)
+		err = take_descendants(w);
+	if (!err)
+		err = drop_ended(w);
+	return err ? err : cnt;
+}
+
+int watch_select(struct kern *k, struct files *fs, struct buf *facts, const struct selection *s)
+{
+	struct watch w = { .kern = k, .files = fs, .facts = facts, .quiet = selection_is_quiet(s) };
+	struct watch_state state;
+	int ret;
+
+	selection_watch(s, &state);
+	/* before the listing: what starts a program meanwhile is in one of the two */
+	ret = kern_watch(k, &state);
+	if (ret)
+		return log_err(ret, "cannot watch for new programs: %s", strerror(-ret));
+	ret = select_all(&w, s);
+	map_fini(&w.tree);
+	free(w.rows);
+	return ret;
+}
+
+static int seen(struct watch *w, const struct selection *s, const struct ev_seen *e)
+{
+	const struct proc_row *r;
+	int err = list(w);
+
+	if (err)
+		return err;
+	r = row_of(w, (pid_t)e->hdr.tgid);
+	if (!r || r->state.start != e->hdr.start || !is_wanted(w, s, r))
+		return 0;
+	err = select_row(w, r);
+	if (!err)
+		err = take_descendants(w);
+	return err ? err : drop_ended(w);
+}
+
+int watch_seen(struct kern *k, struct files *fs, struct buf *facts, const struct selection *s,
+	       const struct ev_seen *e)
+{
+	struct watch w = { .kern = k, .files = fs, .facts = facts, .quiet = selection_is_quiet(s) };
+	int err = seen(&w, s, e);
 
 	map_fini(&w.tree);
 	free(w.rows);
