@@ -40,6 +40,9 @@
 #define LIMIT_REORDER_NS 200000000ull  /* and how long, in stream time */
 #define LIMIT_PLACE_NS 2000000000ull /* how long bytes wait to be told on which socket they went */
 #define LIMIT_PROCS 65536            /* processes that are remembered */
+#define LIMIT_DISCOVER (64u << 20)   /* held of processes that may be agents, in all */
+#define LIMIT_DISCOVER_PROC (1u << 20)  /* and of each */
+#define LIMIT_DISCOVER_BODY (64u << 10) /* of a request that may tell an agent */
 #define LIMIT_PROGRAMS 64     /* programs kept of one process that runs one after the other */
 #define LIMIT_TOOL_CALLS 1024 /* tool calls without an answer in one run */
 #define LIMIT_AGENTS 1024     /* conversations of one run that are remembered */

@@ -16,12 +16,15 @@ struct attach_opts {
 	struct live_opts live;
 	struct opt_pids pids;
 	const char *comm, *exe, *cgroup, *container;
+	bool all;
 	uint64_t duration_ns;
 };
 
 static const struct opt attach_options[] = {
 	{ "pid", 'p', OPT_PID, offsetof(struct attach_opts, pids), "PID",
 	  "the process; may be given several times" },
+	{ "all", 'a', OPT_FLAG, offsetof(struct attach_opts, all), NULL,
+	  "find the agents by what they do, among all processes or those that match" },
 	{ "comm", 0, OPT_STR, offsetof(struct attach_opts, comm), "PATTERN",
 	  "processes of that name, as `ps -o comm` has it; * and ? are understood" },
 	{ "exe", 0, OPT_STR, offsetof(struct attach_opts, exe), "PATTERN",
@@ -134,14 +137,19 @@ static int record_targets(struct live *l, struct targets *t, const struct attach
 	return live_end(l) || err ? EXIT_NOTHING : EXIT_FINE;
 }
 
-static bool is_matching(const struct attach_opts *o)
+static bool has_filters(const struct attach_opts *o)
 {
 	return o->comm || o->exe || o->cgroup || o->container;
 }
 
+static bool is_matching(const struct attach_opts *o)
+{
+	return o->all || has_filters(o);
+}
+
 static int record_matching(struct live *l, const struct attach_opts *o, const struct containers *c)
 {
-	struct probe_select sel = { .comm = o->comm, .exe = o->exe };
+	struct probe_select sel = { .comm = o->comm, .exe = o->exe, .quiet = o->all };
 	int n, err;
 
 	if (o->cgroup) {
@@ -154,13 +162,14 @@ static int record_matching(struct live *l, const struct attach_opts *o, const st
 	n = probe_select(live_probe(l), &sel);
 	if (n < 0)
 		return EXIT_NOTHING;
-	fprintf(stderr, "attached to %d process%s, and to those that will match; Ctrl-C ends it\n",
-		n, n == 1 ? "" : "es");
+	fprintf(stderr, "%s %d process%s, and %sthose that will %s; Ctrl-C ends it\n",
+		o->all ? "looking for agents among" : "attached to", n, n == 1 ? "" : "es",
+		o->all ? "" : "to ", has_filters(o) ? "match" : "start");
 	err = follow_matching(l, o);
 	return live_end(l) || err ? EXIT_NOTHING : EXIT_FINE;
 }
 
-static int attach_matching(const struct attach_opts *o)
+static int attach_matching(struct attach_opts *o)
 {
 	struct containers c = { .cnt = 0 };
 	struct live *l = NULL;
@@ -173,6 +182,7 @@ static int attach_matching(const struct attach_opts *o)
 				    : "a container is a cgroup: give one of the two");
 		return EXIT_USAGE;
 	}
+	o->live.discover = o->all;
 	if ((!o->container || !containers_find(&c, o->container)) && !live_new(&l, &o->live))
 		code = record_matching(l, o, &c);
 	live_free(&l);
@@ -188,7 +198,7 @@ static int run_attach(void *opts, int argc, char **argv)
 	int code = EXIT_NOTHING;
 
 	if (argc || (!o->pids.cnt && !is_matching(o))) {
-		log_err(-EINVAL, "%s%swant -p PID, or a pattern such as --comm claude",
+		log_err(-EINVAL, "%s%swant -p PID, --all, or a pattern such as --comm claude",
 			argc ? argv[0] : "", argc ? ": " : "");
 		return EXIT_USAGE;
 	}
@@ -203,11 +213,15 @@ static int run_attach(void *opts, int argc, char **argv)
 
 const struct cmd cmd_attach = {
 	.name = "attach",
-	.args = "-p PID ... | --comm PATTERN | --exe PATTERN | --cgroup DIR | --container ID",
+	.args = "-p PID ... | --all | --comm PATTERN | --exe PATTERN | --cgroup DIR | --container "
+		"ID",
 	.help = "record processes that run already, and all that they start",
 	.more = "A process must match all the options that are given but -p.  Each that does is a "
 		"run of its\n"
-		"own, unless it descends from another one.\n",
+		"own, unless it descends from another one.  With --all only those become runs "
+		"which call a\n"
+		"model API or are clients of MCP or A2A, with all that they start; nothing is kept "
+		"of others.\n",
 	.opts = attach_options,
 	.opts_sz = sizeof(struct attach_opts),
 	.run = run_attach,

@@ -67,11 +67,20 @@ struct probe *live_probe(struct live *l)
 	return l->probe;
 }
 
+static void on_found(void *ctx, uint32_t tgid, uint64_t start)
+{
+	struct live *l = ctx;
+
+	probe_loud(l->probe, tgid, start);
+}
+
 static int open_session(struct live *l, const struct live_opts *o)
 {
 	struct session_cfg cfg = { .capture = o->capture,
 				   .prices = o->prices,
-				   .no_redact = o->no_redact };
+				   .no_redact = o->no_redact,
+				   .found = o->discover ? on_found : NULL,
+				   .found_ctx = l };
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	int err;
 
@@ -279,6 +288,18 @@ static void report_totals(struct buf *b, const struct trace_totals *n, uint64_t 
 	buf_fmt(b, ", %s\n", human_duration(duration).s);
 }
 
+static void report_discover(struct buf *b, const char *indent, const struct discover_totals *d)
+{
+	if (!d->processes)
+		return;
+	buf_fmt(b, "%s%llu agent%s among %s processes; nothing is kept of the others\n", indent,
+		(unsigned long long)d->agents, d->agents == 1 ? "" : "s",
+		human_count(d->processes).s);
+	if (d->given_up)
+		buf_fmt(b, "%s%s processes did more than could be held to find out what they are\n",
+			indent, human_count(d->given_up).s);
+}
+
 /* What was recorded, what was lost, and how to look at it. */
 static void report(const struct live *l, uint64_t duration, bool stored)
 {
@@ -295,6 +316,7 @@ static void report(const struct live *l, uint64_t duration, bool stored)
 	if (t.trace.not_seen)
 		buf_fmt(&b, "%s%llu connection%s whose content was not seen\n", indent,
 			(unsigned long long)t.trace.not_seen, t.trace.not_seen == 1 ? "" : "s");
+	report_discover(&b, indent, &t.discover);
 	if (t.run[0] && stored && !l->opts->no_store)
 		buf_fmt(&b, "%sringspan show %.8s\n", indent, t.run);
 	if (l->opts->capture)

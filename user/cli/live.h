@@ -17,6 +17,7 @@ struct live_opts {
 	const char *capture, *prices;
 	bool no_store, no_redact, quiet;
 	size_t ring_bytes;
+	bool discover; /* no option: what is selected are candidates, of which only agents are shown */
 };
 
 #define LIVE_OPTS                                                                               \

@@ -13,6 +13,7 @@
 struct session {
 	struct session_cfg cfg;
 	struct event_scrub *scrub; /* NULL: secrets are kept */
+	struct discover *discover; /* NULL: all is taken in */
 	struct capture_writer *capture;
 	struct price_table *prices;
 	struct trace *trace;
@@ -66,6 +67,28 @@ static void on_span(void *ctx, const struct span *sp)
 	to_sink(s, sp);
 }
 
+static int take_in(void *ctx, const struct ev_hdr *rec)
+{
+	struct session *s = ctx;
+
+	if (s->capture && capture_write(s->capture, rec)) {
+		note_err(s, -EIO);
+		capture_close(&s->capture);
+	}
+	if (rec->kind == EV_STATS)
+		memcpy(&s->stats, rec, sizeof(s->stats));
+	return trace_feed(s->trace, rec);
+}
+
+static void on_found(void *ctx, uint32_t tgid, uint64_t start)
+{
+	struct session *s = ctx;
+
+	s->cfg.found(s->cfg.found_ctx, tgid, start);
+}
+
+static const struct discover_ops discover_ops = { .pass = take_in, .found = on_found };
+
 static int open_all(struct session *s)
 {
 	struct trace_cfg trace = { .no_redact = s->cfg.no_redact };
@@ -73,6 +96,8 @@ static int open_all(struct session *s)
 
 	if (!err && !s->cfg.no_redact)
 		err = event_scrub_new(&s->scrub);
+	if (!err && s->cfg.found)
+		err = discover_new(&s->discover, &discover_ops, s);
 	if (!err && s->cfg.store)
 		err = store_open_write(&s->store, s->cfg.store);
 	if (!err && s->cfg.capture)
@@ -119,6 +144,7 @@ void session_free(struct session **sp)
 	if (!s)
 		return;
 	close_all(s);
+	discover_free(&s->discover);
 	trace_free(&s->trace);
 	price_table_free(&s->prices);
 	event_scrub_free(&s->scrub);
@@ -139,13 +165,7 @@ int session_feed(struct session *s, const struct ev_hdr *rec)
 	memcpy(copy, rec, rec->size);
 	if (s->scrub)
 		event_scrub(s->scrub, copy);
-	if (s->capture && capture_write(s->capture, copy)) {
-		note_err(s, -EIO);
-		capture_close(&s->capture);
-	}
-	if (copy->kind == EV_STATS)
-		memcpy(&s->stats, copy, sizeof(s->stats));
-	err = trace_feed(s->trace, copy);
+	err = s->discover ? discover_feed(s->discover, copy) : take_in(s, copy);
 	if (s->store)
 		store_result(s, store_tick(s->store));
 	return err;
@@ -183,4 +203,6 @@ void session_totals(const struct session *s, struct session_totals *out)
 		.run = trace_first_run(s->trace),
 	};
 	trace_totals(s->trace, &out->trace);
+	if (s->discover)
+		discover_totals(s->discover, &out->discover);
 }

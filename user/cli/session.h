@@ -8,6 +8,7 @@
 
 #include "event/event.h"
 #include "sink/sink.h"
+#include "span/discover.h"
 #include "span/trace.h"
 
 struct session_cfg {
@@ -15,6 +16,9 @@ struct session_cfg {
 	const char *capture; /* path; NULL: none */
 	const char *prices;  /* path; NULL: the built-in table */
 	bool no_redact;
+	/* The records are of all processes: only agents are taken in, each told of.  NULL: all are. */
+	void (*found)(void *ctx, uint32_t tgid, uint64_t start);
+	void *found_ctx;
 	const struct sink_ops *sink; /* NULL: none */
 	struct sink_cfg sink_cfg;
 };
@@ -40,9 +44,10 @@ int session_end(struct session *s);
 
 struct session_totals {
 	struct trace_totals trace;
-	struct ev_stats stats; /* the latest; zero when there was none */
-	uint64_t broken;       /* records that failed their check */
-	const char *run;       /* trace id of the first run, "" for none */
+	struct ev_stats stats;           /* the latest; zero when there was none */
+	uint64_t broken;                 /* records that failed their check */
+	const char *run;                 /* trace id of the first run, "" for none */
+	struct discover_totals discover; /* zero without cfg.found */
 };
 void session_totals(const struct session *s, struct session_totals *out);
 

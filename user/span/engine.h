@@ -245,7 +245,9 @@ struct http_conn {
 	struct exchange *open; /* oldest first; LIMIT_HTTP_PIPELINE bounds them */
 };
 
-extern const struct http_ops exchange_ops;                        /* ctx: struct http_conn */
+extern const struct http_ops exchange_ops; /* ctx: struct http_conn */
+/* What a request's line and header tell the API; texts are views of m or in a. */
+void exchange_route(struct sem_route *r, struct arena *a, const struct http_msg *m);
 struct exchange *exchange_new(struct http_conn *h, uint64_t seq); /* NULL: out of memory */
 void exchange_asked(struct exchange *x, bool cut); /* its call's request is whole, in req_body */
 void exchange_event(struct exchange *x, const struct sse_event *ev); /* of its call's answer */

@@ -74,7 +74,7 @@ static void exchange_unlink(struct http_conn *h, const struct exchange *x)
 
 /* --- the request */
 
-static void route_of(struct sem_route *r, struct arena *a, const struct http_msg *m)
+void exchange_route(struct sem_route *r, struct arena *a, const struct http_msg *m)
 {
 	struct sv path = m->target, host = http_field_get(m, "host");
 	struct sv lower = arena_dup(a, sv_token(&host, ':'));
@@ -127,7 +127,7 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 	x->req_first = m->ts_first;
 	x->req_last = m->ts_last;
 	if (x->client) {
-		route_of(&route, &x->arena, m);
+		exchange_route(&route, &x->arena, m);
 		sem_call_new(&x->call, &route); /* -ENOENT: no model API */
 	}
 	if (x->call)
