@@ -8,6 +8,7 @@
 #   make corpus CORPUS=DIR   parsers against recorded provider traffic
 #   make bench         what `record` sustains and costs (root)
 #   make bench-tls     what a probed TLS call costs (root)
+#   make bench-attach  how long `attach --all` takes among 500 processes (root)
 #   make install PREFIX=/usr/local DESTDIR=
 #
 #   V=1 shows commands, DEBUG=1 builds with -O0 and sanitizers, OUT=DIR builds elsewhere
@@ -135,6 +136,9 @@ $(OUT)/tls_cost: $(OUT)/tests/bench/tls_cost.o $(OUT)/tests/bench/peer.o $(OUT)/
 bench-tls: $(OUT)/tls_cost
 	$(Q)$(OUT)/tls_cost 7
 
+bench-attach: $(OUT)/ringspan
+	$(Q)tests/bench/attach.py $(OUT)/ringspan 500
+
 format:
 	$(Q)clang-format -i $(C_ALL)
 
@@ -144,7 +148,7 @@ install: $(OUT)/ringspan
 clean:
 	$(Q)rm -rf $(OUT)
 
-.PHONY: all tests-build demo test check lint corpus bench bench-tls format install clean
+.PHONY: all tests-build demo test check lint corpus bench bench-tls bench-attach format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

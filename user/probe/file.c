@@ -42,6 +42,7 @@ void files_fini(struct files *fs, struct detach *d)
 	map_for_each (&fs->seen, m)
 		entry_free(m->value, d);
 	map_fini(&fs->seen);
+	map_fini(&fs->pass);
 }
 
 /* Probes that follow each other and have the same program go in one attach. */
@@ -217,25 +218,44 @@ int files_hook_path(struct files *fs, const char *path)
 	return fd < 0 ? -errno : files_hook_fd(fs, fd);
 }
 
+void files_begin_pass(struct files *fs)
+{
+	map_fini(&fs->pass);
+	fs->pass = (struct map){ 0 };
+}
+
+/* In this pass; when it cannot be remembered the file is looked at again. */
+static bool is_first(struct files *fs, __u64 dev, __u64 ino)
+{
+	struct map_key key = { dev, ino, 0 };
+
+	if (map_get(&fs->pass, key))
+		return false;
+	map_put(&fs->pass, key, fs);
+	return true;
+}
+
 /* Executable file mappings of a process; addr 0: all, else the one that holds it.  How many. */
 static int hook_mappings(struct files *fs, __u32 pid, __u64 addr)
 {
 	char path[96], line[PATH_MAX + 128], perms[8];
 	_cleanup_fclose_ FILE *f = NULL;
-	uint64_t start, end, ino;
+	uint64_t start, end, ino, dev_major, dev_minor;
 	int cnt = 0;
 
 	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %*s %" SCNu64, &start, &end,
-			   perms, &ino) != 4 ||
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %*s %" SCNx64 ":%" SCNx64 " %" SCNu64,
+			   &start, &end, perms, &dev_major, &dev_minor, &ino) != 6 ||
 		    !ino || perms[2] != 'x' || (addr && (addr < start || addr >= end)))
+			continue;
+		cnt++;
+		if (!addr && !is_first(fs, dev_major << 32 | dev_minor, ino))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%u/map_files/%" PRIx64 "-%" PRIx64, pid, start,
 			 end);
 		files_hook_path(fs, path);
-		cnt++;
 	}
 	return cnt;
 }

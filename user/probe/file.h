@@ -18,6 +18,7 @@ struct files {
 	struct kern *kern;
 	struct files_how how;
 	struct map seen;   /* {dev, ino} -> struct file_entry */
+	struct map pass;   /* {dev, ino} as /proc/PID/maps has them: see files_begin_pass() */
 	struct buf *facts; /* where HOOKED goes; NULL: nowhere */
 };
 
@@ -26,6 +27,8 @@ void files_fini(struct files *fs, struct detach *d); /* d: as detach.h says, may
 
 /* Functions hooked now; 0 when there are none or they are hooked already; -errno. */
 int files_hook_path(struct files *fs, const char *path);
+/* A look at many processes begins: a file that they share is opened once in it. */
+void files_begin_pass(struct files *fs);
 /* What a process runs: its executable, and everything that it has mapped executable. */
 void files_hook_process(struct files *fs, __u32 pid);
 /* The mapping that holds addr, or the executable when there is none such. */

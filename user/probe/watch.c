@@ -147,7 +147,10 @@ int watch_start(struct kern *k, struct files *fs, struct buf *facts, pid_t pid,
 		enum ev_run_origin origin)
 {
 	struct watch w = { .kern = k, .files = fs, .facts = facts };
-	int err = pid > 0 ? run(&w, pid, origin) : gone(pid);
+	int err;
+
+	files_begin_pass(fs);
+	err = pid > 0 ? run(&w, pid, origin) : gone(pid);
 
 	map_fini(&w.tree);
 	free(w.rows);
@@ -255,6 +258,7 @@ int watch_select(struct kern *k, struct files *fs, struct buf *facts, const stru
 	ret = kern_watch(k, &state);
 	if (ret)
 		return log_err(ret, "cannot watch for new programs: %s", strerror(-ret));
+	files_begin_pass(fs);
 	ret = select_all(&w, s);
 	map_fini(&w.tree);
 	free(w.rows);
@@ -281,7 +285,10 @@ int watch_seen(struct kern *k, struct files *fs, struct buf *facts, const struct
 	       const struct ev_seen *e)
 {
 	struct watch w = { .kern = k, .files = fs, .facts = facts, .quiet = selection_is_quiet(s) };
-	int err = seen(&w, s, e);
+	int err;
+
+	files_begin_pass(fs);
+	err = seen(&w, s, e);
 
 	map_fini(&w.tree);
 	free(w.rows);
