@@ -266,6 +266,22 @@ static void host_alone(void **state)
 	assert_int_equal(count(w, CLIENT, EV_RUN), 1);
 }
 
+/* What is known of a process's control groups is its parent's, unless it is told of itself. */
+static void control_groups(void **state)
+{
+	static const char text[] = "0::/docker/x\n";
+	struct world *w = *state;
+	struct ev_cgroup *c = record(EV_CGROUP, sizeof(*c), MS, SHELL, text, sizeof(text) - 1);
+
+	c->len = sizeof(text) - 1;
+	found_running(w, SHELL, INIT);
+	feed(w, c);
+	hang(w);
+	asks(w, AGENT, 3, EV_WRITE, "/v1/messages", MODEL);
+	assert_int_equal(count(w, AGENT, EV_CGROUP), 1);
+	assert_int_equal(count(w, SHELL, EV_CGROUP), 0);
+}
+
 /* What is held of a connection is forgotten with it, and a new program begins anew. */
 static void forgotten(void **state)
 {
@@ -357,6 +373,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_no_evidence, setup, teardown),
 		cmocka_unit_test_setup_teardown(request_that_is_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(host_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(control_groups, setup, teardown),
 		cmocka_unit_test_setup_teardown(forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(hellos, setup, teardown),

@@ -19,6 +19,7 @@ struct member {
 	bool given_up;
 	struct buf born;    /* FORK */
 	struct buf program; /* EXEC or PROC: what it runs */
+	struct buf group;   /* CGROUP: its own, or its parent's in its name */
 	struct buf held;    /* the rest, each padded to 8 bytes */
 };
 
@@ -54,6 +55,7 @@ static void forget(struct discover *d, struct member *m)
 	drop_held(d, m);
 	buf_fini(&m->born);
 	buf_fini(&m->program);
+	buf_fini(&m->group);
 	free(m);
 }
 
@@ -97,6 +99,21 @@ static int replace(struct buf *b, const struct ev_hdr *rec)
 {
 	buf_clear(b);
 	return keep(b, rec);
+}
+
+/* A process begins in its parent's control groups, of which nothing is told again. */
+static int inherit_group(struct member *m, const struct member *parent)
+{
+	struct ev_hdr *h;
+
+	if (m->group.len || !parent->group.len)
+		return 0;
+	if (buf_sv(&m->group, buf_view(&parent->group)))
+		return -ENOMEM;
+	h = (void *)m->group.p;
+	h->tgid = h->tid = m->tgid;
+	h->start = m->start;
+	return 0;
 }
 
 static const struct ev_hdr *next_held(const struct buf *b, size_t *off)
@@ -207,10 +224,13 @@ static int join(struct discover *d, struct member *m, bool is_root)
 	if (!err)
 		err = pass_all(d, &m->program);
 	if (!err)
+		err = pass_all(d, &m->group);
+	if (!err)
 		err = pass_all(d, &m->held);
 	drop_held(d, m);
 	buf_fini(&m->born);
 	buf_fini(&m->program);
+	buf_fini(&m->group);
 	return err;
 }
 
@@ -321,7 +341,7 @@ static int feed_fork(struct discover *d, struct member *m, const struct ev_fork 
 		return -ENOMEM;
 	child->parent = key_of(m->tgid, m->start);
 	if (!m->agent)
-		return replace(&child->born, &f->hdr);
+		return inherit_group(child, m) ? -ENOMEM : replace(&child->born, &f->hdr);
 	child->agent = true;
 	return d->ops->pass(d->ctx, &f->hdr);
 }
@@ -329,9 +349,13 @@ static int feed_fork(struct discover *d, struct member *m, const struct ev_fork 
 /* Also of an agent's child that was there before: its fork is not known. */
 static int feed_program(struct discover *d, struct member *m, const struct ev_exec *e)
 {
+	const struct member *parent = find(d, e->parent, e->parent_start);
+
 	m->parent = key_of(e->parent, e->parent_start);
 	if (m->agent)
 		return d->ops->pass(d->ctx, &e->hdr);
+	if (parent && inherit_group(m, parent))
+		return -ENOMEM;
 	if (e->hdr.kind == EV_EXEC)
 		drop_held(d, m);
 	if (replace(&m->program, &e->hdr))
@@ -345,6 +369,8 @@ static int feed_other(struct discover *d, struct member *m, const struct ev_hdr 
 
 	if (m->agent)
 		return d->ops->pass(d->ctx, rec);
+	if (rec->kind == EV_CGROUP)
+		return replace(&m->group, rec);
 	if (rec->kind == EV_MAP || rec->kind == EV_EXIT)
 		return 0;
 	err = hold(d, m, rec);
