@@ -42,6 +42,12 @@ class Stdio:
         if kind == "pipe":
             self.child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             self.out, self.lines = self.child.stdin.fileno(), self.child.stdout.fileno()
+        elif kind == "socketpairs":
+            asks, answers = socket.socketpair(), socket.socketpair()
+            self.child = subprocess.Popen(argv, stdin=asks[1], stdout=answers[1])
+            asks[1].close()
+            answers[1].close()
+            self.out, self.lines = asks[0].detach(), answers[0].detach()
         else:
             if kind == "pty":
                 ours, theirs = pty.openpty()
@@ -258,7 +264,7 @@ def ask_everything(client):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--transport", choices=("pipe", "socketpair", "pty"), default="pipe")
+    parser.add_argument("--transport", choices=("pipe", "socketpair", "socketpairs", "pty"), default="pipe")
     parser.add_argument("--era", metavar="REVISION", default="2025-06-18")
     parser.add_argument("--url", help="over HTTP instead")
     parser.add_argument("--ca", help="file with the certificates to trust")

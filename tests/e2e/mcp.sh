@@ -52,7 +52,7 @@ export PYTHON
 PYTHONPATH=$tests/mock "$PYTHON" -c 'import server; server.make_certificates(".")'
 start_mock
 for era in 2025-06-18 2026-07-28; do
-	for transport in pipe socketpair pty; do
+	for transport in pipe socketpair socketpairs pty; do
 		recorded "$transport $era" $era -- "$PYTHON" "$client" --era $era --transport $transport \
 			--log mcp.log "$PYTHON" "$server"
 	done
