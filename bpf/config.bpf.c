@@ -10,5 +10,6 @@ const volatile __u32 cfg_page_size = 0;
 const volatile __u32 cfg_guard = 0;
 const volatile __u32 cfg_cookie = 0;
 const volatile __u32 cfg_tie_calls = 0;
+const volatile __u32 cfg_output_rate = 0;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -130,6 +130,13 @@ enum ev_src {
 		17, /* UDP: of a buffer up to EV_CHUNK_MAX one record, which begins a datagram */
 	EV_SRC_PIPE = 18,
 	EV_SRC_TTY = 19, /* either side of a pseudo terminal */
+	/*
+	 * What a process writes to its descriptors 1 and 2, whatever file that is, where it was asked
+	 * for.  No connection: `conn` names process and descriptor, and bytes that a position skips
+	 * went over the budget of a second.
+	 */
+	EV_SRC_STDOUT = 20,
+	EV_SRC_STDERR = 21,
 };
 
 /* Bytes that a process moved through a connection; a long call is many records. */

@@ -500,7 +500,8 @@ static __always_inline void io_input(struct thread_state *t, struct flow_state *
 	ev_submit(e);
 }
 
-static __always_inline void io_moved(struct thread_state *t, __u32 fd, __s64 ret, const bool modern)
+/* Whether the bytes were copied. */
+static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret, const bool modern)
 {
 	struct proc_state *proc = traced_here();
 	struct file *file = proc ? file_of_fd(fd) : NULL;
@@ -509,20 +510,88 @@ static __always_inline void io_moved(struct thread_state *t, __u32 fd, __s64 ret
 
 	__builtin_memset(ff, 0, sizeof(*ff));
 	if (!file || !flow_file_of(ff, file))
-		return;
+		return false;
 	if (cfg_tie_calls)
 		t->io.nested = sock_moved(proc, t, flow_sock(ff), t->io.dir & 1);
 	t->job.quiet = quiet_here(proc);
 	f = flow_find(proc, ff->obj, ff->ino);
 	if (!f) {
 		if (flow_new(ff, proc, t->io.name, fd))
-			return;
+			return false;
 		f = flow_find(proc, ff->obj, ff->ino);
 	}
 	if (!f)
-		return;
+		return false;
 	io_flow(t, f, ret, modern);
 	io_input(t, f, fd, ret);
+	return f->stage == FLOW_COPY;
+}
+
+/* --- output */
+
+#define STDOUT 1
+#define STDERR 2
+#define NS_PER_S 1000000000ULL
+
+static __noinline int output_new(const struct proc_state *proc, __u32 fd)
+{
+	struct conn_key key = flow_key(fd);
+	struct flow_state init = {
+		.start = proc->start,
+		.src = fd == STDERR ? EV_SRC_STDERR : EV_SRC_STDOUT,
+		.stage = FLOW_COPY,
+		.fd = fd,
+	};
+
+	init.born = bpf_ktime_get_ns();
+	/* two that begin at once must differ: the time has room for the descriptor */
+	init.id = conn_new_id(init.born) ^ ((__u64)fd << 62);
+	if (bpf_map_update_elem(&flows, &key, &init, BPF_ANY)) {
+		stat_add(lost_map, 1);
+		return -1;
+	}
+	return 0;
+}
+
+/* Room in this second; a second that is spent is told once, by a hole. */
+static __always_inline bool output_may(struct flow_state *f, __u64 n)
+{
+	__u64 now = bpf_ktime_get_ns(), pos = f->pos[EV_WRITE];
+	bool was_full;
+
+	if (now - f->second >= NS_PER_S) {
+		f->second = now;
+		f->spent = 0;
+	}
+	was_full = f->spent > cfg_output_rate;
+	__sync_fetch_and_add(&f->spent, n);
+	if (f->spent <= cfg_output_rate)
+		return true;
+	__sync_fetch_and_add(&f->pos[EV_WRITE], n);
+	if (!was_full)
+		flow_hole(f, EV_WRITE, pos, n);
+	return false;
+}
+
+/* The descriptor is what counts: a dup2 to a file or a pipe is the process's output all the same. */
+static __always_inline void output_moved(struct thread_state *t, __u32 fd, __s64 ret,
+					 const bool modern)
+{
+	struct proc_state *proc = traced_here();
+	struct conn_key key = flow_key(fd);
+	struct flow_state *f;
+
+	if (!proc)
+		return;
+	f = bpf_map_lookup_elem(&flows, &key);
+	if (!f || f->start != proc->start) {
+		if (output_new(proc, fd))
+			return;
+		f = bpf_map_lookup_elem(&flows, &key);
+	}
+	t->job.quiet = quiet_here(proc);
+	if (f && output_may(f, ret) && io_open(&t->io, ret))
+		io_copy(t, f, ret, modern);
 }
 
 static __always_inline int io_exit(struct trace_event_raw_sys_exit *ctx, const bool modern)
@@ -534,8 +603,11 @@ static __always_inline int io_exit(struct trace_event_raw_sys_exit *ctx, const b
 		return 0;
 	fd = t->io.fd - 1;
 	t->io.fd = 0;
-	if (ctx->ret > 0)
-		io_moved(t, fd, ctx->ret, modern);
+	if (ctx->ret <= 0 || io_moved(t, fd, ctx->ret, modern))
+		return 0;
+	if (cfg_output_rate && t->io.dir == EV_WRITE && t->io.form != IO_MMSG &&
+	    (fd == STDOUT || fd == STDERR))
+		output_moved(t, fd, ctx->ret, modern);
 	return 0;
 }
 

@@ -95,8 +95,13 @@ struct flow_state {
 	__u64 ino, peer;   /* as in FLOW */
 	__u64 pos[2];      /* bytes told so far, by enum ev_dir */
 	__u64 bytes[2];    /* moved by the calls that are followed */
-	__u64 unseen[2];   /* moved otherwise */
-	__u64 input_ts;    /* when INPUT was told last */
+	union {
+		__u64 unseen[2]; /* moved otherwise */
+		struct {
+			__u64 second, spent; /* of stdout, stderr: when it began, bytes in it */
+		};
+	};
+	__u64 input_ts; /* when INPUT was told last */
 	struct ev_addr addr;
 	__u8 head[2][FLOW_HEAD_ROOM]; /* what may become something, zeroes behind it */
 	__u32 head_len[2];

@@ -91,6 +91,20 @@ CREATE TABLE payload (
 
 CREATE INDEX payload_by_node ON payload (node);
 
+-- Lines that traced processes wrote to stdout (fd 1) and stderr (2).
+CREATE TABLE log (
+	id INTEGER PRIMARY KEY,
+	trace_id TEXT NOT NULL,
+	span_id TEXT NOT NULL, -- of the process, or of the run
+	time_ns INTEGER NOT NULL,
+	pid INTEGER NOT NULL,
+	fd INTEGER NOT NULL,
+	missing INTEGER NOT NULL, -- bytes before it that were not kept
+	body BLOB NOT NULL
+);
+
+CREATE INDEX log_by_run ON log (trace_id, id);
+
 -- One line a run; a run whose root span is not there yet, or unfinished, is not over.
 CREATE VIEW run AS
 SELECT

@@ -282,6 +282,26 @@ static void victim_input(void)
 	waitpid(child, NULL, 0);
 }
 
+/* Output to a file and to a pipe; a second's worth and more; and what is copied for what it is. */
+static void victim_output(void)
+{
+	static char big[5000];
+	int fd[2], file = memfd_create("out", 0);
+
+	memset(big, 'b', sizeof(big));
+	need(file >= 0 && dup2(file, 1) == 1 && pipe(fd) == 0 && dup2(fd[1], 2) == 2);
+	put(1, "one\n", 4);
+	put(2, "err\n", 4);
+	put(file, "not told\n", 9);
+	put(1, big, sizeof(big));
+	put(1, big, sizeof(big)); /* the budget of the test is less than both */
+	put(1, "lost\n", 5);
+	need(usleep(1100000) == 0);
+	put(1, "later\n", 6);
+	need(pipe(fd) == 0 && dup2(fd[1], 1) == 1);
+	put(1, RPC, strlen(RPC));
+}
+
 static void victim_look(const char *arg)
 {
 	const struct look_case *c = &looks[atoi(arg)];
@@ -466,6 +486,8 @@ static int run_victim(const char *name, const char *arg)
 		victim_input();
 	else if (strcmp(name, "look") == 0)
 		victim_look(arg);
+	else if (strcmp(name, "output") == 0)
+		victim_output();
 	else if (strcmp(name, "unknown") == 0)
 		victim_unknown(*arg);
 	else if (strcmp(name, "tls") == 0)
@@ -933,6 +955,62 @@ static void a_socket_of_two_processes(void **state)
 	check_text(t, flow_at(t, 1), EV_WRITE, GET);
 }
 
+/* DATA of a descriptor, in order. */
+static const struct ev_data *output_at(const struct trace *t, enum ev_src src, size_t nth)
+{
+	const struct ev_data *d;
+
+	for (size_t i = 0; (d = trace_rec(t, EV_DATA, t->pid, i)); i++)
+		if (d->src == src && !nth--)
+			return d;
+	return NULL;
+}
+
+static void check_output(const struct ev_data *d, __u64 pos, const char *text)
+{
+	assert_non_null(d);
+	assert_int_equal(d->pos, pos);
+	assert_int_equal(d->len, strlen(text));
+	assert_memory_equal(d + 1, text, d->len);
+	assert_int_equal(d->dir, EV_WRITE);
+}
+
+static void what_processes_write(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_data *big;
+
+	run(t, "output", NULL);
+	check_output(output_at(t, EV_SRC_STDOUT, 0), 0, "one\n");
+	check_output(output_at(t, EV_SRC_STDERR, 0), 0, "err\n");
+	assert_null(output_at(t, EV_SRC_STDERR, 1));
+	big = output_at(t, EV_SRC_STDOUT, 1);
+	assert_int_equal(big->pos, 4);
+	assert_int_equal(big->len + output_at(t, EV_SRC_STDOUT, 2)->len, 5000);
+	/* the budget is spent: told once, and the position knows how much it was */
+	assert_int_equal(output_at(t, EV_SRC_STDOUT, 3)->len, 0);
+	assert_int_equal(output_at(t, EV_SRC_STDOUT, 3)->missing, 5000);
+	check_output(output_at(t, EV_SRC_STDOUT, 4), 10009, "later\n");
+	/* what is followed for what it is, is not told twice */
+	assert_null(output_at(t, EV_SRC_STDOUT, 5));
+	assert_int_equal(trace_count(t, EV_FLOW), 1);
+	check_text(t, flow_at(t, 0), EV_WRITE, RPC);
+}
+
+static void nobody_asked_for_output(void **state)
+{
+	struct trace *t = *state;
+
+	run(t, "output", NULL);
+	assert_null(output_at(t, EV_SRC_STDOUT, 0));
+	assert_null(output_at(t, EV_SRC_STDERR, 0));
+}
+
+static int setup_output(void **state)
+{
+	return trace_setup_cfg(state, &(struct probe_cfg){ .output_rate = 8000 });
+}
+
 static int setup_syscalls(void **state)
 {
 	return trace_setup_cfg(state, &(struct probe_cfg){ .force_syscall_tie = true });
@@ -950,6 +1028,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_pipe_between_two),
 	cmocka_unit_test(a_terminal),
 	cmocka_unit_test(input),
+	cmocka_unit_test(nobody_asked_for_output),
 	cmocka_unit_test(first_bytes),
 	cmocka_unit_test(unknown_on_a_pipe),
 	cmocka_unit_test(unknown_on_tcp),
@@ -977,6 +1056,11 @@ static const struct CMUnitTest bounded[] = {
 	cmocka_unit_test(dns),
 };
 
+static const struct CMUnitTest output[] = {
+	cmocka_unit_test(what_processes_write),
+	cmocka_unit_test(a_pipe_between_two),
+};
+
 int main(int argc, char **argv)
 {
 	int failed;
@@ -988,6 +1072,7 @@ int main(int argc, char **argv)
 	failed = cmocka_run_group_tests_name("best", tests, trace_setup, trace_teardown);
 	failed += cmocka_run_group_tests_name("syscalls", without_socket_events, setup_syscalls,
 					      trace_teardown);
+	failed += cmocka_run_group_tests_name("output", output, setup_output, trace_teardown);
 	failed += cmocka_run_group_tests_name("bounded", bounded, setup_bounded, trace_teardown);
 	return failed;
 }

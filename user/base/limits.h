@@ -51,6 +51,7 @@
 #define LIMIT_DNS_QUERIES 1024         /* DNS queries without an answer in one run */
 #define LIMIT_DNS_NS 30000000000ull    /* and how long one may wait for it, in stream time */
 #define LIMIT_DNS_NAMES 4096           /* addresses of one run whose names are remembered */
+#define LIMIT_LOG_LINE (16u << 10)     /* of stdout or stderr; a longer line is told in pieces */
 #define LIMIT_STORE_LIST (1u << 20)    /* contents of one list in the store */
 #define LIMIT_CHUNK_TIMES 65536        /* arrival times kept of one response */
 

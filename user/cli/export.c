@@ -8,7 +8,7 @@
 struct export_opts {
 	struct opt_common common;
 	const char *format, *out;
-	bool payload;
+	bool payload, logs;
 };
 
 static const struct opt export_options[] = {
@@ -18,8 +18,30 @@ static const struct opt export_options[] = {
 	  "write to FILE, which is replaced" },
 	{ "payload", 'p', OPT_FLAG, offsetof(struct export_opts, payload), NULL,
 	  "with prompts, answers, arguments and results" },
+	{ "logs", 'l', OPT_FLAG, offsetof(struct export_opts, logs), NULL,
+	  "in place of spans what the processes wrote, as OTLP logs (otlp-json)" },
 	{ 0 },
 };
+
+static int on_log(void *ctx, const struct trace_log *l, const struct json *resource)
+{
+	return otlp_logs_add(ctx, l, resource);
+}
+
+static int write_logs(struct store *s, const char *trace_id, FILE *out)
+{
+	struct otlp_logs logs = { .out = out };
+	int64_t after = 0;
+	int err = store_logs(s, trace_id, &after, on_log, &logs), end_err = otlp_logs_end(&logs);
+
+	return err || end_err ? EXIT_NOTHING : EXIT_FINE;
+}
+
+static int write_run(struct store *s, const char *trace_id, const struct export_opts *o,
+		     const struct sink_ops *ops, const struct sink_cfg *cfg)
+{
+	return o->logs ? write_logs(s, trace_id, cfg->out) : read_to_sink(s, trace_id, ops, cfg);
+}
 
 static int to_file(struct store *s, const char *trace_id, const struct export_opts *o,
 		   const struct sink_ops *ops)
@@ -28,13 +50,13 @@ static int to_file(struct store *s, const char *trace_id, const struct export_op
 	int code;
 
 	if (!o->out)
-		return read_to_sink(s, trace_id, ops, &cfg);
+		return write_run(s, trace_id, o, ops, &cfg);
 	cfg.out = fopen(o->out, "we");
 	if (!cfg.out) {
 		log_err(-errno, "%s: %s", o->out, strerror(errno));
 		return EXIT_NOTHING;
 	}
-	code = read_to_sink(s, trace_id, ops, &cfg);
+	code = write_run(s, trace_id, o, ops, &cfg);
 	errno = 0;
 	if (ferror(cfg.out) | fclose(cfg.out)) {
 		log_err(-EIO, "%s: cannot be written: %s", o->out, strerror(errno ? errno : EIO));
@@ -54,6 +76,12 @@ static int run_export(void *opts, int argc, char **argv)
 
 	if (read_run_arg(argc, argv, &run) || read_format(o->format ? o->format : "ndjson", &ops))
 		return EXIT_USAGE;
+	if (o->logs && o->format && ops != sink_find(SV("otlp-json"))) {
+		log_err(-EINVAL,
+			"--logs is written as otlp-json alone; `ringspan logs --json` prints "
+			"lines");
+		return EXIT_USAGE;
+	}
 	/* the run is found before the file is touched */
 	if (!read_open(&s, &o->common) && !store_find_run(s, run, trace_id))
 		code = to_file(s, trace_id, o, ops);

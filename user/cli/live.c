@@ -17,8 +17,9 @@
 #include "sink/term.h"
 
 #define NS_PER_S 1000000000ull
-#define OPEN_NS (NS_PER_S / 2)  /* between two looks at what is not over */
-#define DRAIN_NS (NS_PER_S / 2) /* at the end, where processes go on that nobody waits for */
+#define OPEN_NS (NS_PER_S / 2)   /* between two looks at what is not over */
+#define OUTPUT_RATE (256u << 10) /* bytes a second; a build log stays below it */
+#define DRAIN_NS (NS_PER_S / 2)  /* at the end, where processes go on that nobody waits for */
 
 struct live {
 	const struct live_opts *opts;
@@ -108,7 +109,8 @@ static int feed_meta(struct live *l)
 
 int live_new(struct live **out, const struct live_opts *o)
 {
-	struct probe_cfg cfg = { .ring_bytes = o->ring_bytes };
+	struct probe_cfg cfg = { .ring_bytes = o->ring_bytes,
+				 .output_rate = o->logs ? OUTPUT_RATE : 0 };
 	struct live *l = calloc(1, sizeof(*l));
 	int err;
 

@@ -15,7 +15,7 @@
 struct live_opts {
 	struct opt_common common;
 	const char *capture, *prices;
-	bool no_store, no_redact, quiet;
+	bool no_store, no_redact, quiet, logs;
 	size_t ring_bytes;
 	bool discover; /* no option: what is selected are candidates, of which only agents are shown */
 };
@@ -27,6 +27,13 @@ struct live_opts {
 		{ "no-store", 0,                                                                \
 		  OPT_FLAG,   offsetof(struct live_opts, no_store),                             \
 		  NULL,       "keep nothing in the store" },                                    \
+		{ "logs",                                                                       \
+		  'l',                                                                          \
+		  OPT_FLAG,                                                                     \
+		  offsetof(struct live_opts, logs),                                             \
+		  NULL,                                                                         \
+		  "also what the processes write to stdout and stderr, for "                    \
+		  "`ringspan logs`: up to 256 KiB/s of each" },                                 \
 		{ "no-redact", 0,                                                               \
 		  OPT_FLAG,    offsetof(struct live_opts, no_redact),                           \
 		  NULL,        "keep keys and tokens as they are; they are masked otherwise" }, \

@@ -59,6 +59,14 @@ static void to_sink(struct session *s, const struct span *sp)
 	s->sink = NULL;
 }
 
+static void on_log(void *ctx, const struct trace_log *l)
+{
+	struct session *s = ctx;
+
+	if (s->store)
+		store_result(s, store_add_log(s->store, l));
+}
+
 static void on_span(void *ctx, const struct span *sp)
 {
 	struct session *s = ctx;
@@ -91,7 +99,7 @@ static const struct discover_ops discover_ops = { .pass = take_in, .found = on_f
 
 static int open_all(struct session *s)
 {
-	struct trace_cfg trace = { .no_redact = s->cfg.no_redact };
+	struct trace_cfg trace = { .no_redact = s->cfg.no_redact, .log = on_log };
 	int err = read_prices(&s->prices, s->cfg.prices);
 
 	if (!err && !s->cfg.no_redact)

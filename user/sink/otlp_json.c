@@ -305,3 +305,52 @@ const struct sink_ops sink_otlp_json = {
 	.span = otlp_span,
 	.close = otlp_close,
 };
+
+/* --- logs */
+
+static void write_log(struct buf *b, const struct trace_log *l)
+{
+	buf_fmt(b, "{\"timeUnixNano\":\"%" PRIu64 "\",\"observedTimeUnixNano\":\"%" PRIu64 "\",",
+		l->time_ns, l->time_ns);
+	buf_str(b, "\"body\":{\"stringValue\":");
+	json_write_str(b, l->text);
+	buf_fmt(b,
+		"},\"attributes\":[{\"key\":\"log.iostream\",\"value\":{\"stringValue\":\"%s\"}},"
+		"{\"key\":\"process.pid\",\"value\":{\"intValue\":\"%" PRIu32 "\"}}",
+		l->fd == 2 ? "stderr" : "stdout", l->pid);
+	if (l->missing)
+		buf_fmt(b,
+			",{\"key\":\"ringspan.missing_bytes\",\"value\":{\"intValue\":\"%" PRIu64
+			"\"}}",
+			l->missing);
+	buf_fmt(b, "],\"traceId\":\"%s\",\"spanId\":\"%s\"}", l->trace_id, l->span_id);
+}
+
+int otlp_logs_add(struct otlp_logs *o, const struct trace_log *l, const struct json *resource)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	if (o->begun) {
+		buf_ch(&b, ',');
+	} else {
+		buf_str(&b, "{\"resourceLogs\":[{\"resource\":{");
+		if (resource)
+			write_attrs(&b, resource, true);
+		buf_str(&b, "},\"scopeLogs\":[{\"scope\":{\"name\":\"ringspan\",\"version\":"
+			    "\"" RINGSPAN_VERSION "\"},\"logRecords\":[");
+	}
+	o->begun = true;
+	write_log(&b, l);
+	return b.err ? b.err : put(o->out, buf_view(&b));
+}
+
+int otlp_logs_end(struct otlp_logs *o)
+{
+	int err = o->begun ? put(o->out, SV("],\"schemaUrl\":\"" SEMCONV_SCHEMA_URL
+					    "\"}],\"schemaUrl\":\"" SEMCONV_SCHEMA_URL "\"}]}\n"))
+			   : 0;
+
+	if (!err && fflush(o->out))
+		err = -errno;
+	return err;
+}

@@ -7,7 +7,7 @@
 #define RINGSPAN_SINK_H
 
 #include <stdio.h>
-#include "span/span.h"
+#include "span/trace.h"
 
 struct sink_cfg {
 	FILE *out;
@@ -29,5 +29,16 @@ struct sink_ops {
 extern const struct sink_ops *const sinks[];
 extern const size_t sink_cnt;
 const struct sink_ops *sink_find(struct sv name);
+
+/*
+ * Lines of output as OTLP/JSON (LogsData), one document.  A document is begun with the resource that
+ * all of it has (NULL: none), gets its lines, and is ended.  0 or -errno.
+ */
+struct otlp_logs {
+	FILE *out;
+	bool begun;
+};
+int otlp_logs_add(struct otlp_logs *o, const struct trace_log *l, const struct json *resource);
+int otlp_logs_end(struct otlp_logs *o);
 
 #endif

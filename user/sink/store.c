@@ -318,6 +318,7 @@ static int store_new(struct store **out, const char *path)
 	s->path = strdup(path);
 	s->tail = &s->head;
 	s->open_tail = &s->open;
+	s->logs_tail = &s->logs;
 	if (!s->path) {
 		store_free(&s);
 		return -ENOMEM;

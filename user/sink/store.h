@@ -12,7 +12,7 @@
 #ifndef RINGSPAN_STORE_H
 #define RINGSPAN_STORE_H
 
-#include "span/span.h"
+#include "span/trace.h"
 
 struct store;
 
@@ -35,6 +35,7 @@ void store_free(struct store **s);
  */
 int store_add(struct store *s, const struct span *sp);
 int store_commit(struct store *s);
+int store_add_log(struct store *s, const struct trace_log *l); /* likewise */
 
 /*
  * Spans that are not over: those that store_add() gets after store_unfinished(), marked
@@ -72,6 +73,15 @@ int store_spans(struct store *s, const char *trace_id, bool payload, store_span_
 
 /* Changes whenever somebody else has written to the store; -errno, logged. */
 int64_t store_version(struct store *s);
+
+/* Not 0 stops and is returned.  resource: that of the run's spans, an object; NULL: none is known. */
+typedef int (*store_log_fn)(void *ctx, const struct trace_log *l, const struct json *resource);
+/*
+ * What the processes of a run wrote, in order.  *after: ids up to that are left out; then the last
+ * one that was given; 0 to begin.
+ */
+int store_logs(struct store *s, const char *trace_id, int64_t *after, store_log_fn fn, void *ctx);
+bool store_run_over(struct store *s, const char *trace_id); /* its root span is finished */
 
 struct store_query {
 	const char *where; /* see where.h; NULL = all */

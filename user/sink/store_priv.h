@@ -19,6 +19,7 @@ enum store_stmt {
 	STMT_UNSAVE,
 	STMT_RESTORE,
 	STMT_RESOURCE,
+	STMT_LOG,
 	STMT_SPAN,
 	STMT_OPEN_SPAN,
 	STMT_CLOSE_ALL,
@@ -46,6 +47,7 @@ struct store {
 	struct buf packed;        /* compressor's output */
 	struct row *head, **tail; /* what waits */
 	size_t waiting, waiting_bytes;
+	struct log_row *logs, **logs_tail;
 	struct row *open, **open_tail; /* unfinished spans, as they are now */
 	bool open_changed;             /* ... which the file does not know */
 	struct buf opened;             /* ids of the runs whose unfinished spans are in the file */

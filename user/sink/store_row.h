@@ -3,7 +3,7 @@
 #ifndef RINGSPAN_STORE_ROW_H
 #define RINGSPAN_STORE_ROW_H
 
-#include "span/span.h"
+#include "span/trace.h"
 
 enum part_shape { PART_JSON, PART_ELEMENT, PART_BYTES }; /* schemas/store.sql: payload.shape */
 enum part_level { LEVEL_SHOWN, LEVEL_PAYLOAD, LEVEL_SNAPSHOT }; /* likewise */
@@ -27,6 +27,12 @@ struct row {
 	bool unfinished;
 	struct row_part *parts; /* payloads */
 	size_t part_cnt;
+};
+
+/* A line of output that waits likewise. */
+struct log_row {
+	struct log_row *next;
+	struct trace_log log; /* its text is behind it */
 };
 
 int row_new(struct row **out, const struct span *s); /* 0 or -ENOMEM */

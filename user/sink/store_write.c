@@ -29,6 +29,8 @@ static const char *const statements[STMT_CNT] = {
 	/* the update that changes nothing makes an old row give its id, too */
 	[STMT_RESOURCE] = ("INSERT INTO resource (body) VALUES (?1) "
 			   "ON CONFLICT (body) DO UPDATE SET body = body RETURNING id"),
+	[STMT_LOG] = ("INSERT INTO log (trace_id, span_id, time_ns, pid, fd, missing, body) "
+		      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
 	/* what is finished by now stays */
 	[STMT_OPEN_SPAN] =
 		("INSERT INTO span (trace_id, span_id, parent_span_id, name, what, kind, start_ns, "
@@ -178,6 +180,20 @@ static int put_row_or_skip(struct store *s, const struct row *r)
 	return undo ? undo : store_do(s, STMT_UNSAVE, NULL);
 }
 
+static int put_log(struct store *s, const struct trace_log *l)
+{
+	sqlite3_stmt *st = store_stmt(s, STMT_LOG);
+
+	store_bind_sv(st, 1, sv(l->trace_id));
+	store_bind_sv(st, 2, sv(l->span_id));
+	sqlite3_bind_int64(st, 3, (sqlite3_int64)l->time_ns);
+	sqlite3_bind_int64(st, 4, l->pid);
+	sqlite3_bind_int(st, 5, l->fd);
+	sqlite3_bind_int64(st, 6, (sqlite3_int64)l->missing);
+	sqlite3_bind_blob64(st, 7, l->text.n ? l->text.p : "", l->text.n, SQLITE_STATIC);
+	return store_do(s, STMT_LOG, NULL);
+}
+
 /* The unfinished spans that this writer put there. */
 static int close_opened(struct store *s)
 {
@@ -198,6 +214,8 @@ static int write_all(struct store *s)
 		err = close_opened(s);
 	for (const struct row *r = s->head; !err && r; r = r->next)
 		err = put_row_or_skip(s, r);
+	for (const struct log_row *r = s->logs; !err && r; r = r->next)
+		err = put_log(s, &r->log);
 	for (const struct row *r = s->open; !err && s->open_changed && r; r = r->next)
 		err = put_row_or_skip(s, r);
 	return err ? err : store_do(s, STMT_COMMIT, NULL);
@@ -216,6 +234,13 @@ static void free_rows(struct row **head)
 static void forget_all(struct store *s)
 {
 	free_rows(&s->head);
+	while (s->logs) {
+		struct log_row *next = s->logs->next;
+
+		free(s->logs);
+		s->logs = next;
+	}
+	s->logs_tail = &s->logs;
 	s->tail = &s->head;
 	s->waiting = s->waiting_bytes = 0;
 }
@@ -248,7 +273,7 @@ int store_commit(struct store *s)
 {
 	int err;
 
-	if (!s->head && !s->open_changed)
+	if (!s->head && !s->logs && !s->open_changed)
 		return 0;
 	err = write_all(s);
 	if (!err) {
@@ -309,14 +334,34 @@ int store_add(struct store *s, const struct span *sp)
 	return is_due(s) ? store_commit(s) : 0;
 }
 
+int store_add_log(struct store *s, const struct trace_log *l)
+{
+	struct log_row *r = s->waiting_bytes < WAITING_MAX ? malloc(sizeof(*r) + l->text.n) : NULL;
+
+	if (!r) {
+		s->refused++;
+		return s->waiting_bytes < WAITING_MAX ? -ENOMEM : store_commit(s);
+	}
+	*r = (struct log_row){ .log = *l };
+	if (l->text.n)
+		memcpy(r + 1, l->text.p, l->text.n);
+	r->log.text.p = (const char *)(r + 1);
+	if (!s->head && !s->logs && !s->last_err)
+		s->commit_at = now_ns() + COMMIT_NS;
+	*s->logs_tail = r;
+	s->logs_tail = &r->next;
+	s->waiting_bytes += sizeof(*r) + l->text.n;
+	return is_due(s) ? store_commit(s) : 0;
+}
+
 int store_tick(struct store *s)
 {
-	return s->head && is_due(s) ? store_commit(s) : 0;
+	return (s->head || s->logs) && is_due(s) ? store_commit(s) : 0;
 }
 
 void store_writer_fini(struct store *s)
 {
-	if (s->head || s->open_changed)
+	if (s->head || s->logs || s->open_changed)
 		store_commit(s);
 	if (s->waiting || s->refused)
 		log_line(LOG_ERR, "store %s: %" PRIu64 " spans could not be stored", s->path,

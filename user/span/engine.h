@@ -122,6 +122,8 @@ struct program {
 	uint32_t args_missing;
 };
 
+struct output;
+
 /* proc->user: which run a process belongs to and where its span hangs. */
 struct pstate {
 	struct run *run; /* NULL: of none */
@@ -129,6 +131,7 @@ struct pstate {
 	char span_id[HEX64];
 	char tool_span[HEX64];    /* the tool call that started it; "" for none */
 	const char *link;         /* ringspan.link of that */
+	struct output *output[2]; /* stdout and stderr; NULL: nothing came */
 	struct program *programs; /* in order, LIMIT_PROGRAMS of them at most */
 };
 
@@ -163,6 +166,12 @@ void peer_run_links(struct run *r); /* the run is over: links on its span */
 void peer_find(struct exchange *x);
 /* A span of the exchange: where it hangs, and its link, where the other end is known. */
 void peer_set(struct span *s, const struct exchange *x);
+
+/* log.c: what processes write to stdout and stderr */
+bool log_takes(const struct ev_hdr *rec); /* DATA of these, which is no connection's */
+void log_feed(struct trace *t, const struct ev_data *d);
+void log_end(struct pstate *ps, uint32_t pid); /* the process is over: tells what has no line end */
+void log_free(struct pstate *ps);
 
 /* process.c */
 extern const struct proc_ops process_ops; /* ctx: struct trace */

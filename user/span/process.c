@@ -318,6 +318,7 @@ static void end_process(struct trace *t, struct proc *p)
 	if (!ps || !ps->run)
 		return;
 	dns_process_over(ps->run, p, t->now);
+	log_end(ps, p->tgid);
 	if (ps->is_root) {
 		/* the process is the run: its end is kept until the rest of the tree has ended too */
 		ps->run->root = run_span(t, p, ps);
@@ -369,6 +370,8 @@ static void on_gone(void *ctx, struct proc *p)
 		program_free(ps->programs);
 		ps->programs = next;
 	}
+	if (ps)
+		log_free(ps);
 	free(ps);
 	p->user = NULL;
 }

@@ -312,6 +312,9 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 		err = conn_feed(t->conns, rec);
 		flow_feed(t, rec);
 		proc_feed(t->procs, rec);
+	} else if (log_takes(rec)) {
+		log_feed(t, (const void *)rec);
+		err = 0;
 	} else {
 		proc_feed(t->procs, rec);
 		err = conn_feed(t->conns, rec);

@@ -12,8 +12,20 @@
 #include "span/price.h"
 #include "span/span.h"
 
+/* A line that a process wrote to stdout or stderr.  Valid during the call. */
+struct trace_log {
+	char trace_id[HEX128], span_id[HEX64]; /* the process's span, or the run's */
+	uint64_t time_ns;                      /* Unix time of the write that began it */
+	uint32_t pid;
+	int fd;           /* 1 or 2 */
+	struct sv text;   /* without its line end; redacted */
+	uint64_t missing; /* bytes before it that went over the kernel's budget */
+};
+typedef void (*trace_log_fn)(void *ctx, const struct trace_log *l);
+
 struct trace_cfg {
 	const struct price_table *prices; /* NULL: no costs; outlives the trace */
+	trace_log_fn log;                 /* NULL: nobody wants them; with the ctx of the spans */
 	bool no_redact;
 };
 
