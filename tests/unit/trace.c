@@ -580,6 +580,25 @@ static void connect_is_told(void **state)
 			 3 * MS);
 }
 
+/* A call beside the conversation is the doing of whoever made it. */
+static void call_of_a_child(void **state)
+{
+	static const char request[] = "POST /v1/embeddings HTTP/1.1\r\nHost: llm.test\r\n"
+				      "Content-Length: 26\r\n\r\n{\"model\":\"e\",\"input\":\"x\"}";
+	static const char response[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+				       "Content-Length: 2\r\n\r\n{}";
+	struct world *w = *state;
+
+	begin(w);
+	feed(w, record_fork(5 * MS, AGENT, AGENT + 1));
+	feed(w, record_exec(6 * MS, AGENT + 1, AGENT, "/bin/indexer", ARGS("indexer")));
+	feed(w, record_data(10 * MS, AGENT + 1, 1, EV_WRITE, 0, request, strlen(request)));
+	feed(w, record_data(11 * MS, AGENT + 1, 1, EV_READ, 0, response, strlen(response)));
+	end(w);
+	assert_string_equal(nth(w, SPAN_EMBEDDING, 0)->parent_span_id,
+			    nth(w, SPAN_PROCESS, 0)->span_id);
+}
+
 static void other_http_is_told_too(void **state)
 {
 	struct world *w = *state;
@@ -906,6 +925,7 @@ int main(void)
 		TEST(signal_is_told),
 		TEST(container_is_told),
 		TEST(connect_is_told),
+		TEST(call_of_a_child),
 		TEST(other_http_is_told_too),
 		TEST(two_streams_of_http2),
 		TEST(preface_that_could_not_be_read),

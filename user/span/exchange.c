@@ -361,10 +361,13 @@ struct span *exchange_span(const struct exchange *x, enum span_what what)
 {
 	uint64_t first = x->req_first ? x->req_first : x->resp_first;
 	uint64_t last = x->response_seen ? x->resp_last : x->req_last;
+	struct pstate *ps = engine_pstate(x->run->t, x->tgid, x->proc_start);
 	struct span *s = engine_span(x->run, what, first, last);
 
 	if (!s)
 		return NULL;
+	if (ps)
+		memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
 	exchange_id(s->span_id, x, what);
 	exchange_describe(s, x);
 	return s;
@@ -372,13 +375,10 @@ struct span *exchange_span(const struct exchange *x, enum span_what what)
 
 static void emit_http(struct exchange *x)
 {
-	struct pstate *ps = engine_pstate(x->run->t, x->tgid, x->proc_start);
 	struct span *s = exchange_span(x, SPAN_HTTP);
 
 	if (!s)
 		return;
-	if (ps)
-		memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
 	/* low cardinality, as OpenTelemetry asks of a name: the address is in url.full */
 	span_set_name(s, x->method.n ? x->method : SV("HTTP"));
 	if (x->call && !x->call->operation)
