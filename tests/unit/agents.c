@@ -421,13 +421,17 @@ static void calls_beside_the_conversation(void **state)
 	answer(w, 1, SAYS("roses"));
 	ask(w, 1, "", SYSTEM("Give the conversation a title.") "," USER("write a poem"));
 	answer(w, 1, SAYS("Poem"));
+	ask(w, 1, ",\"response_format\":{\"type\":\"json_object\"}",
+	    SYSTEM("You are a task routing AI.") "," USER("write a poem"));
+	answer(w, 1, SAYS("{}"));
 	end(w);
 	assert_int_equal(count(w, SPAN_AGENT), 1);
 	assert_int_equal(count(w, SPAN_TURN), 1);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 3);
+	assert_int_equal(count(w, SPAN_MODEL_CALL), 4);
 	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_PURPOSE), "warm_up");
 	assert_null(span_attr(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE));
 	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 2), ATTR_ID_PURPOSE), "title");
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 3), ATTR_ID_PURPOSE), "routing");
 }
 
 static void summary_is_asked_for_without_tools(void **state)
@@ -503,6 +507,67 @@ static void responses_are_chained_by_id(void **state)
 			     agent_of(w, nth(w, SPAN_MODEL_CALL, 1)));
 }
 
+static void respond(struct world *w, const char *id, const char *request)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	ask_at(w, 1, "/v1/responses", request);
+	buf_fmt(&b,
+		"{\"id\":\"%s\",\"object\":\"response\",\"status\":\"completed\",\"model\":\"m\","
+		"\"output\":[]}",
+		id);
+	reply(w, 1, 200, buf_cstr(&b));
+}
+
+#define DEVELOPER(text) "{\"type\":\"message\",\"role\":\"developer\",\"content\":\"" text "\"}"
+
+/* What was said before goes on by its id alone; only instructions of its own make another agent. */
+static void instructions_of_what_is_continued(void **state)
+{
+	struct world *w = *state;
+	const struct span *first, *second;
+
+	respond(w, "resp_a",
+		"{\"model\":\"m\",\"instructions\":\"Be kind.\",\"input\":[" DEVELOPER(
+			"Be brief.") "]}");
+	respond(w, "resp_b",
+		"{\"model\":\"m\",\"previous_response_id\":\"resp_a\",\"input\":\"more\"}");
+	respond(w, "resp_c",
+		"{\"model\":\"m\",\"previous_response_id\":\"resp_b\",\"input\":[" DEVELOPER(
+			"Be there.") "]}");
+	respond(w, "resp_d",
+		"{\"model\":\"m\",\"previous_response_id\":\"resp_c\",\"instructions\":\"Be "
+		"kind.\","
+		"\"input\":\"yes\"}");
+	respond(w, "resp_e",
+		"{\"model\":\"m\",\"previous_response_id\":\"resp_d\",\"instructions\":\"Be "
+		"evil.\","
+		"\"input\":\"no\"}");
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 2);
+	first = agent_of(w, nth(w, SPAN_MODEL_CALL, 0));
+	second = agent_of(w, nth(w, SPAN_MODEL_CALL, 4));
+	for (size_t i = 1; i < 4; i++)
+		assert_ptr_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, i)), first);
+	assert_ptr_not_equal(first, second);
+	assert_int_equal(second->links->cnt, 1);
+}
+
+/* codex has the provider read its instructions before there is anything to ask. */
+static void request_that_generates_nothing(void **state)
+{
+	struct world *w = *state;
+
+	respond(w, "resp_a",
+		"{\"model\":\"m\",\"generate\":false,\"input\":[" DEVELOPER("Be brief.") "]}");
+	respond(w, "resp_b",
+		"{\"model\":\"m\",\"previous_response_id\":\"resp_a\",\"input\":\"hi\"}");
+	end(w);
+	assert_int_equal(count(w, SPAN_AGENT), 1);
+	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_PURPOSE), "warm_up");
+	assert_null(span_attr(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -524,6 +589,8 @@ int main(void)
 		TEST(failed_turn_goes_on_with_the_next_try),
 		TEST(turn_that_failed_says_so),
 		TEST(responses_are_chained_by_id),
+		TEST(instructions_of_what_is_continued),
+		TEST(request_that_generates_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,11 +153,13 @@ static void request(struct sem_call *c, const struct json *body)
 {
 	const struct json *conversation = json_get(body, "conversation");
 	const struct json *instructions = json_get(body, "instructions");
+	const struct json *generate = json_get(body, "generate");
 	struct sv format = json_sv(json_path(body, "text.format.type"));
 
 	openai_params(c, body);
 	sem_keep_int(&c->max_tokens, json_get(body, "max_output_tokens"));
 	sem_keep(c, &c->previous_response_id, json_get(body, "previous_response_id"));
+	c->prepares = json_is(generate, JSON_BOOL) && !generate->b;
 	sem_keep(c, &c->conversation_id, conversation);
 	sem_keep(c, &c->conversation_id, json_get(conversation, "id"));
 	if (sv_starts(format, "json"))

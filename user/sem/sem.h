@@ -61,6 +61,7 @@ struct sem_call {
 	bool stream;
 	bool request_seen; /* its body was there and was JSON */
 	bool request_cut;  /* ... but not all of it */
+	bool prepares;     /* it says that no answer is wanted, only that the provider reads it */
 	/* The path alone does not tell whose it is; the body has this API's own shape. */
 	bool confirmed;
 	struct sv request_model;

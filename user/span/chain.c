@@ -186,8 +186,11 @@ int chain_match(const struct chain *ch, const struct chain_request *q, enum chai
 	bool whole = prefix == ch->cnt && ch->cnt;
 
 	*step = same_system(ch, q) ? CHAIN_NEXT : CHAIN_HANDED;
-	if (by_id(ch, q->call))
+	if (by_id(ch, q->call)) {
+		if (!q->call->system_instructions) /* those of before hold on */
+			*step = CHAIN_NEXT;
 		return 5;
+	}
 	if (ch->answered && holds_answer(ch, messages)) {
 		if (!whole)
 			*step = CHAIN_EDITED;
@@ -226,7 +229,8 @@ void chain_advance(struct chain *ch, struct chain_request *q)
 	ch->msgs = q->msgs;
 	ch->cnt = q->cnt;
 	q->msgs = NULL;
-	memcpy(ch->system, q->system, sizeof(ch->system));
+	if (q->call->system_instructions || !by_id(ch, q->call))
+		memcpy(ch->system, q->system, sizeof(ch->system));
 	ch->tools = q->tools;
 	ch->answered = false;
 	keep(&ch->conversation_id, q->call->conversation_id);
