@@ -225,7 +225,7 @@ static void attach_empty(struct uprobe_links *links, int prog, bool plain)
 	struct tls_hooks hooks = { 0 };
 	struct elf_file *f = NULL;
 
-	if (elf_file_new(&f, fd) || tls_locate(tls_libs[0], f, "libssl", &hooks))
+	if (elf_file_new(&f, fd) || tls_locate(tls_libs[0], f, &hooks))
 		die("libssl");
 	tls_limit_sites(&hooks, true, plain);
 	for (size_t k = 0; k < hooks.func_cnt; k++) {

@@ -23,7 +23,7 @@ static int locate(int fd, struct tls_hooks *hooks)
 
 	memset(hooks, 0, sizeof(*hooks));
 	if (!err)
-		err = tls_libs[0]->locate(f, "test", hooks);
+		err = tls_libs[0]->locate(f, hooks);
 	elf_file_free(&f);
 	return err;
 }

@@ -13,10 +13,12 @@ DENO=${DENO:-deno}
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX")
 pids=()
-export ANTHROPIC_API_KEY OPENAI_API_KEY RINGSPAN_STORE NO_COLOR=1 PYTHONDONTWRITEBYTECODE=1
+export ANTHROPIC_API_KEY OPENAI_API_KEY RINGSPAN_STORE XDG_CACHE_HOME NO_COLOR=1 PYTHONDONTWRITEBYTECODE=1
 ANTHROPIC_API_KEY=sk-ant-api03-THISMUSTNOTLEAK-by-header-$(printf '%066d' 0)AA
 OPENAI_API_KEY=sk-proj-THISMUSTNOTLEAK-by-header-$(printf '%0100d' 0)
 RINGSPAN_STORE=$tmp/default.db
+XDG_CACHE_HOME=$tmp/cache
+mkdir "$tmp/cache"
 cd "$tmp" || exit 1
 
 cleanup() {

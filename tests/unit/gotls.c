@@ -157,7 +157,7 @@ static int locate(const struct image *im, size_t size, struct tls_hooks *hooks)
 	memset(hooks, 0, sizeof(*hooks));
 	err = elf_file_new(&f, fd);
 	if (!err)
-		err = tls_gotls.locate(f, "test", hooks);
+		err = tls_gotls.locate(f, hooks);
 	elf_file_free(&f);
 	return err;
 }

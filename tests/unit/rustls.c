@@ -182,7 +182,7 @@ static int locate(const struct image *im, size_t size, struct tls_hooks *hooks)
 	memset(hooks, 0, sizeof(*hooks));
 	err = elf_file_new(&f, fd);
 	if (!err)
-		err = tls_rustls.locate(f, "test", hooks);
+		err = tls_rustls.locate(f, hooks);
 	elf_file_free(&f);
 	return err;
 }

@@ -399,7 +399,7 @@ static bool locate(const char *path, struct elf_file **f, struct tls_hooks *hook
 	if (*fd < 0)
 		return false;
 	assert_int_equal(elf_file_new(f, *fd), 0);
-	assert_int_equal(tls_locate(tls_libs[0], *f, path, hooks), 0);
+	assert_int_equal(tls_locate(tls_libs[0], *f, hooks), 0);
 	return true;
 }
 

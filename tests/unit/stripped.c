@@ -129,7 +129,7 @@ static int locate(const struct tls_ops *lib, struct tls_hooks *hooks)
 	memset(hooks, 0, sizeof(*hooks));
 	err = elf_file_new(&f, fd);
 	if (!err)
-		err = lib->locate(f, "test", hooks);
+		err = lib->locate(f, hooks);
 	elf_file_free(&f);
 	return err;
 }
@@ -440,7 +440,7 @@ static void huge_files(void **state)
 	assert_int_equal(write(fd, image, sizeof(image)), sizeof(image));
 	assert_int_equal(ftruncate(fd, (off_t)(3 * SCAN_BYTES)), 0);
 	assert_int_equal(elf_file_new(&f, fd), 0);
-	assert_int_equal(tls_openssl_static.locate(f, "test", &hooks), -EINVAL);
+	assert_int_equal(tls_openssl_static.locate(f, &hooks), -EINVAL);
 	elf_file_free(&f);
 }
 

@@ -2,8 +2,7 @@
 /* Names by content: see hash.h. */
 #include "base/hash.h"
 
-/* Lower case, NUL-terminated. */
-static void hex_encode(const void *p, size_t n, char *out)
+void hash_hex(const void *p, size_t n, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
 	const unsigned char *in = p;
@@ -25,5 +24,5 @@ void hash128_hex(struct sv bytes, char out[HEX128])
 	XXH128_canonical_t c;
 
 	XXH128_canonicalFromHash(&c, XXH3_128bits(bytes.p, bytes.n));
-	hex_encode(c.digest, sizeof(c.digest), out);
+	hash_hex(c.digest, sizeof(c.digest), out);
 }

@@ -26,7 +26,7 @@ static void tell_library(const struct report *r, const struct tls_ops *lib, cons
 	char summary[160], reason[224];
 
 	if (!err)
-		err = tls_locate(lib, elf, path, &hooks);
+		err = tls_locate(lib, elf, &hooks);
 	elf_file_free(&elf);
 	if (!err && !hooks.cnt)
 		return;
@@ -34,7 +34,8 @@ static void tell_library(const struct report *r, const struct tls_ops *lib, cons
 	tls_limit_sites(&hooks, r->cookies, false);
 	tls_summary(&hooks, summary, sizeof(summary));
 	if (err)
-		snprintf(reason, sizeof(reason), "%s: %s", lib->name, strerror(-err));
+		snprintf(reason, sizeof(reason), "%s: %s", lib->name,
+			 hooks.doubt[0] ? hooks.doubt : strerror(-err));
 	else
 		snprintf(reason, sizeof(reason), "%s: %d functions found: %s%s", lib->name,
 			 hooks.cnt, summary, r->can_probe ? "" : "; but no probe can be set");

@@ -11,6 +11,8 @@
 #include "probe/insn.h"
 
 #define MAX_PHDRS 128
+#define MAX_NOTES 8
+#define MAX_NOTE_BYTES 4096
 #define MAX_DYNAMIC 256
 #define MAX_SYMBOLS (4u << 20)
 #define MAX_NAMES (256u << 20) /* bytes of a string table */
@@ -31,6 +33,10 @@ struct elf_file {
 	size_t load_cnt;
 	__u64 unwind; /* address of .eh_frame_hdr, 0: none */
 	__u64 dynamic, dynamic_size;
+	struct note_segment {
+		__u64 offset, size;
+	} notes[MAX_NOTES];
+	size_t note_cnt;
 };
 
 void elf_file_free(struct elf_file **f)
@@ -50,6 +56,8 @@ static void add_segment(struct elf_file *f, const GElf_Phdr *ph)
 		f->dynamic = ph->p_vaddr;
 		f->dynamic_size = ph->p_filesz;
 	}
+	if (ph->p_type == PT_NOTE && f->note_cnt < MAX_NOTES)
+		f->notes[f->note_cnt++] = (struct note_segment){ ph->p_offset, ph->p_filesz };
 	if (ph->p_type != PT_LOAD || ph->p_offset > f->size ||
 	    ph->p_filesz > f->size - ph->p_offset || ph->p_vaddr > UINT64_MAX - ph->p_filesz)
 		return;
@@ -104,6 +112,58 @@ int elf_file_new(struct elf_file **out, int fd)
 fail:
 	elf_file_free(&f);
 	return err;
+}
+
+__u64 elf_size(const struct elf_file *f)
+{
+	return f->size;
+}
+
+int elf_stat(const struct elf_file *f, struct stat *st)
+{
+	return fstat(f->fd, st) ? -errno : 0;
+}
+
+/* gABI, "Note Section": three words, the name, the descriptor, both padded to 4 bytes. */
+static size_t find_build_id(const unsigned char *p, size_t n, unsigned char id[ELF_BUILD_ID_MAX])
+{
+	while (n >= sizeof(Elf64_Nhdr)) {
+		Elf64_Nhdr h;
+		size_t name, desc;
+
+		memcpy(&h, p, sizeof(h));
+		p += sizeof(h);
+		n -= sizeof(h);
+		if (h.n_namesz > n || h.n_descsz > n)
+			return 0;
+		name = (h.n_namesz + 3u) & ~3u;
+		desc = (h.n_descsz + 3u) & ~3u;
+		if (name + desc > n)
+			return 0;
+		if (h.n_type == NT_GNU_BUILD_ID && h.n_namesz == sizeof(ELF_NOTE_GNU) &&
+		    memcmp(p, ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU)) == 0 &&
+		    h.n_descsz <= ELF_BUILD_ID_MAX) {
+			memcpy(id, p + name, h.n_descsz);
+			return h.n_descsz;
+		}
+		p += name + desc;
+		n -= name + desc;
+	}
+	return 0;
+}
+
+size_t elf_build_id(const struct elf_file *f, unsigned char id[ELF_BUILD_ID_MAX])
+{
+	unsigned char bytes[MAX_NOTE_BYTES];
+	size_t len = 0;
+
+	for (size_t i = 0; !len && i < f->note_cnt; i++) {
+		size_t n = f->notes[i].size < sizeof(bytes) ? f->notes[i].size : sizeof(bytes);
+
+		if (!elf_pread(f, f->notes[i].offset, bytes, n))
+			len = find_build_id(bytes, n, id);
+	}
+	return len;
 }
 
 const struct elf_segment *elf_segments(const struct elf_file *f, size_t *cnt)
@@ -222,8 +282,7 @@ int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u
 	return err ? err : found;
 }
 
-/* The address of code at an offset into the file; 0: there is none. */
-static __u64 code_addr(const struct elf_file *f, __u64 offset)
+__u64 elf_code_addr(const struct elf_file *f, __u64 offset)
 {
 	for (size_t i = 0; i < f->load_cnt; i++) {
 		const struct elf_segment *seg = &f->load[i];
@@ -253,7 +312,7 @@ static __u64 symbol_size(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh, 
 
 __u64 elf_func_room(struct elf_file *f, __u64 offset)
 {
-	__u64 addr = code_addr(f, offset), start, end, size = 0;
+	__u64 addr = elf_code_addr(f, offset), start, end, size = 0;
 	Elf_Scn *scn = NULL;
 
 	if (!addr)

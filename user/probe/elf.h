@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <linux/types.h>
 
 struct elf_file;
@@ -15,6 +16,14 @@ struct elf_file;
 /* fd stays the caller's and open.  -ENOEXEC when it is no 64-bit ELF program of this machine. */
 int elf_file_new(struct elf_file **out, int fd);
 void elf_file_free(struct elf_file **f);
+
+__u64 elf_size(const struct elf_file *f); /* bytes, when it was opened */
+int elf_stat(const struct elf_file *f, struct stat *st);
+
+#define ELF_BUILD_ID_MAX 64
+
+/* What the linker named the file by (NT_GNU_BUILD_ID): how many bytes; 0: nothing. */
+size_t elf_build_id(const struct elf_file *f, unsigned char id[ELF_BUILD_ID_MAX]);
 
 /*
  * offsets[i] is where the function names[i] begins, or 0 when the file does not define it.  How many
@@ -27,6 +36,9 @@ int elf_pread(const struct elf_file *f, __u64 offset, void *p, size_t n);
 
 /* Where n bytes of code at that address lie in the file; 0: not in one executable segment. */
 __u64 elf_code_offset(const struct elf_file *f, __u64 addr, __u64 n);
+
+/* The address of code at an offset into the file; 0: there is none. */
+__u64 elf_code_addr(const struct elf_file *f, __u64 offset);
 
 /* The address of the section of that name; 0 when there is none. */
 __u64 elf_section_addr(struct elf_file *f, const char *name);

@@ -26,9 +26,22 @@ struct file_entry {
 	struct uprobe_links links; /* none: there is no TLS in it */
 };
 
+/* Without a cache everything works, and takes longer. */
+static void open_cache(struct files *fs)
+{
+	_cleanup_buf_ struct buf folder = BUF_INIT;
+	int err = cache_default_folder(&folder);
+
+	if (!err)
+		err = cache_new(&fs->cache, buf_cstr(&folder));
+	if (err)
+		log_debug("what is located is not kept: %s: %s", buf_cstr(&folder), strerror(-err));
+}
+
 void files_init(struct files *fs, struct kern *kern, struct buf *facts, struct files_how how)
 {
 	*fs = (struct files){ .kern = kern, .how = how, .facts = facts };
+	open_cache(fs);
 }
 
 static void entry_free(struct file_entry *e, struct detach *d)
@@ -43,6 +56,7 @@ void files_fini(struct files *fs, struct detach *d)
 		entry_free(m->value, d);
 	map_fini(&fs->seen);
 	map_fini(&fs->pass);
+	cache_free(&fs->cache);
 }
 
 /* Probes that follow each other and have the same program go in one attach. */
@@ -114,50 +128,69 @@ static int attach_all(struct files *fs, int fd, const struct tls_hooks *hooks,
 	return b.err;
 }
 
-static int hook_lib(struct files *fs, const struct tls_ops *lib, int fd, struct elf_file *elf,
+/* Probes of one library that was located; how many functions, or -errno. */
+static int hook_lib(struct files *fs, struct located_lib *l, int fd, const char *path,
 		    const struct stat *st, struct uprobe_links *links)
 {
-	struct tls_hooks hooks = { 0 };
-	char link[32], path[PATH_MAX], summary[160];
-	ssize_t n;
+	char summary[160];
 	int err;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	path[n < 0 ? 0 : n] = '\0';
-	err = tls_locate(lib, elf, path, &hooks);
-	if (err || !hooks.cnt)
-		return err;
-	tls_limit_sites(&hooks, fs->how.cookies, fs->how.plain);
-	err = attach_all(fs, fd, &hooks, links);
+	if (l->hooks.doubt[0]) {
+		log_warn("%s: %s: no probe set in it", path, l->hooks.doubt);
+		return -EINVAL;
+	}
+	tls_limit_sites(&l->hooks, fs->how.cookies, fs->how.plain);
+	err = attach_all(fs, fd, &l->hooks, links);
 	if (err)
 		return log_err(err, "cannot set probes in %s: %s; see `ringspan doctor`", path,
 			       strerror(-err));
-	tls_summary(&hooks, summary, sizeof(summary));
-	log_debug("%d %s functions hooked in %s: %s", hooks.cnt, lib->name, path, summary);
-	err = fact_hooked(fs->facts, path, st->st_dev, st->st_ino, lib->src, (__u32)hooks.cnt);
-	return err ? err : hooks.cnt;
+	tls_summary(&l->hooks, summary, sizeof(summary));
+	log_debug("%d %s functions hooked in %s: %s", l->hooks.cnt, l->lib->name, path, summary);
+	err = fact_hooked(fs->facts, path, st->st_dev, st->st_ino, l->lib->src,
+			  (__u32)l->hooks.cnt);
+	return err ? err : l->hooks.cnt;
+}
+
+static void path_of(int fd, char path[PATH_MAX])
+{
+	char link[32];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_MAX - 1);
+	path[n < 0 ? 0 : n] = '\0';
+}
+
+static int locate_fd(struct files *fs, int fd, struct located *found)
+{
+	struct elf_file *elf = NULL;
+	int err = elf_file_new(&elf, fd);
+
+	found->cnt = 0;
+	if (err)
+		return err == -ENOEXEC ? 0 : err;
+	err = cache_locate(fs->cache, elf, found);
+	elf_file_free(&elf);
+	return err;
 }
 
 static int hook_elf(struct files *fs, int fd, const struct stat *st, struct uprobe_links *links)
 {
-	struct elf_file *elf = NULL;
-	int hooked = 0, err = elf_file_new(&elf, fd);
+	struct located *found = malloc(sizeof(*found));
+	int hooked = 0, err = found ? locate_fd(fs, fd, found) : -ENOMEM;
+	char path[PATH_MAX];
 
-	if (err)
-		return err == -ENOEXEC ? 0 : err;
-	for (size_t i = 0; i < tls_libs_cnt; i++) {
-		int n = 0;
+	path_of(fd, path);
+	for (size_t i = 0; found && i < found->cnt; i++) {
+		int n = hook_lib(fs, &found->libs[i], fd, path, st, links);
 
-		if (!tls_libs[i]->stripped || (!hooked && !err))
-			n = hook_lib(fs, tls_libs[i], fd, elf, st, links);
 		if (n > 0)
 			hooked += n;
-		else if (n < 0)
+		else
 			err = n;
 	}
-	elf_file_free(&elf);
-	return hooked ? hooked : err;
+	free(found);
+	return hooked || err > 0 ? hooked : err;
 }
 
 /* Forgets files without probes; they cost a look each when they come again. */

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "probe/cache.h"
 #include "probe/kern.h"
 #include "probe/tls.h"
 
@@ -17,9 +18,10 @@ struct files_how {
 struct files {
 	struct kern *kern;
 	struct files_how how;
-	struct map seen;   /* {dev, ino} -> struct file_entry */
-	struct map pass;   /* {dev, ino} as /proc/PID/maps has them: see files_begin_pass() */
-	struct buf *facts; /* where HOOKED goes; NULL: nowhere */
+	struct map seen;     /* {dev, ino} -> struct file_entry */
+	struct map pass;     /* {dev, ino} as /proc/PID/maps has them: see files_begin_pass() */
+	struct cache *cache; /* NULL: none */
+	struct buf *facts;   /* where HOOKED goes; NULL: nowhere */
 };
 
 void files_init(struct files *fs, struct kern *kern, struct buf *facts, struct files_how how);

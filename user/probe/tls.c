@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "probe/flow.h"
 
 #define TLS(name) extern const struct tls_ops tls_##name;
@@ -84,8 +83,8 @@ static int group_is_there(const struct tls_symbol *symbols, const __u64 *offsets
 	return there && lacks ? -EINVAL : there;
 }
 
-int tls_find_symbols(struct elf_file *f, const char *path, const struct tls_symbol *symbols,
-		     size_t cnt, struct tls_hooks *hooks)
+int tls_find_symbols(struct elf_file *f, const struct tls_symbol *symbols, size_t cnt,
+		     struct tls_hooks *hooks)
 {
 	const char *names[TLS_SYMBOLS_MAX] = { NULL };
 	__u64 offsets[TLS_SYMBOLS_MAX];
@@ -100,19 +99,12 @@ int tls_find_symbols(struct elf_file *f, const char *path, const struct tls_symb
 	if (!there)
 		return 0;
 	for (size_t i = 0; i < cnt; i++) {
-		if (symbols[i].group &&
-		    group_is_there(symbols, offsets, cnt, symbols[i].group) < 0) {
-			log_warn("%s reads or writes TLS by functions that it lacks: no probe set "
-				 "in it",
-				 path);
-			return -EINVAL;
-		}
-		if (offsets[i] && !elf_is_entry(f, offsets[i])) {
-			log_warn("%s: the bytes of %s at 0x%llx do not begin a function: no probe "
-				 "set in it",
-				 path, names[i], (unsigned long long)offsets[i]);
-			return -EINVAL;
-		}
+		if (symbols[i].group && group_is_there(symbols, offsets, cnt, symbols[i].group) < 0)
+			return tls_refuse(hooks, "reads or writes TLS by functions that it lacks");
+		if (offsets[i] && !elf_is_entry(f, offsets[i]))
+			return tls_refuse(hooks,
+					  "the bytes of %s at 0x%llx do not begin a function",
+					  names[i], (unsigned long long)offsets[i]);
 	}
 	for (size_t i = 0; i < cnt; i++)
 		if (offsets[i])
@@ -130,7 +122,7 @@ static void choose(struct elf_file *f, struct tls_func *func, unsigned char *cod
 		site_choose(&func->plan, code, room, SITE_SYSV, tls_exit_prog(func->role) != NULL);
 }
 
-static int choose_sites(struct elf_file *f, struct tls_hooks *hooks)
+int tls_choose_sites(struct elf_file *f, struct tls_hooks *hooks)
 {
 	_cleanup_free_ unsigned char *code = NULL;
 
@@ -144,12 +136,21 @@ static int choose_sites(struct elf_file *f, struct tls_hooks *hooks)
 	return 0;
 }
 
-int tls_locate(const struct tls_ops *lib, struct elf_file *f, const char *path,
-	       struct tls_hooks *hooks)
+int tls_refuse(struct tls_hooks *hooks, const char *fmt, ...)
 {
-	int err = lib->locate(f, path, hooks);
+	va_list ap;
 
-	return err || !hooks->cnt ? err : choose_sites(f, hooks);
+	va_start(ap, fmt);
+	vsnprintf(hooks->doubt, sizeof(hooks->doubt), fmt, ap);
+	va_end(ap);
+	return -EINVAL;
+}
+
+int tls_locate(const struct tls_ops *lib, struct elf_file *f, struct tls_hooks *hooks)
+{
+	int err = lib->locate(f, hooks);
+
+	return err || !hooks->cnt ? err : tls_choose_sites(f, hooks);
 }
 
 void tls_limit_sites(struct tls_hooks *hooks, bool cookies, bool plain)

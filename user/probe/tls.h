@@ -45,6 +45,8 @@ struct tls_func {
 };
 
 #define TLS_SITES_MAX 96
+#define TLS_CHEAP_MAX 4096 /* no site is further from its function's entry */
+#define TLS_DOUBT_MAX 160
 
 /* A place inside a function, for libraries whose calls are not OpenSSL's. */
 struct tls_site {
@@ -61,6 +63,8 @@ struct tls_hooks {
 	struct tls_site sites[TLS_SITES_MAX]; /* beside these, probed in this order */
 	size_t site_cnt;
 	int cnt; /* functions of the library that were found */
+	/* why locate() refused: "holds rustls, but ..."; "": it did not */
+	char doubt[TLS_DOUBT_MAX];
 };
 
 struct tls_ops {
@@ -68,13 +72,17 @@ struct tls_ops {
 	enum ev_src src;
 	/* Where such files usually are (glob(7)), NULL-terminated: probed before anything runs. */
 	const char *const *globs;
+	/* Goes by the names of functions: what it finds or refuses is all that is in the file. */
+	bool by_name;
 	/* Searches code: not asked about a file in which an earlier line of tls.def found something. */
 	bool stripped;
+	/* Programs of its sites, NULL-terminated; NULL: it has no sites. */
+	const char *const *progs;
 	/*
-	 * Fills hooks: hooks->cnt functions, 0 when this library is not in the file.  -EINVAL, with a
-	 * warning, when it is but cannot be probed safely; then nothing of it is.
+	 * Fills hooks, which is zeroed: hooks->cnt functions, 0 when this library is not in the file.
+	 * tls_refuse() when it is but cannot be probed safely; then nothing of it is.  Else -errno.
 	 */
-	int (*locate)(struct elf_file *f, const char *path, struct tls_hooks *hooks);
+	int (*locate)(struct elf_file *f, struct tls_hooks *hooks);
 };
 
 /* A symbol that matters. */
@@ -91,11 +99,11 @@ struct tls_symbol {
 #define TLS_SYMBOLS_MAX TLS_FUNCS_MAX
 
 /*
- * locate() of a library that has symbols.  -EINVAL, with a warning, when a group is not complete or
+ * locate() of a library that has symbols.  Refuses when a group is not complete or
  * where one of them points no function begins.
  */
-int tls_find_symbols(struct elf_file *f, const char *path, const struct tls_symbol *symbols,
-		     size_t cnt, struct tls_hooks *hooks);
+int tls_find_symbols(struct elf_file *f, const struct tls_symbol *symbols, size_t cnt,
+		     struct tls_hooks *hooks);
 
 /* For locate(): one more function that was found; an offset that is there already adds nothing. */
 void tls_add(struct tls_hooks *hooks, enum tls_role role, __u64 offset);
@@ -104,9 +112,14 @@ void tls_add(struct tls_hooks *hooks, enum tls_role role, __u64 offset);
 const char *tls_enter_prog(enum tls_role role);
 const char *tls_exit_prog(enum tls_role role);
 
+/* Notes why, and gives -EINVAL. */
+__attribute__((format(printf, 2, 3))) int tls_refuse(struct tls_hooks *hooks, const char *fmt, ...);
+
 /* What locate() found, then where in it to probe. */
-int tls_locate(const struct tls_ops *lib, struct elf_file *f, const char *path,
-	       struct tls_hooks *hooks);
+int tls_locate(const struct tls_ops *lib, struct elf_file *f, struct tls_hooks *hooks);
+
+/* The second part alone.  0 or -ENOMEM. */
+int tls_choose_sites(struct elf_file *f, struct tls_hooks *hooks);
 
 /* Leaves only the sites that do without cookies, or only the plain ones. */
 void tls_limit_sites(struct tls_hooks *hooks, bool cookies, bool plain);

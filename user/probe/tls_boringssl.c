@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <string.h>
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "probe/scan.h"
 #include "probe/tls.h"
 
@@ -284,7 +283,7 @@ static const char *find_functions(struct elf_file *f, const struct site *sites, 
 	return NULL;
 }
 
-static int boringssl_locate(struct elf_file *f, const char *path, struct tls_hooks *hooks)
+static int boringssl_locate(struct elf_file *f, struct tls_hooks *hooks)
 {
 	__u64 paths[PATHS_MAX];
 	const char *doubt;
@@ -307,8 +306,7 @@ static int boringssl_locate(struct elf_file *f, const char *path, struct tls_hoo
 	free(sites);
 	if (!doubt)
 		return 0;
-	log_warn("%s holds BoringSSL without symbols, but %s: no probe set in it", path, doubt);
-	return -EINVAL;
+	return tls_refuse(hooks, "holds BoringSSL without symbols, but %s", doubt);
 }
 
 const struct tls_ops tls_boringssl = {

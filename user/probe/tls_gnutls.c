@@ -29,14 +29,15 @@ static const char *const globs[] = {
 	"/usr/local/lib64/libgnutls.so.??", NULL,
 };
 
-static int gnutls_locate(struct elf_file *f, const char *path, struct tls_hooks *hooks)
+static int gnutls_locate(struct elf_file *f, struct tls_hooks *hooks)
 {
-	return tls_find_symbols(f, path, symbols, ARRAY_SIZE(symbols), hooks);
+	return tls_find_symbols(f, symbols, ARRAY_SIZE(symbols), hooks);
 }
 
 const struct tls_ops tls_gnutls = {
 	.name = "gnutls",
 	.src = EV_SRC_GNUTLS,
 	.globs = globs,
+	.by_name = true,
 	.locate = gnutls_locate,
 };

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/log.h"
 #include "probe/pcln.h"
 #include "probe/rets.h"
 #include "probe/tls.h"
@@ -27,6 +26,10 @@ static const char *const enter_progs[GO_FUNCS] = {
 };
 
 static const char exit_prog[] = "gotls_exit";
+
+static const char *const progs[] = {
+	"gotls_read_enter", "gotls_write_enter", "gotls_close_enter", exit_prog, NULL,
+};
 
 /* Go programs are anywhere. */
 static const char *const globs[] = { NULL };
@@ -117,13 +120,7 @@ static int take_all(const struct elf_file *f, const struct pcln *pcln, __u64 tex
 	return 0;
 }
 
-static int refuse(const char *path, const char *why)
-{
-	log_warn("%s: %s: no probe set in it", path, why);
-	return -EINVAL;
-}
-
-static int gotls_locate(struct elf_file *f, const char *path, struct tls_hooks *hooks)
+static int gotls_locate(struct elf_file *f, struct tls_hooks *hooks)
 {
 	struct pcln_func funcs[GO_FUNCS];
 	struct pcln pcln = { .funcs = funcs };
@@ -133,20 +130,20 @@ static int gotls_locate(struct elf_file *f, const char *path, struct tls_hooks *
 	if (!found)
 		return 0;
 	if (found == -EINVAL)
-		return refuse(path, "its Go function table is damaged, or there are two");
+		return tls_refuse(hooks, "its Go function table is damaged, or there are two");
 	if (found < 0)
-		return log_err(found, "cannot read %s: %s", path, strerror(-found));
+		return found;
 #if !defined(__x86_64__)
-	return refuse(path, "Go's crypto/tls is only known on x86-64");
+	return tls_refuse(hooks, "Go's crypto/tls is only known on x86-64");
 #endif
 	if (found != GO_FUNCS)
-		return refuse(path, "a part of Go's crypto/tls is not there");
+		return tls_refuse(hooks, "a part of Go's crypto/tls is not there");
 	/* a program linked by Go itself has nothing before its text */
 	text = pcln.absolute ? 0 : pcln.text ? pcln.text : elf_section_addr(f, ".text");
 	if (take_all(f, &pcln, text, hooks)) {
 		hooks->site_cnt = 0;
-		return refuse(path,
-			      "the code of Go's crypto/tls is not what Go 1.17 or later makes");
+		return tls_refuse(hooks,
+				  "the code of Go's crypto/tls is not what Go 1.17 or later makes");
 	}
 	hooks->cnt = GO_FUNCS;
 	return 0;
@@ -156,5 +153,7 @@ const struct tls_ops tls_gotls = {
 	.name = "go",
 	.src = EV_SRC_GOTLS,
 	.globs = globs,
+	.by_name = true,
+	.progs = progs,
 	.locate = gotls_locate,
 };

@@ -28,16 +28,17 @@ static const char *const globs[] = {
 	NULL,
 };
 
-static int nss_locate(struct elf_file *f, const char *path, struct tls_hooks *hooks)
+static int nss_locate(struct elf_file *f, struct tls_hooks *hooks)
 {
-	int err = tls_find_symbols(f, path, nspr, ARRAY_SIZE(nspr), hooks);
+	int err = tls_find_symbols(f, nspr, ARRAY_SIZE(nspr), hooks);
 
-	return err ? err : tls_find_symbols(f, path, libssl, ARRAY_SIZE(libssl), hooks);
+	return err ? err : tls_find_symbols(f, libssl, ARRAY_SIZE(libssl), hooks);
 }
 
 const struct tls_ops tls_nss = {
 	.name = "nss",
 	.src = EV_SRC_NSS,
 	.globs = globs,
+	.by_name = true,
 	.locate = nss_locate,
 };

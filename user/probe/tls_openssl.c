@@ -27,9 +27,9 @@ static const char *const globs[] = {
 	"/usr/local/bin/node",          NULL,
 };
 
-static int openssl_locate(struct elf_file *f, const char *path, struct tls_hooks *hooks)
+static int openssl_locate(struct elf_file *f, struct tls_hooks *hooks)
 {
-	return tls_find_symbols(f, path, symbols, ARRAY_SIZE(symbols), hooks);
+	return tls_find_symbols(f, symbols, ARRAY_SIZE(symbols), hooks);
 }
 
 _Static_assert(ARRAY_SIZE(symbols) <= TLS_SYMBOLS_MAX, "TLS_SYMBOLS_MAX");
@@ -38,5 +38,6 @@ const struct tls_ops tls_openssl = {
 	.name = "openssl",
 	.src = EV_SRC_OPENSSL,
 	.globs = globs,
+	.by_name = true,
 	.locate = openssl_locate,
 };

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "probe/scan.h"
 #include "probe/tls.h"
 
@@ -136,7 +135,7 @@ static const char *find_functions(struct elf_file *f, struct search *s, struct t
 	return NULL;
 }
 
-static int openssl_static_locate(struct elf_file *f, const char *path, struct tls_hooks *hooks)
+static int openssl_static_locate(struct elf_file *f, struct tls_hooks *hooks)
 {
 	_cleanup_free_ struct search *s = calloc(1, sizeof(*s));
 	const char *doubt = NULL;
@@ -157,8 +156,7 @@ static int openssl_static_locate(struct elf_file *f, const char *path, struct tl
 		doubt = find_functions(f, s, hooks);
 	if (!doubt)
 		return 0;
-	log_warn("%s holds OpenSSL without symbols, but %s: no probe set in it", path, doubt);
-	return -EINVAL;
+	return tls_refuse(hooks, "holds OpenSSL without symbols, but %s", doubt);
 }
 
 const struct tls_ops tls_openssl_static = {

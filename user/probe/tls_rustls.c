@@ -15,7 +15,6 @@
 #include <string.h>
 #include <Zydis/Zydis.h>
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "probe/reloc.h"
 #include "probe/scan.h"
 #include "probe/tls.h"
@@ -42,6 +41,8 @@ static const char *const globs[] = {
 static const char exit_prog[] = "rustls_decrypt_exit";
 static const char enter_prog[] = "rustls_decrypt_enter";
 static const char encrypt_prog[] = "rustls_encrypt";
+
+static const char *const progs[] = { exit_prog, enter_prog, encrypt_prog, NULL };
 
 struct funcs {
 	__u64 addr[FUNCS_MAX];
@@ -402,7 +403,7 @@ static const char *find_functions(struct elf_file *f, struct tls_hooks *hooks)
 	return NULL;
 }
 
-static int rustls_locate(struct elf_file *f, const char *path, struct tls_hooks *hooks)
+static int rustls_locate(struct elf_file *f, struct tls_hooks *hooks)
 {
 	const char *doubt;
 	int found = has_name(f);
@@ -417,8 +418,7 @@ static int rustls_locate(struct elf_file *f, const char *path, struct tls_hooks 
 		doubt = find_functions(f, hooks);
 	if (!doubt)
 		return 0;
-	log_warn("%s holds rustls, but %s: no probe set in it", path, doubt);
-	return -EINVAL;
+	return tls_refuse(hooks, "holds rustls, but %s", doubt);
 }
 
 _Static_assert(3 * FUNCS_MAX <= TLS_SITES_MAX, "TLS_SITES_MAX");
@@ -427,5 +427,6 @@ const struct tls_ops tls_rustls = {
 	.name = "rustls",
 	.src = EV_SRC_RUSTLS,
 	.globs = globs,
+	.progs = progs,
 	.locate = rustls_locate,
 };
