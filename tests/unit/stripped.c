@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -444,6 +445,38 @@ static void huge_files(void **state)
 	elf_file_free(&f);
 }
 
+#define BIG (400 << 20)
+
+static long peak_kb(void)
+{
+	struct rusage used;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &used), 0);
+	return used.ru_maxrss;
+}
+
+/* 400 MB of code, in a sparse file: never in memory as a whole. */
+static void big_file(void **state)
+{
+	_cleanup_close_ int fd = memfd_create("big", MFD_CLOEXEC);
+	Elf64_Phdr *ph = (void *)(image + sizeof(Elf64_Ehdr));
+	struct elf_file *f = NULL;
+	struct tls_hooks hooks = { 0 };
+	long before = peak_kb();
+
+	(void)state;
+	boringssl(RELATIVE_RCX);
+	ph[1].p_filesz = ph[1].p_memsz = BIG - TEXT;
+	assert_int_equal(write(fd, image, sizeof(image)), sizeof(image));
+	assert_int_equal(ftruncate(fd, BIG), 0);
+	assert_int_equal(elf_file_new(&f, fd), 0);
+	assert_int_equal(tls_boringssl.locate(f, &hooks), 0);
+	elf_file_free(&f);
+	assert_int_equal(hooks.offsets[TLS_READ], READ_AT);
+	assert_int_equal(hooks.offsets[TLS_WRITE], WRITE_AT);
+	assert_true(peak_kb() - before < 16 << 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +489,7 @@ int main(void)
 		cmocka_unit_test(across_windows),
 		cmocka_unit_test(hostile_files),
 		cmocka_unit_test(huge_files),
+		cmocka_unit_test(big_file),
 	};
 
 	log_set_level(LOG_ERR);
