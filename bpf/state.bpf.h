@@ -134,4 +134,10 @@ struct file_key {
 	__u64 dev, ino;
 };
 
+/* A mapping of a process, and the file that it maps. */
+struct vma_row {
+	__u64 addr;
+	struct file_key file;
+};
+
 #endif

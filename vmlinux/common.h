@@ -230,6 +230,18 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
+struct vm_area_struct {
+	unsigned long vm_start;
+	struct file *vm_file;
+};
+
+/* since 5.12 (3d06f34aa89e) */
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct vm_area_struct *vma;
+};
+
 #pragma clang attribute pop
 
 #endif

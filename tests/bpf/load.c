@@ -22,6 +22,7 @@ static const struct budget {
 	{ "proc_exec", 69000 },
 	{ "proc_exit", 450 },
 	{ "proc_rows", 150 },
+	{ "vma_rows", 150 },
 	{ "tie_send", 4200 },
 	{ "tie_recv", 2800 },
 	{ "io_read", 110 },

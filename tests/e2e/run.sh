@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Runs the end-to-end tests: all, or those that are named.  Prints one line for each check and exits
 # 1 when one failed.  A test says in its "# needs:" line what it cannot do without (root, bpf,
-# cgroup2, netns, node, go, bun, deno); where that is missing it is skipped, and said to be.
+# cgroup2, netns, overlayfs, node, go, bun, deno); where that is missing it is skipped, and said to be.
 #
 #	RINGSPAN=build/ringspan tests/e2e/run.sh [NAME...]
 
@@ -43,6 +43,10 @@ missing() {
 	netns)
 		unshare --net --mount ip link show >/dev/null 2>&1 ||
 			echo "no network namespace, or no ip"
+		;;
+	overlayfs)
+		# a container's processes may not mount
+		grep -qw overlay /proc/filesystems && unshare --mount true 2>/dev/null || echo "no overlayfs"
 		;;
 	go) command -v go >/dev/null || echo "no go" ;;
 	node)

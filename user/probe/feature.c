@@ -193,6 +193,13 @@ static int try_syscalls(struct try_ctx *t)
 	return say(t, 0, "sys_enter_connect is %d", id);
 }
 
+static int try_vma(struct try_ctx *t)
+{
+	if (btf__find_by_name_kind(t->btf, "bpf_iter__task_vma", BTF_KIND_STRUCT) <= 0)
+		return say(t, -ENOENT, "this kernel has no iterator over mappings");
+	return say(t, 0, "bpf_iter__task_vma is in BTF");
+}
+
 static int try_socklen(struct try_ctx *t)
 {
 	if (btf__find_by_name_kind(t->btf, "btf_trace_sock_send_length", BTF_KIND_TYPEDEF) <= 0)
@@ -231,6 +238,7 @@ static const struct feature_try {
 	[FEAT_SYSCALLS] = { try_syscalls, FEAT_PRIVILEGE, "a kernel with CONFIG_FTRACE_SYSCALLS" },
 	[FEAT_SOCKLEN] = { try_socklen, FEAT_BTF,
 			   "a kernel from 6.3 on; system calls are used instead" },
+	[FEAT_VMA] = { try_vma, FEAT_BTF, "a kernel from 5.12 on" },
 };
 
 const char *feature_name(enum feat feat)

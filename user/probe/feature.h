@@ -22,7 +22,8 @@
 	  false)                                                                                 \
 	X(LOOP, "bpf_loop", "calls that move more than 256 KiB", false)                          \
 	X(SYSCALLS, "syscall tracepoints", "connect, libraries loaded later", false)             \
-	X(SOCKLEN, "sock_send/recv_length", "which socket a TLS object sits on", false)
+	X(SOCKLEN, "sock_send/recv_length", "which socket a TLS object sits on", false)          \
+	X(VMA, "mapping iterator", "one set of probes for a library that containers share", false)
 
 enum feat {
 #define X(id, ...) FEAT_##id,

@@ -12,18 +12,30 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "probe/fact.h"
 #include "probe/uprobe.h"
 
-#define FILES_MAX 4096 /* remembered; over it, those without probes are looked at again */
+#define FILES_MAX 4096 /* names remembered; over it, all are looked at again */
 
-struct file_entry {
+struct file_state {
 	off_t size;
 	struct timespec mtime;
-	struct uprobe_links links; /* none: there is no TLS in it */
+};
+
+/* What was looked at, by one of its names: overlays have numbers of their own. */
+struct file_entry {
+	struct file_state state;
+	struct timespec ctime;
+	struct map_key real; /* in files.hooked, if it has probes */
+};
+
+struct hooked_file {
+	struct file_state state;
+	struct uprobe_links links;
 };
 
 /* Without a cache everything works, and takes longer. */
@@ -44,17 +56,25 @@ void files_init(struct files *fs, struct kern *kern, struct buf *facts, struct f
 	open_cache(fs);
 }
 
-static void entry_free(struct file_entry *e, struct detach *d)
+static void unhook(struct hooked_file *h, struct detach *d)
 {
-	uprobe_links_fini(&e->links, d);
-	free(e);
+	uprobe_links_fini(&h->links, d);
+	free(h);
+}
+
+static void forget_seen(struct files *fs)
+{
+	map_for_each (&fs->seen, m)
+		free(m->value);
+	map_fini(&fs->seen);
 }
 
 void files_fini(struct files *fs, struct detach *d)
 {
-	map_for_each (&fs->seen, m)
-		entry_free(m->value, d);
-	map_fini(&fs->seen);
+	map_for_each (&fs->hooked, m)
+		unhook(m->value, d);
+	map_fini(&fs->hooked);
+	forget_seen(fs);
 	map_fini(&fs->pass);
 	cache_free(&fs->cache);
 }
@@ -193,31 +213,59 @@ static int hook_elf(struct files *fs, int fd, const struct stat *st, struct upro
 	return hooked || err > 0 ? hooked : err;
 }
 
-/* Forgets files without probes; they cost a look each when they come again. */
-static void forget_some(struct files *fs)
+static bool same_time(const struct timespec *a, const struct timespec *b)
 {
-	map_for_each (&fs->seen, m) {
-		struct file_entry *e = m->value;
-
-		if (!e->links.cnt) {
-			entry_free(e, NULL);
-			map_del(&fs->seen, m->key);
-		}
-	}
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-static bool same_file(const struct file_entry *e, const struct stat *st)
+static bool same_file(const struct file_state *f, const struct stat *st)
 {
-	return e->size == st->st_size && e->mtime.tv_sec == st->st_mtim.tv_sec &&
-	       e->mtime.tv_nsec == st->st_mtim.tv_nsec;
+	return f->size == st->st_size && same_time(&f->mtime, &st->st_mtim);
+}
+
+/*
+ * The inode that probes go to.  Overlays have numbers of their own, so that a layer which containers
+ * share has many; only the kernel says what is below, and of what is mapped.
+ */
+static struct map_key real_file(struct files *fs, int fd, const struct stat *st)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct file_key key = { st->st_dev, st->st_ino };
+	void *p = mmap(NULL, page, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	if (p != MAP_FAILED) {
+		kern_mapped_file(fs->kern, p, &key);
+		munmap(p, page);
+	}
+	return (struct map_key){ key.dev, key.ino, 0 };
+}
+
+/* Sets probes unless the file has them by another name.  As files_hook_path(). */
+static int hook_real(struct files *fs, int fd, const struct stat *st, struct map_key real)
+{
+	struct hooked_file *h = map_get(&fs->hooked, real);
+	int n;
+
+	if (h && same_file(&h->state, st))
+		return 0;
+	if (h)
+		unhook(map_del(&fs->hooked, real), NULL);
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	h->state = (struct file_state){ st->st_size, st->st_mtim };
+	n = hook_elf(fs, fd, st, &h->links);
+	if (n > 0 && !map_put(&fs->hooked, real, h))
+		return n;
+	unhook(h, NULL);
+	return n > 0 ? -ENOMEM : n;
 }
 
 static int files_hook_fd(struct files *fs, int fd)
 {
-	struct file_entry *e;
+	struct file_entry *e, was;
 	struct map_key key;
 	struct stat st;
-	int n;
 
 	if (fstat(fd, &st))
 		return -errno;
@@ -225,23 +273,25 @@ static int files_hook_fd(struct files *fs, int fd)
 		return 0;
 	key = (struct map_key){ st.st_dev, st.st_ino, 0 };
 	e = map_get(&fs->seen, key);
-	if (e && same_file(e, &st))
+	if (e && same_file(&e->state, &st) && same_time(&e->ctime, &st.st_ctim))
 		return 0;
-	if (e)
-		entry_free(map_del(&fs->seen, key), NULL);
-	if (fs->seen.cnt >= FILES_MAX)
-		forget_some(fs);
-	e = calloc(1, sizeof(*e));
-	if (!e)
-		return -ENOMEM;
-	e->size = st.st_size;
-	e->mtime = st.st_mtim;
-	n = hook_elf(fs, fd, &st, &e->links);
-	if (map_put(&fs->seen, key, e)) {
-		entry_free(e, NULL);
-		return -ENOMEM;
+	if (!e) {
+		if (fs->seen.cnt >= FILES_MAX)
+			forget_seen(fs);
+		e = calloc(1, sizeof(*e));
+		if (!e || map_put(&fs->seen, key, e)) {
+			free(e);
+			return -ENOMEM;
+		}
 	}
-	return n;
+	was = *e;
+	e->state = (struct file_state){ st.st_size, st.st_mtim };
+	e->ctime = st.st_ctim;
+	e->real = real_file(fs, fd, &st);
+	/* of what an overlay copies up nothing but the time of change tells; else that says little */
+	if (same_file(&was.state, &st) && memcmp(&was.real, &e->real, sizeof(was.real)) == 0)
+		return 0;
+	return hook_real(fs, fd, &st, e->real);
 }
 
 int files_hook_path(struct files *fs, const char *path)

@@ -18,7 +18,8 @@ struct files_how {
 struct files {
 	struct kern *kern;
 	struct files_how how;
-	struct map seen;     /* {dev, ino} -> struct file_entry */
+	struct map seen;     /* {st_dev, st_ino} -> struct file_entry */
+	struct map hooked;   /* {device, inode} as the kernel has them -> struct hooked_file */
 	struct map pass;     /* {dev, ino} as /proc/PID/maps has them: see files_begin_pass() */
 	struct cache *cache; /* NULL: none */
 	struct buf *facts;   /* where HOOKED goes; NULL: nowhere */

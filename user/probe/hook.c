@@ -98,6 +98,8 @@ void hooks_select(struct bpf_object *obj, const struct features *f)
 			select_uprobe(prog, f);
 		else if (strcmp(bpf_program__name(prog), "proc_rows") == 0)
 			bpf_program__set_autoload(prog, true);
+		else if (strcmp(bpf_program__name(prog), "vma_rows") == 0)
+			bpf_program__set_autoload(prog, f->of[FEAT_VMA].on);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
 		if (!is_used(&hooks[i], f))

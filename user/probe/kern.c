@@ -191,6 +191,53 @@ int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt)
 	return 0;
 }
 
+/*
+ * Rows come in the order of their addresses.  An iterator that is for one task does not end: read on,
+ * it tells its last rows again (seen on 6.18).
+ */
+static int find_row(int fd, __u64 addr, struct file_key *file)
+{
+	struct vma_row rows[64];
+	__u64 last = 0;
+	ssize_t n;
+
+	while ((n = read(fd, rows, sizeof(rows))) > 0) {
+		for (size_t i = 0; i < (size_t)n / sizeof(*rows); i++) {
+			if (rows[i].addr == addr) {
+				*file = rows[i].file;
+				return 0;
+			}
+			if (rows[i].addr <= last)
+				return -ENOENT;
+			last = rows[i].addr;
+		}
+	}
+	return n < 0 ? -errno : -ENOENT;
+}
+
+int kern_mapped_file(struct kern *k, const void *addr, struct file_key *file)
+{
+	union bpf_iter_link_info self = { .task.tid = (__u32)gettid() };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &self, .link_info_len = sizeof(self));
+	const struct bpf_program *prog = k->skel->progs.vma_rows;
+	struct bpf_link *link;
+	int err, fd;
+
+	if (!bpf_program__autoload(prog))
+		return -EOPNOTSUPP;
+	link = bpf_program__attach_iter(prog, &opts);
+	if (!link) /* before 6.1 there is no choice of task: all are walked, and ours is told */
+		link = bpf_program__attach_iter(prog, NULL);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	err = fd < 0 ? fd : find_row(fd, (uintptr_t)addr, file);
+	if (fd >= 0)
+		close(fd);
+	bpf_link__destroy(link);
+	return err;
+}
+
 static void sweep(struct kern *k, const struct bpf_map *map)
 {
 	int fd = bpf_map__fd(map);

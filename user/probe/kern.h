@@ -30,6 +30,8 @@ int kern_loud(struct kern *k, __u32 tgid, __u64 start);
 
 /* All processes of the machine, to be freed by the caller. */
 int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt);
+/* The file that the kernel maps at that address of ours; -EOPNOTSUPP when it does not tell. */
+int kern_mapped_file(struct kern *k, const void *addr, struct file_key *file);
 /* Forgets the TLS objects and flows of processes that are not traced any more. */
 void kern_sweep_conns(struct kern *k);
 int kern_stats(struct kern *k, struct cpu_stats *sum);
