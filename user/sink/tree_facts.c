@@ -277,10 +277,26 @@ static void command(struct buf *b, const struct span *s)
 	fact_sv(b, "", buf_view(&text), "");
 }
 
+/* Of a process that a signal ended: what it did last. */
+static void last_done(struct buf *b, const struct span *s)
+{
+	const struct json *last = NULL;
+
+	json_for_each (s->events, e)
+		if (json_str_is(json_get(e, "name"), "before_signal"))
+			last = e;
+	if (last)
+		fact_sv(b, "after ",
+			json_sv(json_get(json_get(last, "attributes"),
+					 attr_defs[ATTR_ID_EVENT_MESSAGE].key)),
+			"");
+}
+
 static void process_facts(struct buf *b, const struct span *s)
 {
 	command(b, s);
 	fact_sv(b, "tests ", span_attr_sv(s, ATTR_ID_VALIDATION_OUTCOME), "");
+	last_done(b, s);
 	if (s->status != STATUS_ERROR)
 		fact_int(b, s, ATTR_ID_PROCESS_EXIT_CODE, "exit ", "");
 	fact_ns(b, s, ATTR_ID_CPU_NS, "cpu ", "");

@@ -81,6 +81,17 @@ struct context {
 	char trace_id[HEX128], span_id[HEX64];
 };
 
+#define CRASH_KEPT 64 /* latest spans of a run */
+#define CRASH_TOLD 8  /* and how many of them a process that a signal ended tells of */
+
+struct recent {
+	int64_t pid; /* of the process that it is of; 0: none */
+	uint64_t end_ns;
+	bool failed;
+	char span_id[HEX64];
+	char name[64];
+};
+
 /* A process tree that is one trace. */
 struct run {
 	struct trace *t;
@@ -107,6 +118,8 @@ struct run {
 	uint64_t rpc_cnt;         /* requests of these so far */
 	int64_t model_calls, tool_calls, errors;
 	struct waits waits;
+	struct recent recent[CRASH_KEPT];
+	unsigned int recent_cnt;
 	struct context contexts[CONTEXTS];
 	unsigned int context_cnt;
 	uint64_t lost_records, lost_bytes; /* what the counts were when it began */
@@ -172,6 +185,10 @@ bool log_takes(const struct ev_hdr *rec); /* DATA of these, which is no connecti
 void log_feed(struct trace *t, const struct ev_data *d);
 void log_end(struct pstate *ps, uint32_t pid); /* the process is over: tells what has no line end */
 void log_free(struct pstate *ps);
+
+/* crash.c */
+void crash_keep(struct run *r, const struct span *s);                /* it is handed out */
+void crash_tell(struct span *s, const struct run *r, uint32_t tgid); /* its latest, as events */
 
 /* process.c */
 extern const struct proc_ops process_ops; /* ctx: struct trace */

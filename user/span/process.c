@@ -236,6 +236,8 @@ static void exec_events(struct span *s, const struct run *r, const struct progra
 /* What a process is, and when it has ended, how and at what cost. */
 static void process_describe(struct span *s, const struct proc *p, const struct program *prog)
 {
+	const struct pstate *ps = p->user;
+
 	span_set_int(s, ATTR_ID_PROCESS_PID, p->tgid);
 	if (p->parent_tgid)
 		span_set_int(s, ATTR_ID_PROCESS_PARENT_PID, p->parent_tgid);
@@ -244,8 +246,11 @@ static void process_describe(struct span *s, const struct proc *p, const struct 
 	span_set_int(s, ATTR_ID_EXECS, p->execs);
 	span_set_str(s, ATTR_ID_CONTAINER_ID, sv(p->container));
 	span_set_str(s, ATTR_ID_POD_UID, sv(p->pod));
-	if (p->ts_exit)
-		describe_exit(s, &p->exit);
+	if (!p->ts_exit)
+		return;
+	describe_exit(s, &p->exit);
+	if (WIFSIGNALED(p->exit.status))
+		crash_tell(s, ps->run, p->tgid);
 }
 
 /* The program that the process was started for; one that was only forked is still its parent's. */

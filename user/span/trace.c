@@ -127,6 +127,7 @@ void engine_emit(struct run *r, struct span **s)
 		t->totals.errors++;
 		r->errors++;
 	}
+	crash_keep(r, *s);
 	t->fn(t->ctx, *s);
 	span_free(s);
 }
