@@ -142,16 +142,13 @@ static void msg_free(struct http_msg *m)
 	free(m);
 }
 
-/* The body is as long as the header said (RFC 9113, 8.1.1): who reads need not wait for its end. */
-static bool is_all_there(const struct http_msg *m)
+/* Did all come that the header promised?  Then a client need not wait for the end of the stream. */
+static bool has_all(const struct http_msg *m)
 {
-	int64_t n;
+	int64_t length;
 
-	for (size_t i = 0; i < m->field_cnt; i++)
-		if (sv_ieq(m->fields[i].name, "content-length"))
-			return sv_i64(sv_trim(m->fields[i].value), &n) == 0 && n > 0 &&
-			       (uint64_t)n == m->wire_body;
-	return false;
+	return !m->missing && !sv_i64(http_field_get(m, "content-length"), &length) && length > 0 &&
+	       (uint64_t)length == m->wire_body;
 }
 
 static void msg_close(struct http2_streams *ss, struct http2_half *half, unsigned int flags)
@@ -161,7 +158,7 @@ static void msg_close(struct http2_streams *ss, struct http2_half *half, unsigne
 	half->closed = true;
 	if (!m)
 		return;
-	if (is_all_there(m))
+	if (flags & HTTP_CUT && has_all(m))
 		flags = HTTP_COMPLETE;
 	http_body_close(&half->body, flags & HTTP_COMPLETE);
 	m->flags |= flags;
