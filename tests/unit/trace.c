@@ -292,6 +292,28 @@ static void broken_stream_is_asked_for_whole(void **state)
 	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_ATTEMPTS, -1), 2);
 }
 
+/* What an answer says at its start of its tokens is no rate when the rest never comes. */
+static void no_rate_of_a_broken_stream(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	bytes(w, 20 * MS, 1, EV_READ,
+	      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+	      "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"role\":\"assistant\","
+	      "\"content\":[],\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n"
+	      "data: "
+	      "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\","
+	      "\"text\":\"a\"}}\n\n");
+	bytes(w, 21 * MS, 1, EV_READ, "data: {\"ty");
+	close_conn(w, 25 * MS, 1);
+	end(w);
+	assert_true(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_FIRST_TOKEN_NS, 0) > 0);
+	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_USAGE_OUTPUT, 0), 1);
+	assert_null(span_attr(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_TOKEN_RATE));
+}
+
 static void ask_gemini(struct world *w, uint64_t ts, uint64_t conn, const char *method)
 {
 	static const char body[] =
@@ -910,6 +932,7 @@ int main(void)
 		TEST(retry_is_one_call),
 		TEST(broken_answer_is_tried_again_elsewhere),
 		TEST(broken_stream_is_asked_for_whole),
+		TEST(no_rate_of_a_broken_stream),
 		TEST(another_path_for_the_same),
 		TEST(another_question_is_another_call),
 		TEST(broken_answer_is_known_late),

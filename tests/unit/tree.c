@@ -390,6 +390,43 @@ static void tells_of_names_and_connections(void **state)
 			fail_msg("no \"%s\" in\n%s", lines[i], text);
 }
 
+/* Programs that an agent runs on the side fail all the time; what it was asked to do comes first. */
+static const char *const noisy_run[] = {
+	SPAN("02", IN("01"), "git", "process", AT("200100"), AT("200110"), "ERROR", "exit code 128",
+	     ",\"error.type\":\"128\"" PROCESS(
+		     "\"git\",\"remote\",\"get-url\",\"the-name-of-a-remote-that-is-long\"",
+		     "128")),
+	SPAN("03", IN("01"), "HEAD", "http", AT("200120"), AT("200130"), "ERROR", "",
+	     ",\"error.type\":\"404\",\"url.full\":\"https://example.com/\""),
+	SPAN("04", IN("01"), "server", "process", AT("200140"), AT("200150"), "ERROR",
+	     "ended by signal 15 (Terminated)", ",\"error.type\":\"signal 15\""),
+	SPAN("05", IN("01"), "execute_tool bash", "tool_call", AT("200200"), AT("200300"), "ERROR",
+	     "no such file",
+	     ",\"error.type\":\"tool_error\",\"gen_ai.tool.call.arguments\":{\"command\":\"cat "
+	     "x\"}"),
+	SPAN("01", "", "run agent", "run", AT("200000"), AT("200400"), "UNSET", "", ""),
+};
+
+static void tells_first_what_the_agent_did(void **state)
+{
+	static const char head[] =
+		"4 errors\n"
+		"✗ execute_tool bash  tool_error: no such file · cat x\n"
+		"✗ git  exit code 128 · remote get-url the-name-of-a-remote-that-is-long\n"
+		"✗ HEAD  404 · https://example.com/\n"
+		"… 1 more like these below\n";
+	_cleanup_free_ char *text =
+		draw((struct sink_cfg){ .columns = 80 }, noisy_run, ARRAY_SIZE(noisy_run));
+
+	(void)state;
+	if (!strstr(text, head))
+		fail_msg("no \"%s\" in\n%s", head, text);
+	/* what is long is clipped, not left out */
+	assert_non_null(strstr(text, "git  exit code 128 · remote get-url the-n"));
+	assert_non_null(strstr(text, "server  ended by signal 15 (Terminated) "));
+	check_width(text, 80);
+}
+
 /* --- what is broken or hostile */
 
 static void filters_what_reaches_the_terminal(void **state)
@@ -597,6 +634,7 @@ int main(void)
 		cmocka_unit_test(hides_what_is_deep_or_short),
 		cmocka_unit_test(shows_each_message_once),
 		cmocka_unit_test(tells_of_names_and_connections),
+		cmocka_unit_test(tells_first_what_the_agent_did),
 		cmocka_unit_test(clips_long_messages),
 		cmocka_unit_test(filters_what_reaches_the_terminal),
 		cmocka_unit_test(clips_by_columns),

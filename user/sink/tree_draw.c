@@ -14,6 +14,7 @@
 #define TEXT_MAX 140     /* columns of text, likewise */
 #define BAR_LEAST 10     /* a shorter one says nothing: there is none */
 #define TICK_COLS 8      /* at least, between two labels of the axis */
+#define CLIP_LEAST 24    /* a fact that is clipped shows as much: only texts are as long */
 #define FLUSH (64 << 10) /* bytes */
 
 struct drawing {
@@ -76,7 +77,7 @@ static const char *name_mark(const struct tree *t, const struct node *n)
 	return n->what == SPAN_ATTEMPT || !t->utf8 ? "! " : "✗ ";
 }
 
-/* Facts that fit into what is left; the first is clipped rather than left out. */
+/* Facts that fit into what is left; the first, and what is long, is clipped rather than left out. */
 static size_t draw_facts(struct drawing *d, struct sv facts, size_t width)
 {
 	const char *sep = "  ", *dot = d->t->utf8 ? " · " : ", ";
@@ -88,7 +89,7 @@ static size_t draw_facts(struct drawing *d, struct sv facts, size_t width)
 		       left = width > used + gap ? width - used - gap : 0;
 		bool fits = text_width(fact, left) <= left;
 
-		if (!left || (!fits && (used || left < 8)))
+		if (!left || (!fits && left < (used ? CLIP_LEAST : 8)))
 			break;
 		buf_str(d->b, sep);
 		used += gap + text_put(d->b, fact, left);

@@ -73,8 +73,8 @@ static void add_error(struct buf *b, const struct span *s)
 	struct sv type = span_attr_sv(s, ATTR_ID_ERROR_TYPE), message = s->status_message;
 	int64_t number;
 
-	if (sv_i64(type, &number) == 0 &&
-	    message.n) /* an exit code or status: the message has it */
+	/* an exit code or a status, or a word: the message has it */
+	if (message.n && (sv_i64(type, &number) == 0 || sv_find(message, type) >= 0))
 		type.n = 0;
 	if (type.n && message.n && !sv_eq(type, message))
 		fact_sv(b, "", type, ":");

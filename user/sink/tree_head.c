@@ -111,6 +111,17 @@ static const struct node *failed_child(const struct node *n)
 	return child;
 }
 
+/* Which one: the fact behind the error, of what many have the same name. */
+static struct sv which(const struct node *n)
+{
+	struct sv facts = n->facts;
+
+	if (n->what != SPAN_PROCESS && n->what != SPAN_HTTP && n->what != SPAN_TOOL_CALL)
+		return (struct sv){ 0 };
+	sv_token(&facts, '\0');
+	return sv_token(&facts, '\0');
+}
+
 /* "name  what went wrong" and, where a failure below it was the first, "<- name  what". */
 static void draw_error(struct tree *t, const struct node *n)
 {
@@ -125,6 +136,9 @@ static void draw_error(struct tree *t, const struct node *n)
 		buf_sv(&tail, cause->name);
 		buf_str(&tail, "  ");
 		buf_sv(&tail, cause->error);
+	} else if (which(n).n) {
+		buf_str(&tail, t->utf8 ? " · " : ", ");
+		buf_sv(&tail, which(n));
 	}
 	term_style(&t->out, t->cfg.colour, STYLE_RED);
 	used = text_put(&t->out, t->utf8 ? SV("✗ ") : SV("! "), room);
@@ -142,21 +156,31 @@ static void draw_error(struct tree *t, const struct node *n)
 	buf_ch(&t->out, '\n');
 }
 
+/* What the agent did comes before what its programs did on the side. */
+static bool is_agents(const struct node *n)
+{
+	return n->what != SPAN_PROCESS && n->what != SPAN_HTTP && n->what != SPAN_CONNECT &&
+	       n->what != SPAN_DNS && n->what != SPAN_TLS;
+}
+
 /* The first failures that no other failure holds, one a line. */
 static void draw_errors(struct tree *t, const struct tree_run *r)
 {
 	size_t shown = 0, more = 0;
 
-	for (size_t i = 0; i < r->cnt; i++) {
-		const struct node *n = r->nodes[i];
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < r->cnt; i++) {
+			const struct node *n = r->nodes[i];
 
-		if (!is_error(n) || (n->parent && is_error(n->parent)))
-			continue;
-		if (shown < ERRORS_SHOWN) {
-			draw_error(t, n);
-			shown++;
-		} else {
-			more++;
+			if (is_agents(n) != !pass || !is_error(n) ||
+			    (n->parent && is_error(n->parent)))
+				continue;
+			if (shown < ERRORS_SHOWN) {
+				draw_error(t, n);
+				shown++;
+			} else {
+				more++;
+			}
 		}
 	}
 	if (more)

@@ -119,6 +119,13 @@ static void set_answer(struct run *r, struct span *s, const struct sem_call *c)
 	set_cost(r, s, c);
 }
 
+static bool was_cut(const struct exchange *x)
+{
+	if (x->call->terminated)
+		return false; /* the answer said that it was over */
+	return !x->response_seen || (x->resp_flags & HTTP_CUT) || x->call->response_cut;
+}
+
 static double per_second(double n, uint64_t ns)
 {
 	return ns ? n * 1e9 / (double)ns : NAN;
@@ -135,7 +142,8 @@ static void set_stream_rates(struct span *s, const struct exchange *x)
 	span_set_int(s, ATTR_ID_FIRST_TOKEN_NS, c->ts_first_token - x->req_first);
 	span_set_float(s, ATTR_ID_TIME_TO_FIRST_CHUNK, (c->ts_first_token - x->req_first) / 1e9);
 	span_set_float(s, ATTR_ID_CHUNK_RATE, per_second(c->content_events, streaming));
-	if (c->has_usage && c->usage.output > 0)
+	/* usage comes at the end: before, it counts what is not there yet */
+	if (c->has_usage && c->usage.output > 0 && !was_cut(x))
 		span_set_float(s, ATTR_ID_TOKEN_RATE, per_second(c->usage.output, streaming));
 }
 
@@ -165,13 +173,6 @@ static void set_times(struct span *s, const struct exchange *x)
 			span_set_int(s, ATTR_ID_NETWORK_NS, wait - f->server_ns);
 	}
 	set_stream_rates(s, x);
-}
-
-static bool was_cut(const struct exchange *x)
-{
-	if (x->call->terminated)
-		return false; /* the answer said that it was over */
-	return !x->response_seen || (x->resp_flags & HTTP_CUT) || x->call->response_cut;
 }
 
 static void set_failure(struct span *s, const struct exchange *x)
