@@ -404,14 +404,18 @@ static const char *const noisy_run[] = {
 	     "no such file",
 	     ",\"error.type\":\"tool_error\",\"gen_ai.tool.call.arguments\":{\"command\":\"cat "
 	     "x\"}"),
+	SPAN("06", IN("05"), "bash", "process", AT("200210"), AT("200290"), "ERROR", "exit code 3",
+	     ",\"error.type\":\"3\""),
+	SPAN("07", IN("06"), "grep", "process", AT("200220"), AT("200230"), "ERROR", "exit code 1",
+	     ",\"error.type\":\"1\""),
 	SPAN("01", "", "run agent", "run", AT("200000"), AT("200400"), "UNSET", "", ""),
 };
 
 static void tells_first_what_the_agent_did(void **state)
 {
 	static const char head[] =
-		"4 errors\n"
-		"✗ execute_tool bash  tool_error: no such file · cat x\n"
+		"6 errors\n"
+		"✗ execute_tool bash  tool_error: no such file  ← bash  exit code 3\n"
 		"✗ git  exit code 128 · remote get-url the-name-of-a-remote-that-is-long\n"
 		"✗ HEAD  404 · https://example.com/\n"
 		"… 1 more like these below\n";

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/cleanup.h"
 #include "sink/tree_priv.h"
 
 #define ERRORS_SHOWN 3
@@ -102,11 +103,25 @@ static bool is_error(const struct node *n)
 	return n->failed && span_what_fails(n->what);
 }
 
+/*
+ * A shell ends as the command did that it ends with (POSIX, 2.8.2): what failed in it otherwise is not
+ * why.  Other programs have codes of their own for what failed in them.
+ */
+static bool may_be_cause(const struct node *n, const struct node *child)
+{
+	static const char *const shells[] = { "sh", "bash", "dash", "zsh", "ash", "ksh" };
+
+	for (size_t i = 0; n->what == SPAN_PROCESS && i < ARRAY_SIZE(shells); i++)
+		if (sv_is(n->name, shells[i]))
+			return sv_eq(child->error, n->error);
+	return true;
+}
+
 static const struct node *failed_child(const struct node *n)
 {
 	const struct node *child = n->child;
 
-	while (child && !is_error(child))
+	while (child && !(is_error(child) && may_be_cause(n, child)))
 		child = child->next;
 	return child;
 }
