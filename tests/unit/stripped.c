@@ -472,8 +472,8 @@ static void big_file(void **state)
 	assert_int_equal(elf_file_new(&f, fd), 0);
 	assert_int_equal(tls_boringssl.locate(f, &hooks), 0);
 	elf_file_free(&f);
-	assert_int_equal(hooks.offsets[TLS_READ], READ_AT);
-	assert_int_equal(hooks.offsets[TLS_WRITE], WRITE_AT);
+	assert_int_equal(hooks_find(&hooks, TLS_READ)->offset, READ_AT);
+	assert_int_equal(hooks_find(&hooks, TLS_WRITE)->offset, WRITE_AT);
 	assert_true(peak_kb() - before < 16 << 10);
 }
 
