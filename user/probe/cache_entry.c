@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- *	{"libs":[{"lib":"openssl","functions":6,
+ *	{"libs":[{"lib":"openssl","version":"3.0.19","functions":6,
  *		  "calls":[{"role":0,"at":165232,"code":2954718}, ...],
  *		  "sites":[{"prog":"gotls_exit","at":165232,"cheap":0,"ret":false,"code":1}, ...]},
- *		 {"lib":"rustls","doubt":"holds rustls, but ..."}]}
+ *		 {"lib":"rustls","version":"0.23.40","doubt":"holds rustls, but ..."}]}
  */
 #include "probe/cache_entry.h"
 
@@ -90,6 +90,7 @@ int entry_write(struct buf *text, const struct elf_file *f, const struct located
 		struct json *o = json_object(&a);
 
 		json_set(&a, o, "lib", json_string(&a, sv(lib->lib->name)));
+		json_set(&a, o, "version", json_string(&a, sv(lib->version)));
 		if (lib->hooks.doubt[0])
 			json_set(&a, o, "doubt", json_string(&a, sv(lib->hooks.doubt)));
 		else
@@ -174,15 +175,18 @@ static bool get_hooks(const struct json *o, const struct tls_ops *lib, struct el
 }
 
 /* It is shown to people: nothing but what a locator can have said. */
-static bool get_doubt(struct sv text, struct tls_hooks *hooks)
+static bool get_text(const struct json *v, char *out, size_t size)
 {
-	if (!text.n || text.n >= sizeof(hooks->doubt))
+	struct sv text = json_sv(v);
+
+	if (!json_is(v, JSON_STRING) || text.n >= size)
 		return false;
 	for (size_t i = 0; i < text.n; i++)
 		if (text.p[i] < ' ' || text.p[i] > '~')
 			return false;
-	memcpy(hooks->doubt, text.p, text.n);
-	hooks->doubt[text.n] = '\0';
+	if (text.n)
+		memcpy(out, text.p, text.n);
+	out[text.n] = '\0';
 	return true;
 }
 
@@ -195,10 +199,11 @@ static bool get_lib(const struct json *o, struct elf_file *f, struct located_lib
 	for (size_t i = 0; i < tls_libs_cnt; i++)
 		if (sv_is(name, tls_libs[i]->name))
 			out->lib = tls_libs[i];
-	if (!out->lib)
+	if (!out->lib || !get_text(json_get(o, "version"), out->version, sizeof(out->version)))
 		return false;
-	return doubt ? get_doubt(json_sv(doubt), &out->hooks)
-		     : get_hooks(o, out->lib, f, &out->hooks);
+	if (!doubt)
+		return get_hooks(o, out->lib, f, &out->hooks);
+	return get_text(doubt, out->hooks.doubt, sizeof(out->hooks.doubt)) && out->hooks.doubt[0];
 }
 
 int entry_read(struct sv text, struct elf_file *f, struct located *out)

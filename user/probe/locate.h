@@ -6,10 +6,12 @@
 #include "probe/tls.h"
 
 #define LOCATED_MAX 8
+#define LOCATED_VERSION_MAX 24
 
 /* A library that is in the file, or that was refused: then hooks.doubt says why. */
 struct located_lib {
 	const struct tls_ops *lib;
+	char version[LOCATED_VERSION_MAX]; /* as the file says; "": it does not */
 	struct tls_hooks hooks;
 };
 

@@ -76,6 +76,8 @@ struct tls_ops {
 	bool by_name;
 	/* Searches code: not asked about a file in which an earlier line of tls.def found something. */
 	bool stripped;
+	/* What stands before its version in a file that holds it; NULL: nothing does. */
+	const char *mark;
 	/* Programs of its sites, NULL-terminated; NULL: it has no sites. */
 	const char *const *progs;
 	/*

@@ -39,6 +39,7 @@ const struct tls_ops tls_nss = {
 	.name = "nss",
 	.src = EV_SRC_NSS,
 	.globs = globs,
+	.mark = "NSS ",
 	.by_name = true,
 	.locate = nss_locate,
 };

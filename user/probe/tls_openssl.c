@@ -38,6 +38,7 @@ const struct tls_ops tls_openssl = {
 	.name = "openssl",
 	.src = EV_SRC_OPENSSL,
 	.globs = globs,
+	.mark = "OpenSSL ",
 	.by_name = true,
 	.locate = openssl_locate,
 };

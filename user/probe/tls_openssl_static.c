@@ -163,6 +163,7 @@ const struct tls_ops tls_openssl_static = {
 	.name = "stripped openssl",
 	.src = EV_SRC_OPENSSL_STATIC,
 	.globs = globs,
+	.mark = "OpenSSL ",
 	.stripped = true,
 	.locate = openssl_static_locate,
 };

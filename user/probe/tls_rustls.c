@@ -427,6 +427,7 @@ const struct tls_ops tls_rustls = {
 	.name = "rustls",
 	.src = EV_SRC_RUSTLS,
 	.globs = globs,
+	.mark = "rustls-",
 	.progs = progs,
 	.locate = rustls_locate,
 };

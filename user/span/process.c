@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include "base/limits.h"
+#include "proc/program.h"
 #include "span/engine.h"
 
 static void on_born(void *ctx, struct proc *p)
@@ -36,18 +37,6 @@ static void find_tool(struct proc *p)
 		return;
 	snprintf(ps->tool_span, sizeof(ps->tool_span), "%s", ref.span_id);
 	ps->link = ref.link;
-}
-
-/* Interpreters whose first argument that is no option names the program that people mean. */
-static bool is_interpreter(struct sv exe)
-{
-	static const char *const names[] = { "python", "node", "nodejs", "bun",
-					     "deno",   "ruby", "perl" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (sv_starts(exe, names[i]))
-			return true;
-	return false;
 }
 
 static struct program *program_new(const struct proc *p)
@@ -83,42 +72,6 @@ static void keep_program(struct pstate *ps, const struct proc *p)
 		at = &(*at)->next;
 	if (!*at)
 		*at = program_new(p);
-}
-
-static struct sv base_name(struct sv path)
-{
-	struct sv name = path;
-
-	while (path.n) {
-		struct sv part = sv_token(&path, '/');
-
-		if (part.n)
-			name = part;
-	}
-	return name;
-}
-
-/* What people would say that runs; *rest: its arguments. */
-static struct sv program_name(struct sv exe, struct sv args, struct sv *rest)
-{
-	struct sv behind, arg;
-
-	sv_token(&args, '\0');
-	*rest = behind = args;
-	if (!is_interpreter(exe))
-		return exe;
-	while (behind.n) {
-		arg = sv_token(&behind, '\0');
-		if (sv_is(arg, "-m") && behind.n)
-			arg = sv_token(&behind, '\0');
-		else if (sv_is(arg, "-c") || sv_is(arg, "-e"))
-			return exe;
-		else if (!arg.n || arg.p[0] == '-')
-			continue;
-		*rest = behind;
-		return base_name(arg);
-	}
-	return exe;
 }
 
 static void on_exec(void *ctx, struct proc *p)
@@ -190,7 +143,7 @@ static void describe_program(struct span *s, const struct program *prog)
 	struct sv path = sv(prog->path), args = { prog->args, prog->args_len };
 
 	if (path.n)
-		span_set_str(s, ATTR_ID_PROCESS_EXE_NAME, base_name(path));
+		span_set_str(s, ATTR_ID_PROCESS_EXE_NAME, program_base(path));
 	span_set_str(s, ATTR_ID_PROCESS_EXE_PATH, path);
 	span_set_json(s, ATTR_ID_PROCESS_ARGS, args_json(&s->arena, args));
 	if (prog->args_missing) {
@@ -210,7 +163,7 @@ static void describe_tests(struct span *s, const struct proc *p, const struct pr
 	if (!prog || !p->ts_exit)
 		return;
 	args = (struct sv){ prog->args, prog->args_len };
-	name = program_name(base_name(sv(prog->path)), args, &args);
+	name = program_name(program_base(sv(prog->path)), args, &args);
 	verdict_of_tests(s, name, args, WIFSIGNALED(status) ? -1 : WEXITSTATUS(status));
 }
 
@@ -280,7 +233,7 @@ static struct span *process_span(struct trace *t, struct proc *p, struct pstate 
 	} else if (parent && parent->run == ps->run) {
 		memcpy(s->parent_span_id, engine_parent(parent), sizeof(s->parent_span_id));
 	}
-	span_set_name(s, prog->path ? base_name(sv(prog->path)) : SV("?"));
+	span_set_name(s, prog->path ? program_base(sv(prog->path)) : SV("?"));
 	process_describe(s, p, prog);
 	describe_tests(s, p, ps->programs);
 	exec_events(s, ps->run, ps->programs, prog);
