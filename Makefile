@@ -133,6 +133,12 @@ bench: $(OUT)/ringspan $(OUT)/tls_load
 $(OUT)/tls_cost: $(OUT)/tests/bench/tls_cost.o $(OUT)/tests/bench/peer.o $(OUT)/libringspan.a
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(shell pkg-config --libs openssl) -o $@
 
+$(OUT)/sys_cost: tests/bench/sys_cost.c
+	$(call say,LD)$(CC) $(CPPFLAGS_) $(CFLAGS_) $< -o $@
+
+bench-sys: $(OUT)/ringspan $(OUT)/sys_cost
+	$(Q)tests/bench/sys.sh $(OUT)/ringspan $(OUT)/sys_cost
+
 bench-tls: $(OUT)/tls_cost
 	$(Q)$(OUT)/tls_cost 7
 
