@@ -87,7 +87,8 @@ class Checker:
         """Of a run that was joined late or left early: what is there must be right."""
         by_id = {attempts[-1].get("response_id"): attempts for attempts in self.calls}
         whole = [span for span in self.of_kind("model_call")
-                 if not span["attributes"].get("ringspan.incomplete")]
+                 if not span["attributes"].get("ringspan.incomplete")
+                 and not span["attributes"].get("ringspan.unfinished")]
         if len(whole) < self.options.at_least:
             self.fail(f"{len(whole)} whole model calls, wanted {self.options.at_least}")
         for span in whole:

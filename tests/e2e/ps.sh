@@ -43,7 +43,7 @@ holder
 	bounded "$RINGSPAN" ps -p $held --json >ps.json || echo "exit code $?"
 	says pid $held runtime python state ready program 'python3*' tls "*'library': 'openssl'*'found_by': 'name'*" blind ''
 	bounded "$RINGSPAN" ps >ps.txt
-	grep -q "^ *$held  ready  python  *openssl.*by name" ps.txt || { echo "not in the list:"; cat ps.txt; }
+	grep -q "^ *$held  ready  *python  *openssl.*by name" ps.txt || { echo "not in the list:"; cat ps.txt; }
 } >problems 2>&1
 check "a process with OpenSSL mapped"
 

@@ -58,9 +58,8 @@ int locate(struct elf_file *f, struct located *out)
 		struct located_lib *l = &out->libs[out->cnt];
 		int err;
 
-		if (out->cnt && out->libs[0].lib->by_name)
-			break;
-		if (out->cnt && tls_libs[i]->stripped)
+		if (out->cnt && !tls_libs[i]->by_name &&
+		    (out->libs[0].lib->by_name || tls_libs[i]->stripped))
 			continue;
 		*l = (struct located_lib){ .lib = tls_libs[i] };
 		err = tls_locate(l->lib, f, &l->hooks);

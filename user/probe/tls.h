@@ -72,7 +72,7 @@ struct tls_ops {
 	enum ev_src src;
 	/* Where such files usually are (glob(7)), NULL-terminated: probed before anything runs. */
 	const char *const *globs;
-	/* Goes by the names of functions: what it finds or refuses is all that is in the file. */
+	/* Goes by the names of functions: where it finds or refuses some nobody searches code. */
 	bool by_name;
 	/* Searches code: not asked about a file in which an earlier line of tls.def found something. */
 	bool stripped;
