@@ -89,6 +89,8 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libringspan.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(TEST_LIBS) -o $@
 
+$(addprefix $(OUT)/unit/,prop_order): $(OUT)/tests/bench/agents.o
+
 $(OUT)/bpf-test/%: $(OUT)/tests/bpf/%.o $(OUT)/libringspan.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(TEST_LIBS) -o $@
@@ -129,6 +131,9 @@ $(OUT)/tls_load: tests/bench/tls_load.c
 
 bench: $(OUT)/ringspan $(OUT)/tls_load
 	$(Q)tests/bench/record.py $(OUT)/ringspan $(OUT)/tls_load
+
+$(OUT)/generate: $(OUT)/tests/bench/generate.o $(OUT)/tests/bench/agents.o $(OUT)/libringspan.a
+	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) -o $@
 
 $(OUT)/tls_cost: $(OUT)/tests/bench/tls_cost.o $(OUT)/tests/bench/peer.o $(OUT)/libringspan.a
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(shell pkg-config --libs openssl) -o $@

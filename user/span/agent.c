@@ -429,8 +429,10 @@ static void keep_result(struct agent *a, const struct json *messages)
 	if (a->turn)
 		span_set_json(a->turn, ATTR_ID_OUTPUT_MESSAGES, messages);
 	span_set_json(a->span, ATTR_ID_OUTPUT_MESSAGES, messages);
-	if (!a->top || json_write(&text, messages))
+	/* agents end at the same time, and then the order of records says nothing */
+	if (!a->top || a->ts_last < a->run->result_ts || json_write(&text, messages))
 		return;
+	a->run->result_ts = a->ts_last;
 	buf_fini(&a->run->result);
 	a->run->result = text;
 	text = (struct buf)BUF_INIT;

@@ -110,12 +110,12 @@ struct run {
 	struct agent *agents;       /* oldest first */
 	size_t agent_cnt;
 	struct buf result;         /* gen_ai.output.messages of its latest final answer */
+	uint64_t result_ts;        /* when that was whole */
 	struct dns_query *queries; /* without an answer, oldest first */
 	size_t query_cnt;
 	struct map names;         /* address -> the name that was asked for, char * */
 	int64_t not_seen;         /* connections */
 	struct rpc_end *rpc_ends; /* who speaks MCP or A2A */
-	uint64_t rpc_cnt;         /* requests of these so far */
 	int64_t model_calls, tool_calls, errors;
 	struct waits waits;
 	struct recent recent[CRASH_KEPT];
@@ -248,6 +248,7 @@ struct exchange {
 	uint64_t key;        /* same for every attempt of one call: host, target and request body */
 	struct agent *agent; /* whose conversation it is; NULL: nobody's */
 	int64_t turn;        /* ordinal in it */
+	uint64_t tools_asked; /* by its answer, so far */
 	char parent_span[HEX64];
 	struct context peer; /* span of the other end; "": not known */
 	uint32_t peer_tgid;

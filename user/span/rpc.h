@@ -70,6 +70,10 @@ struct rpc_end {
 	bool whole;           /* both directions were known once */
 	struct rpc_end *peer; /* the other process's */
 	uint64_t key;         /* HTTP: who, where, which session; else 0 */
+	struct rpc_latest {
+		uint64_t key; /* what its latest span's id is made of */
+		uint64_t cnt; /* spans before that with the same */
+	} latest[2];          /* by enum ev_dir */
 	struct rpc_call *calls;
 	size_t call_cnt;
 	struct arena arena;

@@ -9,17 +9,33 @@ static enum span_what what_of(const struct rpc_end *e)
 	return strcmp(e->ops->name, "a2a") == 0 ? SPAN_A2A : SPAN_MCP;
 }
 
+/*
+ * Not by a count of all messages: connections overtake one another, and records get lost.  Only what
+ * one write said twice, as notifications may be, is counted.
+ */
+static void set_id(struct span *s, const struct rpc_from *from, const struct rpc_call *c)
+{
+	const struct rpc_end *e = from->end;
+	struct rpc_latest *latest = &from->end->latest[from->dir];
+	uint64_t by = from->x ? from->x->conn_id ^ (from->x->seq << 32) : e->start;
+	uint64_t parts[] = { by, c->ts_first, hash64(c->id), hash64(c->facts.method), from->dir };
+	uint64_t key = hash64((struct sv){ (const char *)parts, sizeof(parts) });
+
+	if (key == latest->key)
+		latest->cnt++;
+	else
+		*latest = (struct rpc_latest){ .key = key };
+	engine_id(s->span_id, e->run, what_of(e), (uint64_t[4]){ e->tgid, key, latest->cnt });
+}
+
 struct span *rpc_span_new(const struct rpc_from *from, const struct rpc_call *c)
 {
 	const struct rpc_end *e = from->end;
 	struct span *s = engine_span(e->run, what_of(e), c->ts_first, c->ts_last);
-	uint64_t by = from->x ? from->x->conn_id ^ (from->x->seq << 32) : e->start;
 
 	if (!s)
 		return NULL;
-	engine_id(s->span_id, e->run, what_of(e),
-		  (uint64_t[4]){ e->tgid, by, c->ts_first,
-				 hash64(c->id) ^ hash64(c->facts.method) ^ e->run->rpc_cnt++ });
+	set_id(s, from, c);
 	s->kind = c->dir == EV_WRITE ? SPAN_KIND_CLIENT : SPAN_KIND_SERVER;
 	if (c->facts.arguments)
 		span_set_json(s, ATTR_ID_TOOL_ARGUMENTS, c->facts.arguments);

@@ -81,7 +81,7 @@ static struct tool *tool_new(struct run *r, const struct exchange *x,
 	tool->id = arena_dup(a, tc->id);
 	tool->name = arena_dup(a, tc->name);
 	engine_id(tool->span->span_id, r, SPAN_TOOL_CALL,
-		  (uint64_t[4]){ x->conn_id, x->seq, (uint64_t)r->tool_calls, hash64(tc->id) });
+		  (uint64_t[4]){ x->conn_id, x->seq, x->tools_asked, hash64(tc->id) });
 	return tool;
 }
 
@@ -128,6 +128,7 @@ void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *t
 	while (*at)
 		at = &(*at)->next;
 	*at = tool;
+	x->tools_asked++;
 	r->tool_cnt++;
 	r->tool_calls++;
 	r->t->totals.tool_calls++;

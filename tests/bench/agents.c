@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Records of agents: see agents.h. */
+#include "agents.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "base/buf.h"
+
+#define ROOT 1000        /* pid of the recorded program */
+#define STEP_NS 40000    /* from one record to the next */
+#define THINK_NS 3000000 /* from a request to its answer */
+#define MS 1000000ull
+#define CPUS 4
+
+struct worker {
+	uint32_t tgid;
+	unsigned int number;       /* from 0 */
+	unsigned int conversation; /* from 1 */
+	unsigned int asked;        /* requests of it so far */
+	bool answered;             /* the latest of them is */
+	bool running;              /* so is a command */
+	bool done;
+	uint32_t child;
+	uint64_t conn, sock, pos[2];
+	struct buf history; /* messages of the request, without brackets */
+};
+
+struct world {
+	const struct agents_cfg *cfg;
+	agents_fn fn;
+	void *ctx;
+	uint64_t now;
+	uint64_t records, conns;
+	uint32_t pid; /* the next process's */
+	struct worker *workers;
+	struct buf rec, text, body;
+};
+
+/* --- records */
+
+/* Begins one of a process in the buffer; its fixed part is zero. */
+static void *begin(struct world *w, enum ev_kind kind, size_t fixed, uint32_t tgid)
+{
+	struct ev_hdr *h;
+
+	buf_clear(&w->rec);
+	if (buf_reserve(&w->rec, EV_SIZE_MAX))
+		return NULL;
+	memset(w->rec.p, 0, fixed);
+	w->rec.len = fixed;
+	w->now += STEP_NS;
+	h = (void *)w->rec.p;
+	h->kind = kind;
+	h->ts = w->now;
+	h->tgid = h->tid = tgid;
+	h->start = tgid ? tgid * MS : 0;
+	h->cpu = tgid % CPUS;
+	return h;
+}
+
+static int give(struct world *w, struct sv payload)
+{
+	struct ev_hdr *h = (void *)w->rec.p;
+
+	buf_sv(&w->rec, payload);
+	h->size = w->rec.len;
+	w->records++;
+	return w->rec.err ? w->rec.err : w->fn(w->ctx, h);
+}
+
+static int send_fork(struct world *w, uint32_t parent, uint32_t child)
+{
+	struct ev_fork *f = begin(w, EV_FORK, sizeof(*f), parent);
+
+	if (!f)
+		return -ENOMEM;
+	f->child = child;
+	f->child_start = child * MS;
+	return give(w, SV(""));
+}
+
+/* args: argv with a NUL behind each */
+static int send_exec(struct world *w, uint32_t tgid, uint32_t parent, const char *path,
+		     struct sv args)
+{
+	struct ev_exec *e = begin(w, EV_EXEC, sizeof(*e), tgid);
+
+	if (!e)
+		return -ENOMEM;
+	e->parent = parent;
+	e->parent_start = parent * MS;
+	e->path_len = strlen(path) + 1;
+	e->args_len = e->args_total = args.n;
+	buf_add(&w->rec, path, e->path_len);
+	return give(w, args);
+}
+
+static int send_exit(struct world *w, uint32_t tgid)
+{
+	struct ev_exit *e = begin(w, EV_EXIT, sizeof(*e), tgid);
+
+	if (!e)
+		return -ENOMEM;
+	e->cpu_ns = MS;
+	e->utime_ns = e->stime_ns = MS / 2;
+	e->rss_peak_bytes = 1 << 20;
+	return give(w, SV(""));
+}
+
+static int send_data(struct world *w, struct worker *k, enum ev_dir dir, struct sv bytes)
+{
+	while (bytes.n) {
+		struct sv piece = sv_sub(bytes, 0, EV_CHUNK_MAX);
+		struct ev_data *d = begin(w, EV_DATA, sizeof(*d), k->tgid);
+		int err;
+
+		if (!d)
+			return -ENOMEM;
+		d->conn = k->conn;
+		d->pos = k->pos[dir];
+		d->enter_ts = d->hdr.ts - STEP_NS / 4;
+		d->len = piece.n;
+		d->dir = dir;
+		d->src = EV_SRC_OPENSSL;
+		k->pos[dir] += piece.n;
+		bytes = sv_sub(bytes, piece.n, bytes.n);
+		err = give(w, piece);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* --- what a worker does */
+
+static int connect_model(struct world *w, struct worker *k)
+{
+	struct ev_addr addr = { .family = AF_INET,
+				.lport = 20000 + w->conns % 40000,
+				.rport = 443 };
+	struct ev_connect *c = begin(w, EV_CONNECT, sizeof(*c), k->tgid);
+	struct ev_sock *s;
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	memcpy(addr.laddr, "\x0a\0\0\1", 4);
+	memcpy(addr.raddr, "\x0a\0\0\2", 4);
+	k->conn = 2 * ++w->conns;
+	k->sock = k->conn + 1;
+	k->pos[EV_READ] = k->pos[EV_WRITE] = 0;
+	c->sock = k->sock;
+	c->enter_ts = c->hdr.ts - STEP_NS / 2;
+	c->addr = addr;
+	err = give(w, SV(""));
+	s = err ? NULL : begin(w, EV_SOCK, sizeof(*s), k->tgid);
+	if (!s)
+		return err ? err : -ENOMEM;
+	s->conn = k->conn;
+	s->sock = k->sock;
+	s->addr = addr;
+	s->how = EV_LINK_NESTED;
+	return give(w, SV(""));
+}
+
+static int disconnect(struct world *w, struct worker *k)
+{
+	struct ev_close *c = begin(w, EV_CLOSE, sizeof(*c), k->tgid);
+	struct ev_flow_end *f;
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->conn = k->conn;
+	err = give(w, SV(""));
+	f = err ? NULL : begin(w, EV_FLOW_END, sizeof(*f), k->tgid);
+	if (!f)
+		return err ? err : -ENOMEM;
+	f->file = k->sock;
+	f->bytes[EV_READ] = k->pos[EV_READ];
+	f->bytes[EV_WRITE] = k->pos[EV_WRITE];
+	return give(w, SV(""));
+}
+
+static int begin_conversation(struct world *w, struct worker *k)
+{
+	k->conversation++;
+	k->asked = 0;
+	buf_clear(&k->history);
+	buf_fmt(&k->history,
+		"{\"role\":\"user\",\"content\":\"Job %u of worker %u: look at every part of "
+		"it.\"}",
+		k->conversation, k->number);
+	return connect_model(w, k);
+}
+
+static int ask(struct world *w, struct worker *k)
+{
+	k->asked++;
+	k->answered = false;
+	buf_clear(&w->body);
+	buf_fmt(&w->body,
+		"{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":1024,\"system\":\"You work.\","
+		"\"tools\":[{\"name\":\"shell\",\"input_schema\":{\"type\":\"object\"}}],"
+		"\"messages\":[" SV_FMT "]}",
+		SV_ARG(buf_view(&k->history)));
+	buf_clear(&w->text);
+	buf_fmt(&w->text,
+		"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
+		"Content-Length: %zu\r\n\r\n" SV_FMT,
+		w->body.len, SV_ARG(buf_view(&w->body)));
+	return w->text.err ? w->text.err : send_data(w, k, EV_WRITE, buf_view(&w->text));
+}
+
+static void put_command(struct buf *b, const struct worker *k)
+{
+	buf_fmt(b, "make part-%u-%u-%u", k->number, k->conversation, k->asked);
+}
+
+static void put_call_id(struct buf *b, const struct worker *k)
+{
+	buf_fmt(b, "toolu_%u_%u_%u", k->number, k->conversation, k->asked);
+}
+
+/* The answer's content: a command, or at the end words. */
+static void put_content(struct buf *b, const struct worker *k, bool last)
+{
+	if (last) {
+		buf_fmt(b, "[{\"type\":\"text\",\"text\":\"Job %u of worker %u is done.\"}]",
+			k->conversation, k->number);
+		return;
+	}
+	buf_str(b, "[{\"type\":\"tool_use\",\"id\":\"");
+	put_call_id(b, k);
+	buf_str(b, "\",\"name\":\"shell\",\"input\":{\"command\":\"");
+	put_command(b, k);
+	buf_str(b, "\"}}]");
+}
+
+static int answer(struct world *w, struct worker *k)
+{
+	bool last = k->asked > w->cfg->tools;
+	size_t half;
+	int err;
+
+	buf_clear(&w->body);
+	buf_fmt(&w->body,
+		"{\"id\":\"msg_%u_%u_%u\",\"type\":\"message\",\"role\":\"assistant\","
+		"\"model\":\"claude-sonnet-4-5\",\"content\":",
+		k->number, k->conversation, k->asked);
+	put_content(&w->body, k, last);
+	buf_fmt(&w->body,
+		",\"stop_reason\":\"%s\",\"usage\":{\"input_tokens\":%zu,\"output_tokens\":20}}",
+		last ? "end_turn" : "tool_use", k->history.len / 4);
+	buf_clear(&w->text);
+	buf_fmt(&w->text,
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+		"Content-Length: %zu\r\n\r\n" SV_FMT,
+		w->body.len, SV_ARG(buf_view(&w->body)));
+	if (w->text.err || w->body.err)
+		return -ENOMEM;
+	k->answered = true;
+	buf_str(&k->history, ",{\"role\":\"assistant\",\"content\":");
+	put_content(&k->history, k, last);
+	buf_ch(&k->history, '}');
+	half = w->text.len / 2;
+	err = send_data(w, k, EV_READ, sv_sub(buf_view(&w->text), 0, half));
+	return err ? err : send_data(w, k, EV_READ, sv_sub(buf_view(&w->text), half, w->text.len));
+}
+
+static int run_command(struct world *w, struct worker *k)
+{
+	int err;
+
+	k->child = w->pid++;
+	k->running = true;
+	err = send_fork(w, k->tgid, k->child);
+	if (err)
+		return err;
+	buf_clear(&w->text);
+	buf_add(&w->text, "sh\0-c", 6);
+	put_command(&w->text, k);
+	buf_ch(&w->text, '\0');
+	return send_exec(w, k->child, k->tgid, "/bin/sh", buf_view(&w->text));
+}
+
+static int end_command(struct world *w, struct worker *k)
+{
+	k->running = false;
+	buf_str(&k->history,
+		",{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"");
+	put_call_id(&k->history, k);
+	buf_str(&k->history, "\",\"content\":\"made\"}]}");
+	return send_exit(w, k->child);
+}
+
+/* One thing of what comes next. */
+static int step(struct world *w, struct worker *k)
+{
+	static const char args[] = "python3\0worker.py";
+	int err;
+
+	if (!k->tgid) {
+		k->tgid = w->pid++;
+		err = send_fork(w, ROOT, k->tgid);
+		return err ? err
+			   : send_exec(w, k->tgid, ROOT, "/usr/bin/python3",
+				       (struct sv){ args, sizeof(args) });
+	}
+	if (!k->conn)
+		return begin_conversation(w, k);
+	if (k->running) {
+		err = end_command(w, k);
+		return err ? err : ask(w, k);
+	}
+	if (!k->asked)
+		return ask(w, k);
+	if (!k->answered)
+		return answer(w, k);
+	if (k->asked <= w->cfg->tools)
+		return run_command(w, k);
+	err = disconnect(w, k);
+	k->conn = 0;
+	if (err || k->conversation < w->cfg->conversations)
+		return err;
+	k->done = true;
+	return send_exit(w, k->tgid);
+}
+
+static int work(struct world *w)
+{
+	unsigned int left = w->cfg->workers;
+	int err = 0;
+
+	while (left && !err) {
+		for (unsigned int i = 0; i < w->cfg->workers && !err; i++) {
+			struct worker *k = &w->workers[i];
+
+			if (k->done)
+				continue;
+			err = step(w, k);
+			left -= k->done;
+		}
+		w->now += THINK_NS / w->cfg->workers;
+	}
+	return err;
+}
+
+/* --- the recording */
+
+static int prologue(struct world *w)
+{
+	static const char text[] = "boot_id=b007\0host=box\0kernel=6.1\0arch=x86_64\0version=0.1.0";
+	static const char args[] = "python3\0fleet.py";
+	struct ev_meta *m = begin(w, EV_META, sizeof(*m), 0);
+	struct ev_run *r;
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	m->wall_offset_ns = 1700000000 * (int64_t)(1000 * MS);
+	m->len = sizeof(text);
+	err = give(w, (struct sv){ text, sizeof(text) });
+	r = err ? NULL : begin(w, EV_RUN, sizeof(*r), ROOT);
+	if (!r)
+		return err ? err : -ENOMEM;
+	r->origin = EV_RUN_RECORD;
+	err = give(w, SV(""));
+	return err ? err
+		   : send_exec(w, ROOT, 1, "/usr/bin/python3", (struct sv){ args, sizeof(args) });
+}
+
+static int epilogue(struct world *w)
+{
+	struct ev_stats *s;
+	int err = send_exit(w, ROOT);
+
+	s = err ? NULL : begin(w, EV_STATS, sizeof(*s), 0);
+	if (!s)
+		return err ? err : -ENOMEM;
+	s->produced = w->records;
+	err = give(w, SV(""));
+	if (err || !begin(w, EV_END, sizeof(struct ev_tick), 0))
+		return err ? err : -ENOMEM;
+	return give(w, SV(""));
+}
+
+int agents_generate(const struct agents_cfg *cfg, agents_fn fn, void *ctx)
+{
+	struct world w = { .cfg = cfg, .fn = fn, .ctx = ctx, .now = MS, .pid = ROOT + 1 };
+	int err;
+
+	w.workers = calloc(cfg->workers, sizeof(*w.workers));
+	if (!w.workers)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < cfg->workers; i++)
+		w.workers[i].number = i;
+	err = prologue(&w);
+	if (!err)
+		err = work(&w);
+	if (!err)
+		err = epilogue(&w);
+	for (unsigned int i = 0; i < cfg->workers; i++)
+		buf_fini(&w.workers[i].history);
+	free(w.workers);
+	buf_fini(&w.rec);
+	buf_fini(&w.text);
+	buf_fini(&w.body);
+	return err;
+}

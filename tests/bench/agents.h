@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records of agents that never ran: a recorded program starts workers, and each holds conversations
+ * with a model that asks for commands, which run as processes.  The workers take turns, so that their
+ * records interleave; the same numbers always give the same records.
+ */
+#ifndef RINGSPAN_BENCH_AGENTS_H
+#define RINGSPAN_BENCH_AGENTS_H
+
+#include "event/event.h"
+
+struct agents_cfg {
+	unsigned int workers;       /* processes at once */
+	unsigned int conversations; /* of each worker, one after the other */
+	unsigned int tools;         /* commands in each conversation */
+};
+
+/* Gets each record, valid during the call.  0, or what agents_generate() is to return. */
+typedef int (*agents_fn)(void *ctx, const struct ev_hdr *rec);
+
+/*
+ * A whole recording, from META to END.  0, -ENOMEM or what fn returned.  Each conversation becomes an
+ * agent, a turn, a connect, tools + 1 model calls, and for each tool a tool call and a process.
+ */
+int agents_generate(const struct agents_cfg *cfg, agents_fn fn, void *ctx);
+
+#endif
