@@ -265,7 +265,7 @@ static int answer(struct world *w, struct worker *k)
 	buf_str(&k->history, ",{\"role\":\"assistant\",\"content\":");
 	put_content(&k->history, k, last);
 	buf_ch(&k->history, '}');
-	half = w->text.len / 2;
+	half = k->asked % 2 ? w->text.len / 2 : 0; /* every other answer is one record */
 	err = send_data(w, k, EV_READ, sv_sub(buf_view(&w->text), 0, half));
 	return err ? err : send_data(w, k, EV_READ, sv_sub(buf_view(&w->text), half, w->text.len));
 }

@@ -146,6 +146,8 @@ struct pstate {
 	const char *link;         /* ringspan.link of that */
 	struct output *output[2]; /* stdout and stderr; NULL: nothing came */
 	struct program *programs; /* in order, LIMIT_PROGRAMS of them at most */
+	uint64_t lost;            /* records that were lost before it was born */
+	bool program_lost;        /* and more of them before its first program was seen */
 };
 
 /* open.c: spans that are not over, parents first */
@@ -158,6 +160,7 @@ void open_give(const struct open_walk *w, struct run *r, struct span **s); /* ha
 struct span *open_copy(struct run *r, const struct span *of);
 
 /* trace.c */
+uint64_t engine_lost(const struct trace *t); /* records, so far */
 struct span *engine_span(struct run *r, enum span_what what, uint64_t ts_start, uint64_t ts_end);
 struct json *engine_resource(struct run *r, struct arena *a);
 void engine_emit(struct run *r, struct span **s); /* counts, hands out, frees */
@@ -281,6 +284,10 @@ void exchange_event(struct exchange *x, const struct sse_event *ev); /* of its c
 void exchange_piece(struct exchange *x, uint64_t ts);                /* of the answer's bytes */
 void exchange_end(struct exchange *x);                               /* it is over */
 void exchange_end_all(struct http_conn *h);                          /* so is its connection */
+/* A part of what came back is not there: until they are seen, answers may have been in it. */
+void exchange_answers_missed(struct http_conn *h);
+/* Nothing is known of an answer, but there may have been one. */
+bool exchange_answer_is_lost(const struct exchange *x);
 /* A span with what every HTTP exchange has; its parent is the run. */
 struct span *exchange_span(const struct exchange *x, enum span_what what);
 void exchange_describe(struct span *s,
@@ -381,9 +388,11 @@ struct tool_ref {
 };
 void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *tc);
 void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts);
-/* The open tool call that a process was started by, of what it ran; false: none can be told. */
-bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_start,
-		     struct tool_ref *out);
+/*
+ * The open tool call that a process was started by, of what it ran; false: none can be told.  Time
+ * alone says so only of a call that an ancestor of the process was asked for.
+ */
+bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out);
 /*
  * The open tool call that a conversation was begun by which has these messages (of a first request);
  * by_time: also when only the call's name and time say so.

@@ -481,12 +481,14 @@ static void on_body(void *ctx, struct http_msg *m, uint64_t ts, struct sv bytes)
 	if (!x)
 		return;
 	grpc_call_body(x, m->dir, ts, bytes);
-	if (m->dir == HTTP_RESPONSE)
+	if (m->dir == HTTP_RESPONSE) {
+		x->resp_wire = m->wire_body; /* so far: it may be abandoned */
 		response_body(x, ts, bytes);
-	else if (x->call)
+	} else if (x->call) {
 		buf_sv(&x->req_body, bytes);
-	else if (x->may_be_rpc)
+	} else if (x->may_be_rpc) {
 		keep(&x->req_body, LIMIT_RPC_BODY, bytes);
+	}
 }
 
 static void on_hole(void *ctx, struct http_msg *m, uint64_t n)
@@ -529,6 +531,18 @@ const struct http_ops exchange_ops = {
 	.hole = on_hole,
 	.done = on_done,
 };
+
+void exchange_answers_missed(struct http_conn *h)
+{
+	for (struct exchange *x = h->open; x; x = x->next)
+		if (!x->response_seen)
+			x->resp_flags |= HTTP_HOLE;
+}
+
+bool exchange_answer_is_lost(const struct exchange *x)
+{
+	return !x->response_seen && (x->resp_flags & HTTP_HOLE);
+}
 
 void exchange_end_all(struct http_conn *h)
 {

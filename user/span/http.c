@@ -117,6 +117,8 @@ static void http_gap(struct stream *s, enum ev_dir dir, uint64_t ts, uint64_t mi
 		return;
 	}
 	h->fed[dir] += missing;
+	if (http_dir(h, dir) == HTTP_RESPONSE)
+		exchange_answers_missed(h);
 	if (h->ws)
 		ws_gap(h, http_dir(h, dir), missing);
 	else if (h->http2)

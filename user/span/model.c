@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/cleanup.h"
 #include "base/limits.h"
 #include "span/engine.h"
 
@@ -188,7 +189,7 @@ static void set_failure(struct span *s, const struct exchange *x)
 		engine_fail(s, type, e->message);
 		return;
 	}
-	if (!was_cut(x) || x->run->t->ending)
+	if (!was_cut(x) || x->run->t->ending || exchange_answer_is_lost(x))
 		return;
 	if (x->response_seen)
 		engine_fail(s, SV("stream_cut"), SV("the answer broke off"));
@@ -201,6 +202,8 @@ static bool may_retry(const struct exchange *x, const struct span *s)
 {
 	static const int final[] = { 400, 401, 402, 403, 404, 405, 413, 415, 422 };
 
+	if (exchange_answer_is_lost(x))
+		return true; /* it may have failed */
 	if (s->status != STATUS_ERROR)
 		return false;
 	for (size_t i = 0; i < sizeof(final) / sizeof(final[0]); i++)
@@ -273,6 +276,27 @@ static struct span *model_span(struct exchange *x)
 	return s;
 }
 
+/*
+ * What the recording lacks of an attempt, the call lacks, too, and when the attempt ended is not sure.
+ * to may be NULL.
+ */
+static bool keep_holes(struct span *to, const struct span *attempt)
+{
+	static const char *const reasons[] = { "hole", "joined" };
+	bool any = false;
+
+	json_for_each (span_attr(attempt, ATTR_ID_INCOMPLETE), e) {
+		for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+			if (!json_str_is(e, reasons[i]))
+				continue;
+			any = true;
+			if (to)
+				span_incomplete(to, reasons[i]);
+		}
+	}
+	return any;
+}
+
 static struct span *attempt_span(struct exchange *x, int64_t ordinal, const struct call *call)
 {
 	struct span *s = exchange_span(x, SPAN_ATTEMPT);
@@ -285,7 +309,7 @@ static struct span *attempt_span(struct exchange *x, int64_t ordinal, const stru
 	span_set_int(s, ATTR_ID_ATTEMPT, ordinal);
 	if (ordinal > 1) {
 		span_set_int(s, ATTR_ID_HTTP_RESEND, ordinal - 1);
-		if (x->req_first > call->ts_last)
+		if (x->req_first > call->ts_last && !keep_holes(NULL, call->span))
 			span_set_int(s, ATTR_ID_RETRY_WAIT, x->req_first - call->ts_last);
 	}
 	set_times(s, x);
@@ -362,6 +386,7 @@ static void emit_wait(struct exchange *x, const struct call *call)
 	span_set_name(s, throttled ? SV("wait throttled") : SV("wait retry"));
 	span_set_str(s, ATTR_ID_WAIT_REASON, throttled ? SV("throttled") : SV("retry"));
 	span_set_json(s, ATTR_ID_RETRY_AFTER, span_attr(failed, ATTR_ID_RETRY_AFTER));
+	keep_holes(s, failed);
 	engine_emit(x->run, &s);
 }
 
@@ -376,6 +401,7 @@ static void join(struct run *r, struct call *call, struct exchange *x, struct sp
 	call->resp_wire += x->resp_wire;
 	span_set_int(s, ATTR_ID_HTTP_REQUEST_BODY, call->req_wire);
 	span_set_int(s, ATTR_ID_HTTP_RESPONSE_BODY, call->resp_wire);
+	keep_holes(s, call->span);
 	span_free(&call->span);
 	call->span = s;
 	if (call->first)

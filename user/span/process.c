@@ -12,9 +12,9 @@ static void on_born(void *ctx, struct proc *p)
 {
 	struct pstate *ps = calloc(1, sizeof(*ps)), *parent = p->parent ? p->parent->user : NULL;
 
-	(void)ctx;
 	if (!ps)
 		return; /* the process stays without a span */
+	ps->lost = engine_lost(ctx);
 	if (parent && parent->run)
 		engine_join(parent->run, p, ps);
 	p->user = ps;
@@ -33,7 +33,7 @@ static void find_tool(struct proc *p)
 		return;
 	if (ps->link && strcmp(ps->link, "argument") == 0)
 		return;
-	if (!tool_of_process(ps->run, ps->programs, p->ts_first, &ref))
+	if (!tool_of_process(ps->run, p, &ref))
 		return;
 	snprintf(ps->tool_span, sizeof(ps->tool_span), "%s", ref.span_id);
 	ps->link = ref.link;
@@ -68,6 +68,8 @@ static void keep_program(struct pstate *ps, const struct proc *p)
 	struct program **at = &ps->programs;
 	unsigned int n = 0;
 
+	if (!ps->programs)
+		ps->program_lost = engine_lost(ps->run->t) > ps->lost;
 	while (*at && n++ < LIMIT_PROGRAMS)
 		at = &(*at)->next;
 	if (!*at)
@@ -216,6 +218,12 @@ static const struct program *first_program(const struct pstate *ps, const struct
 	return inherited;
 }
 
+/* The program that it is told by may not be the one that it was started for. */
+static bool may_lack_program(const struct pstate *ps)
+{
+	return ps->programs ? ps->program_lost : engine_lost(ps->run->t) > ps->lost;
+}
+
 static struct span *process_span(struct trace *t, struct proc *p, struct pstate *ps)
 {
 	struct pstate *parent = p->parent ? p->parent->user : NULL;
@@ -235,6 +243,8 @@ static struct span *process_span(struct trace *t, struct proc *p, struct pstate 
 	}
 	span_set_name(s, prog->path ? program_base(sv(prog->path)) : SV("?"));
 	process_describe(s, p, prog);
+	if (may_lack_program(ps))
+		span_incomplete(s, "lost");
 	describe_tests(s, p, ps->programs);
 	exec_events(s, ps->run, ps->programs, prog);
 	return s;

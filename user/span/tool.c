@@ -276,9 +276,27 @@ static size_t match_programs(const struct tool *tool, const struct program *prog
 	return best;
 }
 
-bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_start,
-		     struct tool_ref *out)
+/* Did an ancestor of the process ask the model for the call? */
+static bool asked_above(const struct tool *tool, const struct proc *p)
 {
+	/* a tree is as deep as it is long, but who asks is near */
+	for (int depth = 0; p && depth < 64; depth++, p = p->parent)
+		if (p->tgid == tool->tgid && p->start == tool->proc_start)
+			return true;
+	return false;
+}
+
+/* Is one of two calls that match alike the likelier?  One that nobody took yet, of an ancestor's. */
+static bool is_likelier(const struct tool *tool, const struct tool *than, const struct proc *p)
+{
+	if (tool->has_process != than->has_process)
+		return than->has_process;
+	return asked_above(tool, p) && !asked_above(than, p);
+}
+
+bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out)
+{
+	const struct program *programs = ((const struct pstate *)p->user)->programs;
 	char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
 	struct tool *best = NULL, *lone = NULL;
 	size_t best_n = 0, free_cnt = 0;
@@ -288,12 +306,11 @@ bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_
 	for (struct tool *tool = r->tools; tool; tool = tool->next) {
 		size_t n = match_programs(tool, programs, scratch);
 
-		/* of two calls with the same command the one that nobody took yet */
-		if (n > best_n || (n && n == best_n && best->has_process && !tool->has_process)) {
+		if (n > best_n || (n && n == best_n && is_likelier(tool, best, p))) {
 			best = tool;
 			best_n = n;
 		}
-		if (!tool->has_process && ts_start >= tool->ts_start) {
+		if (!tool->has_process && p->ts_first >= tool->ts_start && asked_above(tool, p)) {
 			lone = tool;
 			free_cnt++;
 		}
@@ -301,13 +318,13 @@ bool tool_of_process(struct run *r, const struct program *programs, uint64_t ts_
 	free(scratch);
 	if (best) {
 		best->has_process = true;
-		begin(best, ts_start);
+		begin(best, p->ts_first);
 		*out = (struct tool_ref){ .span_id = best->span->span_id, .link = "argument" };
 		return true;
 	}
 	if (free_cnt != 1)
 		return false;
-	begin(lone, ts_start);
+	begin(lone, p->ts_first);
 	*out = (struct tool_ref){ .span_id = lone->span->span_id, .link = "time" };
 	return true;
 }

@@ -168,7 +168,7 @@ static void feed_meta(struct trace *t, const struct ev_meta *m)
 	t->arch = arena_dup(&t->meta, event_meta_get(m, "arch"));
 }
 
-static uint64_t lost_records(const struct trace *t)
+uint64_t engine_lost(const struct trace *t)
 {
 	/* the records' own counts come sooner, the statistics are complete */
 	uint64_t counted = t->stats.lost_ring + t->stats.lost_map;
@@ -224,7 +224,7 @@ static int feed_run(struct trace *t, const struct ev_run *e)
 	r->origin = e->origin;
 	r->ts_start = e->hdr.ts;
 	r->live = 1;
-	r->lost_records = lost_records(t);
+	r->lost_records = engine_lost(t);
 	r->lost_bytes = lost_bytes(t);
 	name_run(r);
 	ps->run = r;
@@ -248,7 +248,7 @@ static void set_result(struct run *r)
 static void run_finish(struct run *r)
 {
 	struct trace *t = r->t;
-	uint64_t records = lost_records(t) - r->lost_records;
+	uint64_t records = engine_lost(t) - r->lost_records;
 	uint64_t bytes = lost_bytes(t) - r->lost_bytes;
 
 	model_expire(r, t->now, true);
@@ -365,7 +365,7 @@ void trace_totals(const struct trace *t, struct trace_totals *out)
 	*out = t->totals;
 	if (!t->priced)
 		out->cost_usd = NAN;
-	out->lost_records = lost_records(t);
+	out->lost_records = engine_lost(t);
 	out->lost_bytes = lost_bytes(t);
 }
 
