@@ -95,6 +95,9 @@ $(OUT)/bpf-test/%: $(OUT)/tests/bpf/%.o $(OUT)/libringspan.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(TEST_LIBS) -o $@
 
+# its victim's stack is what the test is about: each function has a frame
+$(OUT)/tests/bpf/signal.o: CFLAGS_ += -O0 -fno-omit-frame-pointer
+
 $(addprefix $(OUT)/bpf-test/,sites tls_odd tls_nss): TEST_LIBS += $(shell pkg-config --libs openssl)
 
 $(OUT)/case-run: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/case/*.c)) $(OUT)/libringspan.a

@@ -23,6 +23,7 @@
 #define EV_ARGS_MAX 16384       /* argv bytes in one EXEC */
 #define EV_CHUNK_MAX 16384      /* payload bytes in one DATA: one TLS record, RFC 8446 5.1 */
 #define EV_CGROUP_MAX 8192      /* bytes of /proc/PID/cgroup in one CGROUP */
+#define EV_STACK_MAX 32768      /* bytes of text in one STACK */
 #define EV_SIZE_MAX (64 * 1024) /* no record is larger */
 #define EV_FACT 512
 
@@ -41,6 +42,7 @@
 	X(JOIN, 11, ev_join)         \
 	X(INPUT, 12, ev_input)       \
 	X(SEEN, 13, ev_seen)         \
+	X(SIGNAL, 15, ev_signal)     \
 	X(META, 512, ev_meta)        \
 	X(RUN, 513, ev_run)          \
 	X(PROC, 514, ev_exec)        \
@@ -48,7 +50,8 @@
 	X(STATS, 516, ev_stats)      \
 	X(TICK, 517, ev_tick)        \
 	X(END, 518, ev_tick)         \
-	X(CGROUP, 519, ev_cgroup)
+	X(CGROUP, 519, ev_cgroup)    \
+	X(STACK, 520, ev_stack)
 
 enum ev_kind {
 #define X(name, id, type) EV_##name = id,
@@ -276,6 +279,33 @@ struct ev_seen {
 	__u32 pad;
 };
 
+#define EV_FRAMES_MAX 64 /* frames in one SIGNAL */
+#define EV_BUILD_ID 20   /* bytes; a shorter one has zeroes behind it */
+
+struct ev_frame {
+	__u64 ip;      /* of the first frame the instruction, of others where they go on */
+	__u64 offset;  /* of ip in the file */
+	__u32 in_file; /* 1: offset and build_id are known; 0: a file without one, or no file */
+	__u8 build_id[EV_BUILD_ID];
+};
+
+/*
+ * A thread, which hdr names, takes a signal that programs crash by: SIGILL, SIGTRAP, SIGABRT, SIGBUS,
+ * SIGFPE, SIGSEGV, SIGSYS.  Payload: `frames` struct ev_frame, innermost first, by frame pointers: a
+ * function that keeps none hides its caller or ends the stack.
+ */
+struct ev_signal {
+	struct ev_hdr hdr;
+	__u64 addr; /* si_addr; 0 when code says that there is none */
+	__s32 signal;
+	__s32 code;    /* si_code: above 0 the kernel's own reason */
+	__u32 sender;  /* tgid in the receiver's namespace, of a code that is not above 0 */
+	__u32 handled; /* 1: the program has a handler for it, and may go on */
+	__u32 frames;
+	__u32 pad;
+	char comm[EV_COMM_LEN]; /* of the thread */
+};
+
 /* First record of a stream.  Payload: "key=value" each with NUL: boot_id, host, kernel, arch, version. */
 struct ev_meta {
 	struct ev_hdr hdr;
@@ -311,6 +341,19 @@ struct ev_cgroup {
 	struct ev_hdr hdr;
 	__u32 len;
 	__u32 pad;
+};
+
+enum ev_stack_method {
+	EV_STACK_NONE = 0, /* the stack could not be read */
+	EV_STACK_TOP = 1,  /* where it happened, and no more */
+	EV_STACK_FRAME_POINTER = 2,
+};
+
+/* The stack of a SIGNAL in words.  Payload: a line each frame, innermost first. */
+struct ev_stack {
+	struct ev_hdr hdr; /* of the SIGNAL, but for kind and size */
+	__u32 method;      /* enum ev_stack_method */
+	__u32 len;
 };
 
 /* What the kernel side made and what it had to drop, so far. */

@@ -35,7 +35,9 @@ struct proc_state {
 	__u32 go;           /* Go's crypto/tls was called in it */
 	__u32 frees;        /* TLS objects were freed in it: their free function has a probe */
 	__u32 quiet;        /* it may be no agent: see quiet.bpf.h */
-	__u64 nss_methods;  /* address of the table of NSS's TLS layer, once it was seen */
+	__u32 faults;       /* signals with a handler that were told: see signal.bpf.c */
+	__u32 pad;
+	__u64 nss_methods; /* address of the table of NSS's TLS layer, once it was seen */
 };
 
 #define WATCH_CGROUPS 16

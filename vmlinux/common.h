@@ -235,6 +235,28 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
+union __sifields {
+	struct {
+		pid_t _pid;
+	} _kill;
+	struct {
+		void *_addr;
+	} _sigfault;
+};
+
+struct kernel_siginfo {
+	int si_code;
+	union __sifields _sifields;
+};
+
+struct sigaction {
+	void (*sa_handler)(int);
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
 /* since 5.12 (3d06f34aa89e) */
 struct bpf_iter__task_vma {
 	struct bpf_iter_meta *meta;

@@ -21,6 +21,7 @@ static const struct budget {
 	{ "proc_fork", 200 },
 	{ "proc_exec", 69000 },
 	{ "proc_exit", 450 },
+	{ "signal_deliver", 5500 },
 	{ "proc_rows", 150 },
 	{ "vma_rows", 150 },
 	{ "tie_send", 4200 },

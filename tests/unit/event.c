@@ -68,6 +68,30 @@ static void lies_about_a_join_are_refused(void **state)
 	assert_int_not_equal(event_check(j, j->hdr.size), 0);
 }
 
+static void lies_about_a_stack_are_refused(void **state)
+{
+	static const struct ev_frame frames[2];
+	_cleanup_free_ struct ev_signal *s =
+		record(EV_SIGNAL, sizeof(*s), 1, 7, frames, sizeof(frames));
+	_cleanup_free_ struct ev_stack *st = record(EV_STACK, sizeof(*st), 1, 7, "#0 f\n", 5);
+
+	(void)state;
+	s->signal = 11;
+	s->frames = 2;
+	assert_int_equal(event_check(s, s->hdr.size), 0);
+	s->frames = 3;
+	assert_int_not_equal(event_check(s, s->hdr.size), 0);
+	s->frames = 1;
+	assert_int_not_equal(event_check(s, s->hdr.size), 0);
+	s->frames = 2;
+	s->signal = 0;
+	assert_int_not_equal(event_check(s, s->hdr.size), 0);
+	st->len = 5;
+	assert_int_equal(event_check(st, st->hdr.size), 0);
+	st->len = 6;
+	assert_int_not_equal(event_check(st, st->hdr.size), 0);
+}
+
 /* Its head was told under another name. */
 static void secret_cut_by_a_join_is_masked(void **state)
 {
@@ -154,6 +178,7 @@ int main(void)
 		cmocka_unit_test(unknown_kind_passes),
 		cmocka_unit_test(lies_are_refused),
 		cmocka_unit_test(lies_about_a_join_are_refused),
+		cmocka_unit_test(lies_about_a_stack_are_refused),
 		cmocka_unit_test(secret_cut_by_a_join_is_masked),
 		cmocka_unit_test(argv_is_masked),
 		cmocka_unit_test(secret_cut_by_records_is_masked),

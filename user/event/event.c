@@ -55,6 +55,14 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 	}
 	case EV_FLOW:
 		return ((const struct ev_flow *)(const void *)h)->len == payload;
+	case EV_SIGNAL: {
+		const struct ev_signal *s = (const void *)h;
+
+		return s->frames <= EV_FRAMES_MAX && s->signal > 0 &&
+		       s->frames * sizeof(struct ev_frame) == payload;
+	}
+	case EV_STACK:
+		return ((const struct ev_stack *)(const void *)h)->len == payload;
 	case EV_META:
 		return ((const struct ev_meta *)(const void *)h)->len == payload;
 	case EV_CGROUP:

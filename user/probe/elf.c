@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <gelf.h>
@@ -213,16 +214,6 @@ size_t elf_read(const struct elf_file *f, __u64 addr, void *buf, size_t n)
 	return 0;
 }
 
-static void match(const struct elf_file *f, const GElf_Sym *sym, const char *name,
-		  const char *const *names, size_t cnt, __u64 *offsets)
-{
-	if (sym->st_shndx == SHN_UNDEF || !name)
-		return;
-	for (size_t i = 0; i < cnt; i++)
-		if (!offsets[i] && strcmp(name, names[i]) == 0)
-			offsets[i] = elf_code_offset(f, sym->st_value, 1);
-}
-
 /* libelf reads a section as a whole, and a file may be sparse: its size bounds nothing. */
 static bool fits(const struct elf_file *f, const GElf_Shdr *sh, __u64 max)
 {
@@ -230,8 +221,11 @@ static bool fits(const struct elf_file *f, const GElf_Shdr *sh, __u64 max)
 	       sh->sh_offset <= f->size - sh->sh_size;
 }
 
-static int scan_table(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh,
-		      const char *const *names, size_t cnt, __u64 *offsets)
+/* name may be NULL */
+typedef void (*symbol_fn)(void *ctx, const GElf_Sym *sym, const char *name);
+
+static int scan_table(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh, symbol_fn fn,
+		      void *ctx)
 {
 	Elf_Scn *strings = elf_getscn(f->elf, sh->sh_link);
 	GElf_Shdr str;
@@ -250,21 +244,19 @@ static int scan_table(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh,
 
 		if (!gelf_getsym(data, (int)i, &sym))
 			return -ENOEXEC;
-		if (GELF_ST_TYPE(sym.st_info) == STT_FUNC)
-			match(f, &sym, elf_strptr(f->elf, sh->sh_link, sym.st_name), names, cnt,
-			      offsets);
+		if (GELF_ST_TYPE(sym.st_info) == STT_FUNC && sym.st_shndx != SHN_UNDEF)
+			fn(ctx, &sym, elf_strptr(f->elf, sh->sh_link, sym.st_name));
 	}
 	return 0;
 }
 
-/* One table of each type: a file has no more, and libelf keeps what it has read. */
-int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u64 *offsets)
+/* The functions that it defines.  One table of each type: a file has no more, and libelf keeps what it has read. */
+static int each_function(struct elf_file *f, symbol_fn fn, void *ctx)
 {
 	bool dynsym = false, symtab = false;
 	Elf_Scn *scn = NULL;
-	int err = 0, found = 0;
+	int err = 0;
 
-	memset(offsets, 0, cnt * sizeof(*offsets));
 	while (!err && (scn = elf_nextscn(f->elf, scn))) {
 		GElf_Shdr sh;
 		bool *seen;
@@ -274,12 +266,68 @@ int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u
 			continue;
 		seen = sh.sh_type == SHT_DYNSYM ? &dynsym : &symtab;
 		if (!*seen)
-			err = scan_table(f, scn, &sh, names, cnt, offsets);
+			err = scan_table(f, scn, &sh, fn, ctx);
 		*seen = true;
 	}
+	return err;
+}
+
+struct wanted {
+	const struct elf_file *f;
+	const char *const *names;
+	size_t cnt;
+	__u64 *offsets;
+};
+
+static void match(void *ctx, const GElf_Sym *sym, const char *name)
+{
+	const struct wanted *w = ctx;
+
+	for (size_t i = 0; name && i < w->cnt; i++)
+		if (!w->offsets[i] && strcmp(name, w->names[i]) == 0)
+			w->offsets[i] = elf_code_offset(w->f, sym->st_value, 1);
+}
+
+int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u64 *offsets)
+{
+	struct wanted w = { f, names, cnt, offsets };
+	int err, found = 0;
+
+	memset(offsets, 0, cnt * sizeof(*offsets));
+	err = each_function(f, match, &w);
 	for (size_t i = 0; i < cnt; i++)
 		found += offsets[i] != 0;
 	return err ? err : found;
+}
+
+struct unnamed {
+	struct elf_place *of;
+	size_t cnt;
+};
+
+/* Functions do not overlap, but may have several names: the first that is found is kept. */
+static void name_places(void *ctx, const GElf_Sym *sym, const char *name)
+{
+	const struct unnamed *u = ctx;
+
+	for (size_t i = 0; name && *name && i < u->cnt; i++) {
+		struct elf_place *p = &u->of[i];
+
+		if (p->name[0] || p->addr < sym->st_value ||
+		    p->addr - sym->st_value >= sym->st_size)
+			continue;
+		p->start = sym->st_value;
+		snprintf(p->name, sizeof(p->name), "%s", name);
+	}
+}
+
+int elf_name_places(struct elf_file *f, struct elf_place *of, size_t cnt)
+{
+	struct unnamed u = { of, cnt };
+
+	for (size_t i = 0; i < cnt; i++)
+		of[i].name[0] = '\0';
+	return each_function(f, name_places, &u);
 }
 
 __u64 elf_code_addr(const struct elf_file *f, __u64 offset)

@@ -31,6 +31,17 @@ size_t elf_build_id(const struct elf_file *f, unsigned char id[ELF_BUILD_ID_MAX]
  */
 int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u64 *offsets);
 
+#define ELF_NAME_SIZE 200 /* of C++ and Rust the beginning of a mangled name */
+
+/* An address, and the function that it lies in: begins at `start`; name "": none is known. */
+struct elf_place {
+	__u64 addr, start;
+	char name[ELF_NAME_SIZE];
+};
+
+/* Looks up all of them by the file's symbols at once.  0, or -errno: then some may have a name. */
+int elf_name_places(struct elf_file *f, struct elf_place *of, size_t cnt);
+
 /* n bytes at that offset into the file; 0, or -ENODATA when they are not all there. */
 int elf_pread(const struct elf_file *f, __u64 offset, void *p, size_t n);
 

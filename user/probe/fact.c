@@ -122,6 +122,19 @@ int fact_cgroup(struct buf *queue, __u32 tgid, __u64 start, struct sv text)
 	return add(queue, &e, sizeof(e), kept.p, kept.n);
 }
 
+int fact_stack(struct buf *queue, const struct ev_signal *sig, enum ev_stack_method method,
+	       struct sv text)
+{
+	struct sv kept = sv_sub(text, 0, EV_STACK_MAX);
+	struct ev_stack e = { .hdr = sig->hdr, .method = method, .len = (__u32)kept.n };
+
+	e.hdr.size = (__u32)(sizeof(e) + kept.n);
+	e.hdr.kind = EV_STACK;
+	e.hdr.flags = kept.n < text.n ? EVF_TRUNC : 0;
+	e.hdr.lost = 0; /* the SIGNAL has told it */
+	return add(queue, &e, sizeof(e), kept.p, kept.n);
+}
+
 int fact_stats(struct buf *queue, const struct ev_stats *stats)
 {
 	return add(queue, stats, sizeof(*stats), NULL, 0);

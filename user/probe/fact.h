@@ -17,6 +17,9 @@ int fact_proc(struct buf *queue, const struct proc_row *row);
 int fact_hooked(struct buf *queue, const char *path, __u64 dev, __u64 ino, __u32 src, __u32 hooks);
 /* text: what /proc/PID/cgroup holds; of more than EV_CGROUP_MAX bytes the first. */
 int fact_cgroup(struct buf *queue, __u32 tgid, __u64 start, struct sv text);
+/* text: a line each frame; of more than EV_STACK_MAX bytes the first. */
+int fact_stack(struct buf *queue, const struct ev_signal *sig, enum ev_stack_method method,
+	       struct sv text);
 int fact_stats(struct buf *queue, const struct ev_stats *stats);
 
 /* The record at *off, and *off behind it; NULL at the end. */

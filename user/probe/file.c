@@ -31,6 +31,9 @@ struct file_entry {
 	struct file_state state;
 	struct timespec ctime;
 	struct map_key real; /* in files.hooked, if it has probes */
+	char *path;          /* may be NULL */
+	unsigned char build_id[EV_BUILD_ID];
+	bool has_build_id;
 };
 
 struct hooked_file {
@@ -64,8 +67,10 @@ static void unhook(struct hooked_file *h, struct detach *d)
 
 static void forget_seen(struct files *fs)
 {
-	map_for_each (&fs->seen, m)
+	map_for_each (&fs->seen, m) {
+		free(((struct file_entry *)m->value)->path);
 		free(m->value);
+	}
 	map_fini(&fs->seen);
 }
 
@@ -261,6 +266,28 @@ static int hook_real(struct files *fs, int fd, const struct stat *st, struct map
 	return n > 0 ? -ENOMEM : n;
 }
 
+/* By what the kernel may call it later: see files_open_build(). */
+static void name_file(struct file_entry *e, int fd)
+{
+	unsigned char id[ELF_BUILD_ID_MAX];
+	struct elf_file *elf = NULL;
+	char path[PATH_MAX];
+	size_t n;
+
+	path_of(fd, path);
+	e->path = strdup(path);
+	e->has_build_id = false;
+	if (elf_file_new(&elf, fd))
+		return;
+	n = elf_build_id(elf, id);
+	elf_file_free(&elf);
+	if (!n || n > EV_BUILD_ID) /* the kernel tells no longer ones */
+		return;
+	memset(e->build_id, 0, sizeof(e->build_id));
+	memcpy(e->build_id, id, n);
+	e->has_build_id = true;
+}
+
 static int files_hook_fd(struct files *fs, int fd)
 {
 	struct file_entry *e, was;
@@ -285,6 +312,8 @@ static int files_hook_fd(struct files *fs, int fd)
 		}
 	}
 	was = *e;
+	free(was.path);
+	name_file(e, fd);
 	e->state = (struct file_state){ st.st_size, st.st_mtim };
 	e->ctime = st.st_ctim;
 	e->real = real_file(fs, fd, &st);
@@ -361,6 +390,45 @@ void files_hook_mapping(struct files *fs, __u32 pid, __u64 addr)
 {
 	if (!addr || !hook_mappings(fs, pid, addr))
 		hook_exe(fs, pid);
+}
+
+/* The file that was seen there, also in the mount namespace of a process that still lives. */
+static int open_seen(const struct file_entry *e, struct map_key name, __u32 pid)
+{
+	char inside[PATH_MAX + 32];
+	const char *const paths[] = { e->path, inside };
+	struct stat st;
+
+	snprintf(inside, sizeof(inside), "/proc/%u/%s%s", pid, "root", e->path);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		int fd = open(paths[i], O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+		if (fd < 0)
+			continue;
+		if (!fstat(fd, &st) && st.st_dev == name.a && st.st_ino == name.b &&
+		    same_file(&e->state, &st))
+			return fd;
+		close(fd);
+	}
+	return -ENOENT;
+}
+
+int files_open_build(const struct files *fs, __u32 pid, const unsigned char id[EV_BUILD_ID],
+		     const char **path)
+{
+	int fd = -ESRCH;
+
+	map_for_each (&fs->seen, m) {
+		const struct file_entry *e = m->value;
+
+		if (!e->has_build_id || !e->path || memcmp(e->build_id, id, EV_BUILD_ID) != 0)
+			continue;
+		*path = e->path;
+		fd = open_seen(e, m->key, pid);
+		if (fd >= 0)
+			return fd;
+	}
+	return fd;
 }
 
 void files_hook_known(struct files *fs)

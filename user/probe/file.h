@@ -36,6 +36,13 @@ void files_begin_pass(struct files *fs);
 void files_hook_process(struct files *fs, __u32 pid);
 /* The mapping that holds addr, or the executable when there is none such. */
 void files_hook_mapping(struct files *fs, __u32 pid, __u64 addr);
+/*
+ * A descriptor of a file that was seen, of that build id, as it was then; *path is its name, valid until
+ * a file is looked at again.  -ESRCH: none is known; -ENOENT: it is gone, or is another by now.  pid: who
+ * has it mapped, and may see it by a name of its own.
+ */
+int files_open_build(const struct files *fs, __u32 pid, const unsigned char id[EV_BUILD_ID],
+		     const char **path);
 /* What usually holds TLS on this machine. */
 void files_hook_known(struct files *fs);
 

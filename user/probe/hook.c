@@ -32,6 +32,7 @@ static const struct hook hooks[] = {
 	{ "proc_fork", NULL, FEAT_ATTACH, FEAT_CNT },
 	{ "proc_exec", NULL, FEAT_ATTACH, FEAT_CNT },
 	{ "proc_exit", NULL, FEAT_ATTACH, FEAT_CNT },
+	{ "signal_deliver", NULL, FEAT_ATTACH, FEAT_CNT },
 	{ "connect_state", NULL, FEAT_SYSCALLS, FEAT_CNT },
 	{ "connect_enter", "syscalls/sys_enter_connect", FEAT_SYSCALLS, FEAT_CNT },
 	{ "connect_exit", "syscalls/sys_exit_connect", FEAT_SYSCALLS, FEAT_CNT },

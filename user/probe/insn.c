@@ -78,3 +78,47 @@ bool insn_is_entry(unsigned int machine, const unsigned char *p, size_t n)
 		return any(aarch64, ARRAY_SIZE(aarch64), word);
 	return false;
 }
+
+/*
+ * Intel SDM, volume 2, CALL: E8 rel32, or FF /2 with what its ModRM byte asks for behind it: a SIB byte
+ * and a displacement.  Lengths are tried from the end, as there is no way to read backwards.
+ */
+static bool ends_call_x86(const unsigned char *end, size_t n)
+{
+	if (n >= 5 && end[-5] == 0xe8)
+		return true;
+	for (size_t len = 2; len <= 7 && len <= n; len++) {
+		unsigned char modrm = end[1 - (long)len], mod = modrm >> 6, rm = modrm & 7;
+		bool sib = mod != 3 && rm == 4;
+		size_t want = 2 + sib;
+
+		if (end[-(long)len] != 0xff || (modrm >> 3 & 7) != 2)
+			continue;
+		if (mod == 1)
+			want += 1;
+		else if (mod == 2 || (mod == 0 && rm == 5) ||
+			 (sib && mod == 0 && (end[2 - (long)len] & 7) == 5))
+			want += 4;
+		if (want == len)
+			return true;
+	}
+	return false;
+}
+
+/* Arm ARM DDI 0487, C4.1: BL, BLR with and without pointer authentication. */
+static bool ends_call_aarch64(const unsigned char *end, size_t n)
+{
+	uint32_t word;
+
+	if (n < 4)
+		return false;
+	word = end[-4] | (uint32_t)end[-3] << 8 | (uint32_t)end[-2] << 16 | (uint32_t)end[-1] << 24;
+	return (word & 0xfc000000) == 0x94000000 || (word & 0xfefff000) == 0xd63f0000;
+}
+
+bool insn_is_call(unsigned int machine, const unsigned char *p, size_t n)
+{
+	if (machine == EM_X86_64)
+		return ends_call_x86(p + n, n);
+	return machine == EM_AARCH64 && ends_call_aarch64(p + n, n);
+}

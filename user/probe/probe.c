@@ -16,6 +16,7 @@
 #include "probe/file.h"
 #include "probe/groups.h"
 #include "probe/kern.h"
+#include "probe/stack.h"
 #include "probe/watch.h"
 
 #define EVERY_NS 1000000000ull /* between two sweeps, and two STATS facts */
@@ -108,6 +109,20 @@ static int on_seen(struct probe *p, const struct ev_seen *e)
 	return p->stop ? -ECANCELED : 0;
 }
 
+/* In words before anything else is told: the process's end may be next. */
+static int on_signal(struct probe *p, const struct ev_signal *e)
+{
+	int err;
+
+	if (hand_over(p, &e->hdr))
+		return -ECANCELED;
+	err = stack_tell(&p->files, e);
+	if (err)
+		return err;
+	give_facts(p);
+	return p->stop ? -ECANCELED : 0;
+}
+
 /* Negative ends the drain; the record counts as handed over all the same. */
 static int on_record(void *ctx, void *data, size_t size)
 {
@@ -118,6 +133,8 @@ static int on_record(void *ctx, void *data, size_t size)
 		return log_err(-EBADMSG, "the kernel side sent a record of %zu bytes", size);
 	if (rec->kind == EV_SEEN)
 		return size < sizeof(struct ev_seen) ? -EBADMSG : on_seen(p, data);
+	if (rec->kind == EV_SIGNAL)
+		return size < sizeof(struct ev_signal) ? -EBADMSG : on_signal(p, data);
 	if (hand_over(p, rec))
 		return -ECANCELED;
 	act(p, rec);
