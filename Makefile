@@ -6,7 +6,8 @@
 #   make check         the tests that need no privilege
 #   make lint          layers, licences, formatting, clang-tidy
 #   make corpus CORPUS=DIR   parsers against recorded provider traffic
-#   make bench         what `record` sustains and costs (root)
+#   make bench         what `record` sustains and costs (root), and bench-replay
+#   make bench-replay  spans a second and memory of a replay, up to a million spans
 #   make bench-tls     what a probed TLS call costs (root)
 #   make bench-attach  how long `attach --all` takes among 500 processes (root)
 #   make install PREFIX=/usr/local DESTDIR=
@@ -132,11 +133,14 @@ corpus: $(OUT)/corpus-run
 $(OUT)/tls_load: tests/bench/tls_load.c
 	$(call say,LD)$(CC) $(CPPFLAGS_) $(CFLAGS_) $< $(shell pkg-config --libs openssl) -o $@
 
-bench: $(OUT)/ringspan $(OUT)/tls_load
+bench: $(OUT)/ringspan $(OUT)/tls_load bench-replay
 	$(Q)tests/bench/record.py $(OUT)/ringspan $(OUT)/tls_load
 
 $(OUT)/generate: $(OUT)/tests/bench/generate.o $(OUT)/tests/bench/agents.o $(OUT)/libringspan.a
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) -o $@
+
+bench-replay: $(OUT)/ringspan $(OUT)/generate
+	$(Q)tests/bench/replay.py $(OUT)/ringspan $(OUT)/generate
 
 $(OUT)/tls_cost: $(OUT)/tests/bench/tls_cost.o $(OUT)/tests/bench/peer.o $(OUT)/libringspan.a
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(shell pkg-config --libs openssl) -o $@
@@ -162,7 +166,7 @@ install: $(OUT)/ringspan
 clean:
 	$(Q)rm -rf $(OUT)
 
-.PHONY: all tests-build demo test check lint corpus bench bench-tls bench-attach format install clean
+.PHONY: all tests-build demo test check lint corpus bench bench-replay bench-tls bench-attach format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

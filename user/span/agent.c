@@ -202,14 +202,18 @@ static const char *purpose_of(const struct sem_call *c)
 
 /* --- whose request it is */
 
-static struct agent *find_agent(struct run *r, const struct chain_request *q, enum chain_step *step)
+typedef int (*match_fn)(const struct chain *ch, const struct chain_request *q,
+			enum chain_step *step);
+
+static struct agent *best_match(struct run *r, const struct chain_request *q, match_fn match,
+				enum chain_step *step)
 {
 	struct agent *best = NULL;
 	int best_score = 0;
 
 	for (struct agent *a = r->agents; a; a = a->next) {
 		enum chain_step how;
-		int score = chain_match(&a->chain, q, &how);
+		int score = match(&a->chain, q, &how);
 
 		/* of two that fit alike the later one */
 		if (!score || score < best_score ||
@@ -220,6 +224,13 @@ static struct agent *find_agent(struct run *r, const struct chain_request *q, en
 		*step = how;
 	}
 	return best;
+}
+
+static struct agent *find_agent(struct run *r, const struct chain_request *q, enum chain_step *step)
+{
+	struct agent *best = best_match(r, q, chain_match, step);
+
+	return best ? best : best_match(r, q, chain_match_edited, step);
 }
 
 /* Under the tool call or process that began it, else under the run. */

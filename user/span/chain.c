@@ -64,6 +64,55 @@ static void add_system(struct chain_request *q, struct buf *scratch, const struc
 		add(q->system, CHAIN_PARTS, hash_json(scratch, part));
 }
 
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static size_t parts_of_answers(const struct json *list)
+{
+	size_t cnt = 0;
+
+	json_for_each (list, m) {
+		const struct json *parts = json_get(m, "parts");
+
+		if (parts && json_str_is(json_get(m, "role"), "assistant"))
+			cnt += parts->cnt;
+	}
+	return cnt;
+}
+
+static int add_said(struct chain_request *q, const struct json *list)
+{
+	size_t parts = parts_of_answers(list);
+
+	q->said = calloc(parts ? 2 * parts : 1, sizeof(*q->said));
+	if (!q->said)
+		return -ENOMEM;
+	json_for_each (list, m) {
+		if (!json_str_is(json_get(m, "role"), "assistant"))
+			continue;
+		json_for_each (json_get(m, "parts"), part) {
+			struct sv id = json_sv(json_get(part, "id"));
+			struct sv text = json_sv(json_get(part, "content"));
+
+			if (id.n)
+				q->said[q->said_cnt++] = hash_text(id);
+			if (text.n && json_str_is(json_get(part, "type"), "text"))
+				q->said[q->said_cnt++] = hash_text(text);
+		}
+	}
+	qsort(q->said, q->said_cnt, sizeof(*q->said), by_value);
+	return 0;
+}
+
+static bool said(const struct chain_request *q, uint64_t h)
+{
+	return bsearch(&h, q->said, q->said_cnt, sizeof(h), by_value);
+}
+
 int chain_request_init(struct chain_request *q, const struct sem_call *c)
 {
 	const struct json *list = c->input_messages;
@@ -71,8 +120,10 @@ int chain_request_init(struct chain_request *q, const struct sem_call *c)
 
 	*q = (struct chain_request){ .call = c };
 	q->msgs = calloc(list && list->cnt ? list->cnt : 1, sizeof(*q->msgs));
-	if (!q->msgs)
+	if (!q->msgs || add_said(q, list)) {
+		chain_request_fini(q);
 		return -ENOMEM;
+	}
 	add_system(q, &scratch, c->system_instructions);
 	json_for_each (list, m) {
 		if (is_system(m))
@@ -88,7 +139,8 @@ int chain_request_init(struct chain_request *q, const struct sem_call *c)
 void chain_request_fini(struct chain_request *q)
 {
 	free(q->msgs);
-	q->msgs = NULL;
+	free(q->said);
+	q->msgs = q->said = NULL;
 }
 
 uint64_t chain_request_hash(const struct chain_request *q)
@@ -103,22 +155,13 @@ uint64_t chain_request_hash(const struct chain_request *q)
 }
 
 /* Is the chain's last answer among the messages of the model? */
-static bool holds_answer(const struct chain *ch, const struct json *messages)
+static bool holds_answer(const struct chain *ch, const struct chain_request *q)
 {
-	json_for_each (messages, m) {
-		if (!json_str_is(json_get(m, "role"), "assistant"))
-			continue;
-		json_for_each (json_get(m, "parts"), part) {
-			struct sv id = json_sv(json_get(part, "id"));
-			struct sv text = json_sv(json_get(part, "content"));
-
-			if (id.n && holds(ch->calls, CHAIN_CALLS, hash_text(id)))
-				return true;
-			if (ch->text && json_str_is(json_get(part, "type"), "text") &&
-			    hash_text(text) == ch->text)
-				return true;
-		}
-	}
+	if (ch->text && said(q, ch->text))
+		return true;
+	for (size_t i = 0; i < CHAIN_CALLS && ch->calls[i]; i++)
+		if (said(q, ch->calls[i]))
+			return true;
 	return false;
 }
 
@@ -181,35 +224,48 @@ static bool by_id(const struct chain *ch, const struct sem_call *c)
 
 int chain_match(const struct chain *ch, const struct chain_request *q, enum chain_step *step)
 {
-	const struct json *messages = q->call->input_messages;
-	size_t prefix = common_prefix(ch, q), shared;
+	size_t prefix = common_prefix(ch, q);
 	bool whole = prefix == ch->cnt && ch->cnt;
 
-	*step = same_system(ch, q) ? CHAIN_NEXT : CHAIN_HANDED;
+	*step = CHAIN_NEXT;
 	if (by_id(ch, q->call)) {
-		if (!q->call->system_instructions) /* those of before hold on */
-			*step = CHAIN_NEXT;
+		/* without instructions those of before hold on */
+		if (q->call->system_instructions && !same_system(ch, q))
+			*step = CHAIN_HANDED;
 		return 5;
 	}
-	if (ch->answered && holds_answer(ch, messages)) {
+	if (ch->answered && holds_answer(ch, q)) {
 		if (!whole)
 			*step = CHAIN_EDITED;
+		else if (!same_system(ch, q))
+			*step = CHAIN_HANDED;
 		return 4;
 	}
-	if (whole && q->cnt == ch->cnt) {
+	if (!whole)
+		return 0;
+	if (q->cnt == ch->cnt) {
 		*step = CHAIN_AGAIN;
 		return ch->answered ? 0 : 3;
 	}
-	if (whole && q->cnt > ch->cnt + 1)
-		return 3;
-	if (*step == CHAIN_HANDED || ch->tools != q->tools)
+	if (!same_system(ch, q))
+		*step = CHAIN_HANDED;
+	return q->cnt > ch->cnt + 1 ? 3 : 0;
+}
+
+int chain_match_edited(const struct chain *ch, const struct chain_request *q, enum chain_step *step)
+{
+	size_t shared;
+
+	if (ch->tools != q->tools || !same_system(ch, q))
 		return 0;
-	shared = common(ch, q);
+	if (q->cnt == ch->cnt && common_prefix(ch, q) == q->cnt)
+		return 0; /* the same to the letter, and answered */
+	shared = q->cnt >= KEEP_MIN ? common(ch, q) : 0;
 	*step = CHAIN_EDITED;
 	if (shared >= KEEP_MIN && shared * 2 >= ch->cnt)
 		return 2;
 	*step = CHAIN_REPLACED;
-	return holds_summary(ch, messages) ? 1 : 0;
+	return holds_summary(ch, q->call->input_messages) ? 1 : 0;
 }
 
 static void keep(struct sv *dst, struct sv src)

@@ -48,6 +48,9 @@ struct chain_request {
 	size_t cnt;
 	uint64_t system[CHAIN_PARTS];
 	uint64_t tools;
+	uint64_t *
+		said; /* allocated, sorted: texts, and ids of tool calls, that the model answered */
+	size_t said_cnt;
 	const struct sem_call *call;
 };
 
@@ -56,8 +59,14 @@ void chain_request_fini(struct chain_request *q);
 
 /* Of all that the request asks: messages, instructions and which tools there are. */
 uint64_t chain_request_hash(const struct chain_request *q);
-/* How sure it is that the request continues the chain, 0: it does not; and how it does. */
+/*
+ * How sure it is that the request continues the chain, 0: it does not; and how it does.  Whether a
+ * history was edited or replaced is worth a look only where no chain continues as it is: that is
+ * chain_match_edited(), whose answers are all weaker.
+ */
 int chain_match(const struct chain *ch, const struct chain_request *q, enum chain_step *step);
+int chain_match_edited(const struct chain *ch, const struct chain_request *q,
+		       enum chain_step *step);
 /* The chain is as the request says now; takes q->msgs. */
 void chain_advance(struct chain *ch, struct chain_request *q);
 /* The answer to its latest request. */
