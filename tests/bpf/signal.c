@@ -64,6 +64,26 @@ static int victim_handled(void)
 	return 0;
 }
 
+static void (*volatile nothing)(void);
+
+/* To where no code is: there is no frame of the function that was called. */
+static int victim_nothing(void)
+{
+	nothing();
+	return 0;
+}
+
+/* As a library does that uses the frame pointer for its own ends. */
+static int victim_lost(void)
+{
+#if defined(__x86_64__)
+	void *const frame[2] = { NULL, (void *)deep };
+
+	__asm__ volatile("mov %0, %%rbp\n\tmovl $0, 0" : : "r"(frame) : "memory");
+#endif
+	abort();
+}
+
 static int victim_others(void)
 {
 	handle(SIGABRT, SIG_IGN);
@@ -84,6 +104,10 @@ static int run_victim(const char *name)
 		return outer(1);
 	if (strcmp(name, "thread") == 0)
 		return victim_thread();
+	if (strcmp(name, "nothing") == 0)
+		return victim_nothing();
+	if (strcmp(name, "lost") == 0)
+		return victim_lost();
 	if (strcmp(name, "handled") == 0)
 		return victim_handled();
 	return victim_others();
@@ -165,6 +189,32 @@ static void of_another_thread(void **state)
 	assert_true(has_line(text, "#3 crash_in_thread+0x"));
 }
 
+static void no_code_at_all(void **state)
+{
+	struct trace *t = *state;
+	struct sv text;
+
+	trace_clear(t);
+	trace_victim(t, "nothing", NULL);
+	the_stack(t, &text);
+	assert_true(has_line(text, "#0 ?? (at 0x0, in no known file)"));
+	assert_true(has_line(text, "#1 run_victim+0x"));
+}
+
+/* What the frame pointer leads to was not called from anywhere: it is no caller. */
+static void a_frame_pointer_that_is_none(void **state)
+{
+	const struct ev_stack *stack;
+	struct trace *t = *state;
+	struct sv text;
+
+	trace_clear(t);
+	trace_victim(t, "lost", NULL);
+	stack = the_stack(t, &text);
+	assert_int_equal(stack->method, EV_STACK_TOP);
+	assert_true(!has_line(text, "#1"));
+}
+
 /* Handled ones are bounded, the last one is told all the same. */
 static void with_a_handler(void **state)
 {
@@ -214,8 +264,12 @@ static void others_are_not_seen(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_fault_with_its_stack), cmocka_unit_test(of_another_thread),
-		cmocka_unit_test(with_a_handler),         cmocka_unit_test(what_is_no_crash),
+		cmocka_unit_test(a_fault_with_its_stack),
+		cmocka_unit_test(of_another_thread),
+		cmocka_unit_test(no_code_at_all),
+		cmocka_unit_test(a_frame_pointer_that_is_none),
+		cmocka_unit_test(with_a_handler),
+		cmocka_unit_test(what_is_no_crash),
 		cmocka_unit_test(others_are_not_seen),
 	};
 

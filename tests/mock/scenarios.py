@@ -89,6 +89,11 @@ SCENARIOS = {
         ),
         Turn("MOCK-FINAL-ANSWER: utf8 ✓"),
     ],
+    "crash": [
+        Turn("With a native library.", (Call("shell", "python3 crash.py deep; exit 1"),)),
+        Turn("With a bad pointer.", (Call("shell", "python3 crash.py; exit 1"),)),
+        DONE,
+    ],
     "mcp": [
         Turn("Two at once.", (Call("lookup", "alpha"), Call("count", "3"))),
         Turn("One that fails.", (Call("fail", "the disk is full"),)),

@@ -411,6 +411,29 @@ static const char *const noisy_run[] = {
 	SPAN("01", "", "run agent", "run", AT("200000"), AT("200400"), "UNSET", "", ""),
 };
 
+static const char *const crashed_run[] = {
+	SPAN("02", IN("01"), "python3", "process", AT("200100"), AT("200110"), "ERROR",
+	     "ended by signal 11 (Segmentation fault) in deep (libx.so)",
+	     ",\"error.type\":\"signal 11\",\"exception.stacktrace\":\"#0 deep+0xf "
+	     "(/libx.so+0x1)\\n"
+	     "#1 middle+0x15 (/libx.so+0x2)\\n#2 outer+0x15 (/libx.so+0x3)\\n#3 ?? "
+	     "(/libc.so.6+0x4)\\n"
+	     "#4 main+0x1 (/x+0x5)\\n\"" PROCESS("\"python3\",\"x.py\"", "0")),
+	SPAN("01", "", "run agent", "run", AT("200000"), AT("200400"), "UNSET", "", ""),
+};
+
+/* Behind a frame without a name it is not known who called whom. */
+static void tells_who_called_what_crashed(void **state)
+{
+	_cleanup_free_ char *text =
+		draw((struct sink_cfg){ .columns = 240 }, crashed_run, ARRAY_SIZE(crashed_run));
+
+	(void)state;
+	assert_non_null(strstr(text, "✗ python3  ended by signal 11 (Segmentation fault) in deep "
+				     "(libx.so) · called by middle < outer\n"));
+	assert_non_null(strstr(text, "called by middle < outer · x.py"));
+}
+
 static void tells_first_what_the_agent_did(void **state)
 {
 	static const char head[] =
@@ -638,6 +661,7 @@ int main(void)
 		cmocka_unit_test(hides_what_is_deep_or_short),
 		cmocka_unit_test(shows_each_message_once),
 		cmocka_unit_test(tells_of_names_and_connections),
+		cmocka_unit_test(tells_who_called_what_crashed),
 		cmocka_unit_test(tells_first_what_the_agent_did),
 		cmocka_unit_test(clips_long_messages),
 		cmocka_unit_test(filters_what_reaches_the_terminal),

@@ -58,6 +58,16 @@ static void describe_payload(struct buf *b, const struct ev_hdr *rec)
 	case EV_EXIT:
 		buf_fmt(b, "  status %d", ((const struct ev_exit *)(const void *)rec)->status);
 		break;
+	case EV_SIGNAL:
+		buf_fmt(b, "  signal %d", ((const struct ev_signal *)(const void *)rec)->signal);
+		break;
+	case EV_STACK: {
+		struct sv text = event_payload(rec);
+
+		buf_str(b, "  ");
+		text_put(b, sv_token(&text, '\n'), CONTENT_COLS);
+		break;
+	}
 	}
 }
 

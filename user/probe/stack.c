@@ -14,13 +14,15 @@
 #include "probe/fact.h"
 #include "probe/insn.h"
 
-#define PATH_SHOWN 256 /* bytes; a longer one is not */
+#define OFFSET_MAX (1ull << 62) /* in a file; above it, a difference went below 0 */
+#define PATH_SHOWN 256          /* bytes; a longer one is not */
 
 struct frame {
 	const struct ev_frame *rec;
 	struct elf_place
 		place;    /* of the instruction itself: a caller's is before where it goes on */
 	const char *path; /* NULL: only its build id is known */
+	bool in_file;     /* else only its address is known */
 	bool opened;      /* place and by_call are known */
 	bool by_call;
 	bool done; /* its file was looked at */
@@ -40,7 +42,8 @@ static void look_at_frame(struct frame *f, const struct elf_file *elf, bool call
 
 	f->place.addr = elf_code_addr(elf, at - caller);
 	f->opened = true;
-	f->by_call = f->place.addr && at >= sizeof(code) &&
+	f->in_file = f->place.addr != 0;
+	f->by_call = f->in_file && at >= sizeof(code) &&
 		     !elf_pread(elf, at - sizeof(code), code, sizeof(code)) &&
 		     insn_is_call(elf_machine(), code, sizeof(code));
 }
@@ -100,13 +103,13 @@ static void open_module(struct stack *s, struct files *fs, size_t first)
 /* Where frame pointers lead astray, they lead to what nothing was called from. */
 static bool is_caller(const struct frame *f)
 {
-	return f->rec->in_file && (!f->opened || f->by_call);
+	return f->in_file && (!f->opened || f->by_call);
 }
 
 static void resolve(struct stack *s, struct files *fs)
 {
 	for (size_t i = 0; i < s->cnt; i++) {
-		if (s->frames[i].rec->in_file && !s->frames[i].done)
+		if (s->frames[i].in_file && !s->frames[i].done)
 			open_module(s, fs, i);
 		if (i && !is_caller(&s->frames[i]))
 			s->cnt = i;
@@ -138,8 +141,8 @@ static void write_frame(struct buf *b, const struct frame *f, size_t nr)
 	__u64 addr = f->place.addr + (nr > 0);
 
 	buf_fmt(b, "#%zu ", nr);
-	if (!rec->in_file) {
-		buf_fmt(b, "?? (at 0x%llx, in no file that has a build id)\n", rec->ip);
+	if (!f->in_file) {
+		buf_fmt(b, "?? (at 0x%llx, in no known file)\n", rec->ip);
 		return;
 	}
 	if (f->opened && f->place.name[0]) {
@@ -181,8 +184,11 @@ int stack_tell(struct files *fs, const struct ev_signal *sig)
 	if (!s.frames)
 		return -ENOMEM;
 	arena_init(&s.arena, 0);
-	for (size_t i = 0; i < cnt; i++)
+	for (size_t i = 0; i < cnt; i++) {
 		s.frames[i].rec = &recs[i];
+		/* an address that is not mapped is told as one before what is mapped next */
+		s.frames[i].in_file = recs[i].in_file && recs[i].offset <= OFFSET_MAX;
+	}
 	resolve(&s, fs);
 	err = tell(&s, fs->facts);
 	arena_fini(&s.arena);

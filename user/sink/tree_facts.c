@@ -10,7 +10,9 @@
 
 #define FACT_MAX 400 /* bytes: wider than any terminal that people read */
 #define NAME_MAX_BYTES 200
-#define LIST_MAX 4      /* entries of a list that are shown */
+#define LIST_MAX 4 /* entries of a list that are shown */
+#define CALLERS_MAX 3
+#define CALLER_BYTES 60
 #define ARGUMENT_MAX 32 /* bytes of a request's arguments: more is to be told behind them */
 
 /* Ends the fact that was added from `from` on; an empty one is none. */
@@ -292,8 +294,29 @@ static void last_done(struct buf *b, const struct span *s)
 			"");
 }
 
+/* Of a crash's stack: who called where it happened, as far as they have names. */
+static void callers(struct buf *b, const struct span *s)
+{
+	struct sv stack = span_attr_sv(s, ATTR_ID_EXCEPTION_STACK);
+	size_t from = b->len;
+
+	sv_token(&stack, '\n');
+	for (size_t i = 0; i < CALLERS_MAX && stack.n; i++) {
+		struct sv line = sv_token(&stack, '\n'), name;
+
+		sv_token(&line, ' ');
+		name = sv_token(&line, '+');
+		if (sv_starts(name, "??"))
+			break;
+		buf_str(b, i ? " < " : "called by ");
+		buf_sv(b, sv_clip_utf8(name, CALLER_BYTES));
+	}
+	end_fact(b, from);
+}
+
 static void process_facts(struct buf *b, const struct span *s)
 {
+	callers(b, s);
 	command(b, s);
 	fact_sv(b, "tests ", span_attr_sv(s, ATTR_ID_VALIDATION_OUTCOME), "");
 	last_done(b, s);

@@ -4,9 +4,9 @@
  * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
  * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations), approval.c (waits for a
- * human), wait.c (waits by cause), peer.c (the other end of connections), open.c (what is not over
- * yet), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else includes this.  Times are
- * CLOCK_MONOTONIC ns until a span is made.
+ * human), crash.c (signals), wait.c (waits by cause), peer.c (the other end of connections), open.c
+ * (what is not over yet), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else includes this.  Times
+ * are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
 #define RINGSPAN_ENGINE_H
@@ -136,6 +136,7 @@ struct program {
 };
 
 struct output;
+struct fault;
 
 /* proc->user: which run a process belongs to and where its span hangs. */
 struct pstate {
@@ -145,6 +146,7 @@ struct pstate {
 	char tool_span[HEX64];    /* the tool call that started it; "" for none */
 	const char *link;         /* ringspan.link of that */
 	struct output *output[2]; /* stdout and stderr; NULL: nothing came */
+	struct fault *faults;     /* newest first; see crash.c */
 	struct program *programs; /* in order, LIMIT_PROGRAMS of them at most */
 	uint64_t lost;            /* records that were lost before it was born */
 	bool program_lost;        /* and more of them before its first program was seen */
@@ -190,8 +192,14 @@ void log_end(struct pstate *ps, uint32_t pid); /* the process is over: tells wha
 void log_free(struct pstate *ps);
 
 /* crash.c */
-void crash_keep(struct run *r, const struct span *s);                /* it is handed out */
-void crash_tell(struct span *s, const struct run *r, uint32_t tgid); /* its latest, as events */
+void crash_signal(struct trace *t, const struct ev_signal *e);
+void crash_stack(struct trace *t, const struct ev_stack *e);
+void crash_keep(struct run *r, const struct span *s); /* it is handed out */
+/* On a process's span, as events: signals that it handled, but for what ended it (0: nothing yet). */
+void crash_survived(struct span *s, const struct pstate *ps, int ended_by);
+/* A signal ended it: which, where and with which stack, and its latest spans as events. */
+void crash_tell(struct span *s, const struct pstate *ps, uint32_t tgid, int signal);
+void crash_free(struct pstate *ps);
 
 /* process.c */
 extern const struct proc_ops process_ops; /* ctx: struct trace */

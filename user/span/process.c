@@ -125,15 +125,8 @@ static void describe_exit(struct span *s, const struct ev_exit *e)
 	span_set_int(s, ATTR_ID_CTX_INVOLUNTARY, e->nivcsw);
 	span_set_int(s, ATTR_ID_FLT_MINOR, e->min_flt);
 	span_set_int(s, ATTR_ID_FLT_MAJOR, e->maj_flt);
-	if (WIFSIGNALED(e->status)) {
-		struct sv name = arena_fmt(&s->arena, "signal %d", WTERMSIG(e->status));
-
-		span_set_int(s, ATTR_ID_SIGNAL, WTERMSIG(e->status));
-		engine_fail(s, name,
-			    arena_fmt(&s->arena, "ended by signal %d (%s)", WTERMSIG(e->status),
-				      strsignal(WTERMSIG(e->status))));
-		return;
-	}
+	if (WIFSIGNALED(e->status))
+		return; /* see crash_tell() */
 	span_set_int(s, ATTR_ID_PROCESS_EXIT_CODE, WEXITSTATUS(e->status));
 	if (WEXITSTATUS(e->status))
 		engine_fail(s, arena_fmt(&s->arena, "%d", WEXITSTATUS(e->status)),
@@ -192,6 +185,7 @@ static void exec_events(struct span *s, const struct run *r, const struct progra
 static void process_describe(struct span *s, const struct proc *p, const struct program *prog)
 {
 	const struct pstate *ps = p->user;
+	int ended_by;
 
 	span_set_int(s, ATTR_ID_PROCESS_PID, p->tgid);
 	if (p->parent_tgid)
@@ -201,11 +195,13 @@ static void process_describe(struct span *s, const struct proc *p, const struct 
 	span_set_int(s, ATTR_ID_EXECS, p->execs);
 	span_set_str(s, ATTR_ID_CONTAINER_ID, sv(p->container));
 	span_set_str(s, ATTR_ID_POD_UID, sv(p->pod));
+	ended_by = p->ts_exit && WIFSIGNALED(p->exit.status) ? WTERMSIG(p->exit.status) : 0;
+	crash_survived(s, ps, ended_by);
 	if (!p->ts_exit)
 		return;
 	describe_exit(s, &p->exit);
-	if (WIFSIGNALED(p->exit.status))
-		crash_tell(s, ps->run, p->tgid);
+	if (ended_by)
+		crash_tell(s, ps, p->tgid, ended_by);
 }
 
 /* The program that the process was started for; one that was only forked is still its parent's. */
@@ -338,8 +334,10 @@ static void on_gone(void *ctx, struct proc *p)
 		program_free(ps->programs);
 		ps->programs = next;
 	}
-	if (ps)
+	if (ps) {
 		log_free(ps);
+		crash_free(ps);
+	}
 	free(ps);
 	p->user = NULL;
 }

@@ -337,6 +337,12 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 	case EV_EXIT:
 		runs_reap(t);
 		break;
+	case EV_SIGNAL:
+		crash_signal(t, (const void *)rec);
+		break;
+	case EV_STACK:
+		crash_stack(t, (const void *)rec);
+		break;
 	case EV_INPUT:
 		approval_feed(t, (const void *)rec);
 		break;
