@@ -42,6 +42,7 @@
 	X(JOIN, 11, ev_join)         \
 	X(INPUT, 12, ev_input)       \
 	X(SEEN, 13, ev_seen)         \
+	X(FILE, 14, ev_file)         \
 	X(SIGNAL, 15, ev_signal)     \
 	X(META, 512, ev_meta)        \
 	X(RUN, 513, ev_run)          \
@@ -304,6 +305,44 @@ struct ev_signal {
 	__u32 frames;
 	__u32 pad;
 	char comm[EV_COMM_LEN]; /* of the thread */
+};
+
+/* What was done to a file.  Two paths: of RENAME from and to; of LINK and SYMLINK the new one and where it leads. */
+enum ev_file_op {
+	EV_FILE_OVER = 0,  /* nothing but `over` */
+	EV_FILE_WRITE = 1, /* opened for writing, and by now closed */
+	EV_FILE_REMOVE = 2,
+	EV_FILE_RENAME = 3,
+	EV_FILE_MKDIR = 4,
+	EV_FILE_RMDIR = 5,
+	EV_FILE_LINK = 6,
+	EV_FILE_SYMLINK = 7,
+	EV_FILE_TRUNCATE = 8, /* by its path */
+};
+
+enum ev_file_flag {
+	EV_FILE_CREATED = 1,
+	EV_FILE_TRUNCATED = 2, /* O_TRUNC: what was in it is gone */
+	EV_FILE_GONE = 4,      /* it has no name (any more) */
+};
+
+/*
+ * A process changed what is in the file system, or was refused to.  What was opened and not changed
+ * makes no record.  Payload: of each path the directory that it is relative to, as names from the last
+ * one up, each with NUL (a "/" among them is a root on the way, and no name), then the path as the call
+ * gave it, with NUL.  Of WRITE all is in the directory's names; of an absolute path the directory is
+ * empty.  EVF_TRUNC: names or ends of paths are missing.
+ */
+struct ev_file {
+	struct ev_hdr hdr;
+	__u64 enter_ts; /* when the call was entered; of WRITE the open */
+	__u64 bytes;    /* WRITE: by write calls since the open, or since it was told before */
+	__u64 size;     /* WRITE: of the file now */
+	__u32 op;       /* enum ev_file_op */
+	__u32 flags;    /* enum ev_file_flag */
+	__s32 err;      /* 0, or -errno */
+	__u32 over;     /* changes of the process that went over its budget and no record told */
+	__u32 len[4];   /* directory, path, second directory, second path */
 };
 
 /* First record of a stream.  Payload: "key=value" each with NUL: boot_id, host, kernel, arch, version. */

@@ -11,6 +11,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "flow.bpf.h"
+#include "fs.bpf.h"
 #include "look.bpf.h"
 #include "tie.bpf.h"
 
@@ -72,6 +73,8 @@ IO_ENTER(read, ctx->args[2], IO_BUF, EV_READ, 0)
 IO_ENTER(write, ctx->args[2], IO_BUF, EV_WRITE, 0)
 IO_ENTER(readv, ctx->args[2], IO_VEC, EV_READ, 0)
 IO_ENTER(writev, ctx->args[2], IO_VEC, EV_WRITE, 0)
+IO_ENTER(pwrite64, ctx->args[2], IO_BUF, EV_WRITE, 0)
+IO_ENTER(pwritev, ctx->args[2], IO_VEC, EV_WRITE, 0)
 IO_ENTER(sendto, ctx->args[2], IO_BUF, EV_WRITE, ctx->args[4])
 IO_ENTER(sendmsg, 0, IO_MSG, EV_WRITE, 0)
 IO_ENTER(sendmmsg, 0, IO_MMSG, EV_WRITE, 0)
@@ -509,8 +512,13 @@ static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret
 	struct flow_state *f;
 
 	__builtin_memset(ff, 0, sizeof(*ff));
-	if (!file || !flow_file_of(ff, file))
+	if (!file)
 		return false;
+	if (!flow_file_of(ff, file)) {
+		if (t->io.dir == EV_WRITE)
+			fs_wrote(file, ret);
+		return false;
+	}
 	if (cfg_tie_calls)
 		t->io.nested = sock_moved(proc, t, flow_sock(ff), t->io.dir & 1);
 	t->job.quiet = quiet_here(proc);
@@ -662,8 +670,14 @@ int io_close(struct trace_event_raw_sys_enter *ctx)
 	struct flow_file ff = {};
 	struct flow_state *f;
 	struct conn_key key;
+	__u64 refs;
 
-	if (!file || file_refs(file) != 1 || !flow_file_of(&ff, file))
+	if (!file)
+		return 0;
+	refs = file_refs(file);
+	if (proc->fs_open)
+		fs_close((__u64)file, refs);
+	if (refs != 1 || !flow_file_of(&ff, file))
 		return 0;
 	if (ff.family == AF_INET || ff.family == AF_INET6)
 		sock_closed(ff.obj);

@@ -15,6 +15,7 @@
 #define MAX_THREADS 16384
 #define MAX_CONNS 16384
 #define MAX_FLOWS 16384
+#define MAX_FILES 16384
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -55,6 +56,13 @@ struct {
 	__type(key, __u64); /* struct sock * */
 	__type(value, struct sock_users);
 } sock_users SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_FILES);
+	__type(key, __u64); /* struct file * */
+	__type(value, struct fs_file);
+} fs_files SEC(".maps") __weak;
 
 /* Files that were mapped executable; forgetting one only means that it is reported again. */
 struct {

@@ -9,6 +9,7 @@
 #include <bpf/bpf_tracing.h>
 #include "emit.bpf.h"
 #include "file.bpf.h"
+#include "fs.bpf.h"
 #include "glob.bpf.h"
 #include "thread.bpf.h"
 
@@ -317,6 +318,8 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 	__sync_fetch_and_add(&proc->alive, -1);
 	if (!is_last(proc, task))
 		return 0;
+	if (proc->fs_open)
+		fs_exit(tgid);
 	last = *proc;
 	bpf_map_delete_elem(&loud, &tgid);
 	if (!bpf_map_delete_elem(&traced, &tgid))

@@ -35,8 +35,11 @@ struct proc_state {
 	__u32 go;           /* Go's crypto/tls was called in it */
 	__u32 frees;        /* TLS objects were freed in it: their free function has a probe */
 	__u32 quiet;        /* it may be no agent: see quiet.bpf.h */
+	__u64 fs_second;    /* changes of files: when the second of their budget began, */
+	__u32 fs_told;      /* ... records in it, */
+	__u32 fs_over;      /* ... changes that no record told, */
+	__u32 fs_open;      /* ... a file was opened for writing */
 	__u32 faults;       /* signals with a handler that were told: see signal.bpf.c */
-	__u32 pad;
 	__u64 nss_methods; /* address of the table of NSS's TLS layer, once it was seen */
 };
 
@@ -123,6 +126,16 @@ struct sock_users {
 	struct conn_key tls[2]; /* a library may have an object for each direction */
 	__u32 flow_tgid;
 	__u32 pad;
+};
+
+/* A file that a process has open for writing, by its struct file. */
+struct fs_file {
+	__u64 start;    /* of the process */
+	__u64 enter_ts; /* of its open */
+	__u64 bytes;
+	__u64 size; /* when it was opened, or told */
+	__u32 tgid;
+	__u32 flags; /* enum ev_file_flag */
 };
 
 /* Counters of one CPU; the names are those of struct ev_stats. */

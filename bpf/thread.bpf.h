@@ -86,6 +86,17 @@ struct io_call {
 	struct flow_file file;
 };
 
+#define FS_NO_DIR -101 /* AT_FDCWD is -100 */
+
+/* A call on paths that has been entered. */
+struct fs_call {
+	__u64 enter_ts;
+	__u64 path[2];
+	__s32 dir[2]; /* descriptors; FS_NO_DIR: the path stands for itself */
+	__u32 op;     /* enum ev_file_op; 0: in no call */
+	__u32 flags;
+};
+
 struct thread_state {
 	struct tls_call calls[TLS_DEPTH];
 	__u32 depth;
@@ -100,6 +111,7 @@ struct thread_state {
 	struct rustls_walk walk;
 	struct rustls_use unsent; /* encrypted, and which socket it goes to is not known */
 	struct io_call io;
+	struct fs_call fs;
 };
 
 struct {

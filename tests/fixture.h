@@ -90,6 +90,27 @@ static inline struct ev_fork *record_fork(uint64_t ts, uint32_t tgid, uint32_t c
 	return f;
 }
 
+/* A change of a file by absolute paths; to: NULL for none. */
+static inline struct ev_file *record_file(uint64_t ts, uint32_t tgid, unsigned int op,
+					  const char *path, const char *to)
+{
+	size_t len = strlen(path) + 1, to_len = to ? strlen(to) + 1 : 0;
+	char *payload = malloc(len + to_len);
+	struct ev_file *f;
+
+	assert_non_null(payload);
+	memcpy(payload, path, len);
+	if (to)
+		memcpy(payload + len, to, to_len);
+	f = record(EV_FILE, sizeof(*f), ts, tgid, payload, len + to_len);
+	free(payload);
+	f->enter_ts = ts;
+	f->op = op;
+	f->len[1] = len;
+	f->len[3] = to_len;
+	return f;
+}
+
 static inline struct ev_exit *record_exit(uint64_t ts, uint32_t tgid, int status)
 {
 	struct ev_exit *e = record(EV_EXIT, sizeof(*e), ts, tgid, NULL, 0);

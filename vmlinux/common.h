@@ -68,8 +68,38 @@ struct super_block {
 	dev_t s_dev;
 };
 
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct fs_struct {
+	struct path root, pwd;
+};
+
 struct inode {
 	umode_t i_mode;
+	unsigned int i_nlink;
+	long long i_size;
 	dev_t i_rdev;
 	struct super_block *i_sb;
 	unsigned long i_ino;
@@ -83,6 +113,7 @@ struct file {
 	unsigned int f_mode;
 	void *private_data;
 	struct inode *f_inode;
+	struct path f_path;
 	file_ref_t f_ref; /* since 6.13 (90ee6ed776c0) */
 };
 
@@ -151,6 +182,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct mm_struct *mm;
 	struct task_struct *real_parent, *group_leader;
+	struct fs_struct *fs;
 	struct files_struct *files;
 	const struct cred *cred;
 	struct css_set *cgroups;

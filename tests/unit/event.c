@@ -92,6 +92,32 @@ static void lies_about_a_stack_are_refused(void **state)
 	assert_int_not_equal(event_check(st, st->hdr.size), 0);
 }
 
+static void lies_about_a_file_are_refused(void **state)
+{
+	_cleanup_free_ struct ev_file *f = record_file(1, 7, EV_FILE_RENAME, "/a", "/b");
+
+	(void)state;
+	assert_int_equal(event_check(f, f->hdr.size), 0);
+	f->len[0] = 1;
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	f->len[0] = UINT32_MAX; /* a sum that would wrap */
+	f->len[2] = 1;
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+}
+
+static void secret_in_a_path_is_masked(void **state)
+{
+	_cleanup_free_ struct ev_file *f =
+		record_file(1, 7, EV_FILE_REMOVE, "/tmp/sk-ant-api03-0123456789abcdefghij", NULL);
+	struct event_scrub *s;
+
+	(void)state;
+	assert_int_equal(event_scrub_new(&s), 0);
+	event_scrub(s, &f->hdr);
+	assert_false(sv_has(event_payload(&f->hdr), "abcdef"));
+	event_scrub_free(&s);
+}
+
 /* Its head was told under another name. */
 static void secret_cut_by_a_join_is_masked(void **state)
 {
@@ -179,6 +205,8 @@ int main(void)
 		cmocka_unit_test(lies_are_refused),
 		cmocka_unit_test(lies_about_a_join_are_refused),
 		cmocka_unit_test(lies_about_a_stack_are_refused),
+		cmocka_unit_test(lies_about_a_file_are_refused),
+		cmocka_unit_test(secret_in_a_path_is_masked),
 		cmocka_unit_test(secret_cut_by_a_join_is_masked),
 		cmocka_unit_test(argv_is_masked),
 		cmocka_unit_test(secret_cut_by_records_is_masked),

@@ -63,6 +63,11 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 	}
 	case EV_STACK:
 		return ((const struct ev_stack *)(const void *)h)->len == payload;
+	case EV_FILE: {
+		const struct ev_file *f = (const void *)h;
+
+		return (uint64_t)f->len[0] + f->len[1] + f->len[2] + f->len[3] == payload;
+	}
 	case EV_META:
 		return ((const struct ev_meta *)(const void *)h)->len == payload;
 	case EV_CGROUP:

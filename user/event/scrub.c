@@ -110,6 +110,12 @@ void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 		redact_text(payload(rec, args), args.n);
 		break;
 	}
+	case EV_FILE: {
+		struct sv paths = event_payload(rec);
+
+		redact_text(payload(rec, paths), paths.n);
+		break;
+	}
 	case EV_JOIN:
 		scrub_join(s, (const struct ev_join *)(const void *)rec);
 		break;

@@ -28,6 +28,12 @@ struct hook {
 		"io_done", "syscalls/sys_exit_" #call, FEAT_SYSCALLS, FEAT_CNT \
 	}
 
+#define FS_CALL(call)                                                          \
+	{ "fs_" #call, "syscalls/sys_enter_" #call, FEAT_SYSCALLS, FEAT_CNT }, \
+	{                                                                      \
+		"fs_done", "syscalls/sys_exit_" #call, FEAT_SYSCALLS, FEAT_CNT \
+	}
+
 static const struct hook hooks[] = {
 	{ "proc_fork", NULL, FEAT_ATTACH, FEAT_CNT },
 	{ "proc_exec", NULL, FEAT_ATTACH, FEAT_CNT },
@@ -48,6 +54,8 @@ static const struct hook hooks[] = {
 	IO_CALL(recvmmsg),
 	IO_CALL(write),
 	IO_CALL(writev),
+	IO_CALL(pwrite64),
+	IO_CALL(pwritev),
 	IO_CALL(sendto),
 	IO_CALL(sendmsg),
 	IO_CALL(sendmmsg),
@@ -56,6 +64,30 @@ static const struct hook hooks[] = {
 	{ "io_sock_state", NULL, FEAT_SYSCALLS, FEAT_CNT },
 	/* TLS that moves into the kernel turns ciphertext into plaintext */
 	{ "io_setsockopt", "syscalls/sys_enter_setsockopt", FEAT_SYSCALLS, FEAT_CNT },
+	/* what changes files */
+	FS_CALL(openat),
+	FS_CALL(openat2),
+	FS_CALL(unlinkat),
+	FS_CALL(renameat2),
+	FS_CALL(mkdirat),
+	FS_CALL(linkat),
+	FS_CALL(symlinkat),
+	FS_CALL(truncate),
+	{ "fs_dup", "syscalls/sys_enter_dup3", FEAT_SYSCALLS, FEAT_CNT },
+#ifdef SYS_renameat /* newer machines have only what takes flags, too */
+	FS_CALL(renameat),
+#endif
+#ifdef SYS_open /* ... and only what takes a directory */
+	FS_CALL(open),
+	FS_CALL(creat),
+	FS_CALL(unlink),
+	FS_CALL(rmdir),
+	FS_CALL(rename),
+	FS_CALL(mkdir),
+	FS_CALL(link),
+	FS_CALL(symlink),
+	{ "fs_dup", "syscalls/sys_enter_dup2", FEAT_SYSCALLS, FEAT_CNT },
+#endif
 };
 
 _Static_assert(ARRAY_SIZE(hooks) <= HOOKS_MAX, "HOOKS_MAX");

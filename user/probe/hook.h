@@ -5,7 +5,7 @@
 
 #include "probe/feature.h"
 
-#define HOOKS_MAX 48
+#define HOOKS_MAX 96
 
 struct bpf_object;
 struct bpf_link;

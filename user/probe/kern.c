@@ -276,8 +276,25 @@ static void sweep_sockets(struct kern *k)
 	}
 }
 
+static void sweep_files(struct kern *k)
+{
+	const struct bpf_map *map = k->skel->maps.fs_files;
+	int fd = bpf_map__fd(map);
+	struct fs_file file;
+	__u64 key, next;
+	bool more = bpf_map_get_next_key(fd, NULL, &next) == 0;
+
+	for (size_t i = 0; more && i < bpf_map__max_entries(map); i++) {
+		key = next;
+		more = bpf_map_get_next_key(fd, &key, &next) == 0;
+		if (bpf_map_lookup_elem(fd, &key, &file) == 0 && !kern_is_traced(k, file.tgid))
+			bpf_map_delete_elem(fd, &key);
+	}
+}
+
 void kern_sweep_conns(struct kern *k)
 {
+	sweep_files(k);
 	sweep(k, k->skel->maps.conns);
 	sweep(k, k->skel->maps.goroutines);
 	sweep(k, k->skel->maps.flows);
