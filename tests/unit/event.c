@@ -105,6 +105,35 @@ static void lies_about_a_file_are_refused(void **state)
 	assert_int_not_equal(event_check(f, f->hdr.size), 0);
 }
 
+static void assert_path(struct ev_file *f, unsigned int which, const char *want)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	assert_int_equal(event_check(f, f->hdr.size), 0);
+	assert_int_equal(event_file_path(&b, f, which), 0);
+	assert_string_equal(buf_cstr(&b), want);
+}
+
+static void paths_are_put_together(void **state)
+{
+	static const char names[] = "sub\0/\0home\0/\0../a//./b\0up\0/\0x/../..";
+	_cleanup_free_ struct ev_file *f = record(EV_FILE, sizeof(*f), 1, 7, names, sizeof(names));
+	_cleanup_free_ struct ev_file *link = record_file(1, 7, EV_FILE_SYMLINK, "/a/../b", "../c");
+
+	(void)state;
+	f->len[0] = 13;
+	f->len[1] = 11;
+	f->len[2] = 5;
+	f->len[3] = sizeof(names) - 29;
+	assert_path(f, 0, "/home/a/b");
+	assert_path(f, 1, "/");
+	assert_path(link, 0, "/b");
+	assert_path(link, 1, "../c");
+	f->len[1] = 0; /* as a fault leaves it */
+	f->len[3] += 11;
+	assert_path(f, 0, "/home/sub");
+}
+
 static void secret_in_a_path_is_masked(void **state)
 {
 	_cleanup_free_ struct ev_file *f =
@@ -206,6 +235,7 @@ int main(void)
 		cmocka_unit_test(lies_about_a_join_are_refused),
 		cmocka_unit_test(lies_about_a_stack_are_refused),
 		cmocka_unit_test(lies_about_a_file_are_refused),
+		cmocka_unit_test(paths_are_put_together),
 		cmocka_unit_test(secret_in_a_path_is_masked),
 		cmocka_unit_test(secret_cut_by_a_join_is_masked),
 		cmocka_unit_test(argv_is_masked),

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#define ERRNO_END 4096              /* MAX_ERRNO, include/linux/err.h */
+#define NAMES_MAX 512               /* of a path; what is over is left out */
 #define POS_MAX (UINT64_C(1) << 62) /* no stream is longer; keeps sums of positions from wrapping */
 
 static const struct kind {
@@ -66,7 +68,8 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 	case EV_FILE: {
 		const struct ev_file *f = (const void *)h;
 
-		return (uint64_t)f->len[0] + f->len[1] + f->len[2] + f->len[3] == payload;
+		return (uint64_t)f->len[0] + f->len[1] + f->len[2] + f->len[3] == payload &&
+		       f->err <= 0 && f->err > -ERRNO_END;
 	}
 	case EV_META:
 		return ((const struct ev_meta *)(const void *)h)->len == payload;
@@ -113,6 +116,63 @@ struct sv event_exec_path(const struct ev_exec *e)
 struct sv event_exec_args(const struct ev_exec *e)
 {
 	return sv_sub(event_payload(&e->hdr), e->path_len, e->args_len);
+}
+
+struct names {
+	struct sv of[NAMES_MAX];
+	size_t cnt;
+};
+
+/* Of what it is made of the texts alone tell: a ".." behind a link to a directory leads elsewhere. */
+static void names_add(struct names *n, struct sv path)
+{
+	while (path.n) {
+		struct sv name = sv_token(&path, '/');
+
+		if (sv_is(name, "..") && n->cnt)
+			n->cnt--;
+		else if (name.n && !sv_is(name, ".") && !sv_is(name, "..") && n->cnt < NAMES_MAX)
+			n->of[n->cnt++] = name;
+	}
+}
+
+/* Names from the last one up. */
+static void names_of_dir(struct names *n, struct sv dir)
+{
+	while (dir.n && n->cnt < NAMES_MAX) {
+		struct sv name = sv_token(&dir, '\0');
+
+		if (name.n && !sv_is(name, "/"))
+			n->of[n->cnt++] = name;
+	}
+	for (size_t i = 0; i < n->cnt / 2; i++) {
+		struct sv swap = n->of[i];
+
+		n->of[i] = n->of[n->cnt - 1 - i];
+		n->of[n->cnt - 1 - i] = swap;
+	}
+}
+
+int event_file_path(struct buf *b, const struct ev_file *f, unsigned int which)
+{
+	uint64_t from = which ? (uint64_t)f->len[0] + f->len[1] : 0;
+	struct sv rest = event_payload(&f->hdr);
+	struct sv dir = sv_sub(rest, from, f->len[2 * which]);
+	struct sv given = sv_sub(rest, from + dir.n, f->len[2 * which + 1]);
+	struct names names = { .cnt = 0 };
+
+	given = sv_token(&given, '\0');
+	if (!dir.n && (!given.n || given.p[0] != '/'))
+		return buf_sv(b, given);
+	names_of_dir(&names, dir);
+	names_add(&names, given);
+	if (!names.cnt)
+		buf_ch(b, '/');
+	for (size_t i = 0; i < names.cnt; i++) {
+		buf_ch(b, '/');
+		buf_sv(b, names.of[i]);
+	}
+	return b->err;
 }
 
 struct sv event_meta_get(const struct ev_meta *m, const char *key)

@@ -7,6 +7,7 @@
 #define RINGSPAN_EVENT_ROOM_H
 
 #include <linux/types.h>
+#include "base/buf.h"
 #include "base/str.h"
 #include <event.h> /* bpf/event.h: quotes would find this very file */
 
@@ -21,6 +22,11 @@ const char *event_name(unsigned int kind); /* "DATA"; "?" for an unknown kind */
 struct sv event_payload(const struct ev_hdr *rec);
 struct sv event_exec_path(const struct ev_exec *e); /* without its NUL */
 struct sv event_exec_args(const struct ev_exec *e); /* NUL-separated */
+/*
+ * Appends the first (which 0) or second path of a FILE record, whole and without "." and ".."; nothing when
+ * it has none.  What a symbolic link leads to stays as it was given.  0 or -ENOMEM.
+ */
+int event_file_path(struct buf *b, const struct ev_file *f, unsigned int which);
 /* Value of a key in META's payload; empty when it is not there. */
 struct sv event_meta_get(const struct ev_meta *m, const char *key);
 

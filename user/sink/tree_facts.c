@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/cleanup.h"
 #include "sink/tree_priv.h"
 
 #define FACT_MAX 400 /* bytes: wider than any terminal that people read */
@@ -256,9 +257,63 @@ static void arguments(struct buf *b, const struct span *s, size_t most)
 	fact_sv(b, "", sv_clip_utf8(shown, most), shown.n > most ? ".." : "");
 }
 
+#define FILES_SHOWN 3
+
+/* The end of a path: its last directory and name. */
+static struct sv path_end(struct sv path)
+{
+	size_t at = path.n;
+
+	for (int slashes = 0; at; at--) {
+		slashes += path.p[at - 1] == '/';
+		if (slashes == 2)
+			break;
+	}
+	return sv_sub(path, at, path.n);
+}
+
+static const char *change_word(struct sv change)
+{
+	static const struct {
+		const char *change, *word;
+	} words[] = {
+		{ "created", "wrote" },       { "written", "wrote" }, { "removed", "removed" },
+		{ "renamed", "renamed" },     { "linked", "linked" }, { "dir_created", "made" },
+		{ "dir_removed", "removed" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (sv_is(change, words[i].change))
+			return words[i].word;
+	return "changed";
+}
+
+/* "wrote src/a.c 1.2 kB, removed old/b, +17" */
+static void changes(struct buf *b, const struct span *s)
+{
+	const struct json *list = span_attr(s, ATTR_ID_FILES_CHANGES);
+	size_t from = b->len, cnt = 0;
+
+	json_for_each (list, e) {
+		struct sv path = sv_clip_utf8(json_sv(json_get(e, "path")), FACT_MAX);
+		int64_t bytes = 0;
+
+		if (cnt == FILES_SHOWN || !path.n || memchr(path.p, '\0', path.n))
+			break;
+		buf_fmt(b, "%s%s%s " SV_FMT, cnt++ ? ", " : "", json_get(e, "error") ? "not " : "",
+			change_word(json_sv(json_get(e, "change"))), SV_ARG(path_end(path)));
+		if (json_i64(json_get(e, "bytes"), &bytes) && bytes > 0)
+			buf_fmt(b, " %s", human_bytes((uint64_t)bytes).s);
+	}
+	if (cnt && list->cnt > cnt)
+		buf_fmt(b, ", +%zu", (size_t)list->cnt - cnt);
+	end_fact(b, from);
+}
+
 static void tool_facts(struct buf *b, const struct span *s)
 {
-	arguments(b, s, FACT_MAX);
+	arguments(b, s, span_attr(s, ATTR_ID_FILES_CHANGES) ? ARGUMENT_MAX : FACT_MAX);
+	changes(b, s);
 	if (reason_given(s, "unanswered"))
 		fact(b, "", "no answer", "");
 	else if (s->status != STATUS_ERROR)
@@ -431,6 +486,13 @@ static void rpc_facts(struct buf *b, const struct span *s)
 	fact_bytes(b, s, ATTR_ID_JSONRPC_RESPONSE_BYTES, "", " received");
 }
 
+static void file_facts(struct buf *b, const struct span *s)
+{
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_FILE_PATH), "");
+	fact_sv(b, "to ", span_attr_sv(s, ATTR_ID_FILE_TO), "");
+	fact_bytes(b, s, ATTR_ID_FILE_WRITTEN, "", " written");
+}
+
 static void kind_facts(struct buf *b, const struct span *s, bool payload)
 {
 	switch (s->what) {
@@ -469,6 +531,9 @@ static void kind_facts(struct buf *b, const struct span *s, bool payload)
 		break;
 	case SPAN_HTTP:
 		http_facts(b, s);
+		break;
+	case SPAN_FILE:
+		file_facts(b, s);
 		break;
 	case SPAN_DNS:
 		dns_facts(b, s);

@@ -5,8 +5,8 @@
  * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations), approval.c (waits for a
  * human), crash.c (signals), wait.c (waits by cause), peer.c (the other end of connections), open.c
- * (what is not over yet), rpc*.c (MCP and A2A; grpc_call.c: gRPC).  Nobody else includes this.  Times
- * are CLOCK_MONOTONIC ns until a span is made.
+ * (what is not over yet), file.c (files that are changed), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
+ * Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
 #define RINGSPAN_ENGINE_H
@@ -17,6 +17,7 @@
 #include "proto/http1.h"
 #include "proto/http2.h"
 #include "sem/sem.h"
+#include "span/file.h"
 #include "span/stream.h"
 #include "span/trace.h"
 
@@ -45,6 +46,7 @@ struct trace {
 	struct ev_stats stats; /* the latest */
 	uint64_t hdr_lost;     /* records lost, summed from the records' own counts */
 	struct trace_totals totals;
+	size_t change_cnt; /* changes of files that are held */
 	bool priced;
 	char first_run[HEX128];
 };
@@ -118,6 +120,7 @@ struct run {
 	struct rpc_end *rpc_ends; /* who speaks MCP or A2A */
 	int64_t model_calls, tool_calls, errors;
 	struct waits waits;
+	struct file_sums files; /* what processes and tool calls that are over have changed */
 	struct recent recent[CRASH_KEPT];
 	unsigned int recent_cnt;
 	struct context contexts[CONTEXTS];
@@ -147,6 +150,7 @@ struct pstate {
 	const char *link;         /* ringspan.link of that */
 	struct output *output[2]; /* stdout and stderr; NULL: nothing came */
 	struct fault *faults;     /* newest first; see crash.c */
+	struct ledger *files;     /* what it changed; NULL: nothing */
 	struct program *programs; /* in order, LIMIT_PROGRAMS of them at most */
 	uint64_t lost;            /* records that were lost before it was born */
 	bool program_lost;        /* and more of them before its first program was seen */
@@ -419,6 +423,10 @@ struct tool_ask {
 };
 /* The open tool call that it was made for; false: none can be told. */
 bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out);
+/* Files that were changed for an open tool call of that span; NULL: there is no such call. */
+struct ledger **tool_ledger(struct run *r, const char *span_id);
+/* The same of the open tool call whose arguments name the path; NULL: none does. */
+struct ledger **tool_of_file(struct run *r, struct sv path, uint64_t ts);
 /* Was the process started by a tool call, itself or one before it? */
 bool process_in_tool(const struct proc *p);
 /* The span of that call, or NULL. */

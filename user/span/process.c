@@ -243,6 +243,7 @@ static struct span *process_span(struct trace *t, struct proc *p, struct pstate 
 		span_incomplete(s, "lost");
 	describe_tests(s, p, ps->programs);
 	exec_events(s, ps->run, ps->programs, prog);
+	file_describe(s, ps->files, false);
 	return s;
 }
 
@@ -287,6 +288,7 @@ static void end_process(struct trace *t, struct proc *p)
 		/* the process is the run: its end is kept until the rest of the tree has ended too */
 		ps->run->root = run_span(t, p, ps);
 		mark_unfinished(p, ps->run->root);
+		file_finish(ps->run, &ps->files, ps->run->span_id, p->tgid);
 	} else {
 		struct span *s;
 
@@ -294,6 +296,7 @@ static void end_process(struct trace *t, struct proc *p)
 			find_tool(p); /* a call that was not known yet when the process started */
 		s = process_span(t, p, ps);
 		mark_unfinished(p, s);
+		file_finish(ps->run, &ps->files, ps->span_id, p->tgid);
 		if (s)
 			engine_emit(ps->run, &s);
 	}
@@ -327,7 +330,6 @@ static void on_gone(void *ctx, struct proc *p)
 {
 	struct pstate *ps = p->user;
 
-	(void)ctx;
 	while (ps && ps->programs) {
 		struct program *next = ps->programs->next;
 
@@ -337,6 +339,7 @@ static void on_gone(void *ctx, struct proc *p)
 	if (ps) {
 		log_free(ps);
 		crash_free(ps);
+		file_free(ctx, &ps->files);
 	}
 	free(ps);
 	p->user = NULL;

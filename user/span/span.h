@@ -55,7 +55,8 @@ const struct attr_def *attr_find(struct sv key); /* NULL: not in the table */
 	X(A2A, "a2a")               \
 	X(VALIDATION, "validation") \
 	X(APPROVAL, "approval")     \
-	X(WAIT, "wait")
+	X(WAIT, "wait")             \
+	X(FILE, "file")
 
 enum span_what {
 #define X(id, text) SPAN_##id,
@@ -64,7 +65,10 @@ enum span_what {
 		SPAN_WHAT_CNT
 };
 const char *span_what_name(enum span_what w);
-/* A failure of this kind is its own, not that of a span inside it which is counted already. */
+/*
+ * A failure of this kind is its own, not that of a span inside it which is counted already; and not a
+ * file's that may not be written, which programs find out by trying.
+ */
 bool span_what_fails(enum span_what w);
 
 enum span_kind { SPAN_KIND_INTERNAL = 1, SPAN_KIND_SERVER, SPAN_KIND_CLIENT }; /* OTLP's numbers */

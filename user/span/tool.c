@@ -28,7 +28,8 @@ struct tool {
 	uint64_t proc_start;
 	uint64_t ts_begun; /* the first thing that was seen to do it; 0: nothing */
 	struct approval approval;
-	bool invalid; /* its arguments break its schema */
+	bool invalid;         /* its arguments break its schema */
+	struct ledger *files; /* what was changed for it; may be NULL */
 };
 
 static void free_tool(struct tool *tool)
@@ -47,6 +48,8 @@ static void finish(struct run *r, struct tool **at, const struct sem_tool_result
 	*at = tool->next;
 	r->tool_cnt--;
 	waits_set(tool->span, &tool->waits);
+	file_describe(tool->span, tool->files, true);
+	file_finish(r, &tool->files, tool->span->span_id, tool->tgid);
 	engine_emit(r, &tool->span);
 	free_tool(tool);
 }
@@ -167,14 +170,21 @@ static void begin(struct tool *tool, uint64_t ts)
 		tool->ts_begun = ts;
 }
 
-void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint64_t from,
-		 uint64_t to)
+static struct tool *find_span(struct run *r, const char *span_id)
 {
 	struct tool *tool = r->tools;
 
-	wait_add(&r->waits.by[cause], from, to);
 	while (tool && strcmp(tool->span->span_id, span_id) != 0)
 		tool = tool->next;
+	return tool;
+}
+
+void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint64_t from,
+		 uint64_t to)
+{
+	struct tool *tool = find_span(r, span_id);
+
+	wait_add(&r->waits.by[cause], from, to);
 	if (!tool)
 		return;
 	wait_add(&tool->waits.by[cause], from, to);
@@ -417,6 +427,54 @@ bool tool_of_input(struct run *r, const struct json *messages, bool by_time, str
 		.agent = agent_of(best ? best : lone),
 	};
 	return true;
+}
+
+/* --- files */
+
+#define FILE_NAME_MIN 4 /* a shorter name is in a text by chance */
+
+struct ledger **tool_ledger(struct run *r, const char *span_id)
+{
+	struct tool *tool = find_span(r, span_id);
+
+	return tool ? &tool->files : NULL;
+}
+
+/* The argument is the path, or its end; or a text that names the file, as a patch does. */
+static bool names_path(const struct json *v, struct sv path, struct sv name, unsigned int depth)
+{
+	if (json_is(v, JSON_STRING)) {
+		struct sv text = json_sv(v);
+
+		if (sv_starts(text, "./"))
+			text = sv_sub(text, 2, text.n);
+		if (text.n && text.n <= path.n &&
+		    sv_eq(sv_sub(path, path.n - text.n, text.n), text) &&
+		    (text.n == path.n || path.p[path.n - text.n - 1] == '/'))
+			return true;
+		return name.n >= FILE_NAME_MIN && sv_find(text, name) >= 0;
+	}
+	if (depth >= LIMIT_JSON_DEPTH)
+		return false;
+	json_for_each (v, e) {
+		if (names_path(e, path, name, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+struct ledger **tool_of_file(struct run *r, struct sv path, uint64_t ts)
+{
+	const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
+	struct sv name = slash ? sv_sub(path, (size_t)(slash + 1 - path.p), path.n) : path;
+
+	for (struct tool *tool = r->tools; path.n && tool; tool = tool->next) {
+		if (ts < tool->ts_start || !names_path(tool->args, path, name, 0))
+			continue;
+		begin(tool, ts);
+		return &tool->files;
+	}
+	return NULL;
 }
 
 /* --- MCP calls */

@@ -263,6 +263,7 @@ static void run_finish(struct run *r)
 	span_set_int(r->root, ATTR_ID_TOOL_CALLS, r->tool_calls);
 	span_set_int(r->root, ATTR_ID_ERRORS, r->errors);
 	waits_set(r->root, &r->waits);
+	file_set_sums(r->root, &r->files);
 	peer_run_links(r);
 	set_result(r);
 	if (r->not_seen)
@@ -342,6 +343,9 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 		break;
 	case EV_STACK:
 		crash_stack(t, (const void *)rec);
+		break;
+	case EV_FILE:
+		file_feed(t, (const void *)rec);
 		break;
 	case EV_INPUT:
 		approval_feed(t, (const void *)rec);

@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What processes and tool calls change in the file system.
+# needs: root bpf
+. "$(dirname "$0")/lib.sh"
+
+mkdir work
+cd work || exit 1
+cat >change.py <<'EOF'
+import os, shutil, tempfile
+os.makedirs("src/deep")
+with open("src/a.c", "w") as f:
+    f.write("x" * 1234)
+with tempfile.NamedTemporaryFile(dir=".") as f:
+    f.write(b"y" * 100)
+with open("src/new", "w") as f:
+    f.write("z" * 50)
+os.replace("src/new", "config.json")
+shutil.copyfile("config.json", "src/deep/copy")
+os.remove("gone")
+os.symlink("a.c", "src/link")
+open("config.json").read()
+EOF
+touch gone config.json
+real=$(realpath .)
+"$RINGSPAN" record --store ../db --capture ../c.rsp -- \
+	bash -c "$PYTHON change.py; echo hi >>log; cat log | tee out >/dev/null" >../out 2>../err
+cd .. || exit 1
+"$RINGSPAN" spans --store db --where 'kind=file' --json >files.json 2>>err
+"$RINGSPAN" spans --store db --json >spans.json 2>>err
+"$PYTHON" - "$real" >problems 2>&1 <<'EOF'
+import json, sys
+real = sys.argv[1]
+files = [json.loads(line) for line in open("files.json")]
+spans = {s["span_id"]: s for s in map(json.loads, open("spans.json"))}
+got = {}
+for s in files:
+    a = s["attributes"]
+    path = a["file.path"]
+    if not path.startswith(real + "/"):
+        continue
+    path = path[len(real) + 1:]
+    assert path not in got, path
+    got[path] = (a["ringspan.file.change"], a.get("ringspan.file.written_bytes"))
+    parent = spans[s["parent_span_id"]]
+    assert parent["attributes"]["process.pid"] == a["process.pid"]
+    assert parent["start_time_unix_nano"] <= s["start_time_unix_nano"] <= s["end_time_unix_nano"]
+want = {
+    "src": ("dir_created", None), "src/deep": ("dir_created", None), "src/a.c": ("created", 1234),
+    "config.json": ("written", 50), "src/deep/copy": ("created", 50), "gone": ("removed", None),
+    "src/link": ("linked", None), "log": ("created", 3), "out": ("created", 3),
+}
+assert got == want, got
+(run,) = [s for s in spans.values() if not s["parent_span_id"]]
+assert run["attributes"]["ringspan.files.removed"] == 1, run["attributes"]
+assert run["attributes"]["ringspan.files.temporary"] >= 1, run["attributes"]
+EOF
+! [ -s problems ]
+result "each change is told once, with path and bytes, under its process" $? problems
+bounded "$RINGSPAN" replay c.rsp --format ndjson >replay.ndjson &&
+	bounded "$RINGSPAN" export --store db --format ndjson | cmp - replay.ndjson
+result "a replay gives the same" $?
+
+cat >many.sh <<'EOF'
+mkdir many && for i in $(seq 3000); do echo "$i" >"many/$i"; done
+EOF
+"$RINGSPAN" record --store db2 -- bash many.sh >out 2>err
+"$RINGSPAN" spans --store db2 --where 'kind=file' --json >files.json 2>>err
+"$RINGSPAN" spans --store db2 --where 'kind=run' --json >run.json 2>>err
+"$PYTHON" - >problems 2>&1 <<'EOF'
+import json
+a = json.loads(open("run.json").read())["attributes"]
+spans = sum(1 for line in open("files.json"))
+assert spans == 51, spans  # the directory is another process's
+assert spans + a["ringspan.files.untold"] == 3001, a
+assert a["ringspan.files.created"] >= 1000, a
+EOF
+! [ -s problems ]
+result "3000 files are 50 spans, and all are counted" $? problems
+
+start_mock
+run_case "an agent's tool that writes a file (python, anthropic, basic)" python anthropic basic 0
+"$PYTHON" - >problems 2>&1 <<'EOF'
+import json
+tools = [s["attributes"] for s in map(json.loads, open("spans.ndjson"))
+         if s["attributes"]["ringspan.kind"] == "tool_call"]
+write, read = tools
+(change,) = write["ringspan.files.changes"]
+assert change["path"].endswith("/hello.txt") and change["bytes"] == 20, change
+assert change["change"] == "created", change
+assert "ringspan.files.changes" not in read, read
+EOF
+! [ -s problems ] && grep -q 'wrote .*/hello.txt 20 B' show.txt
+result "... says so, and one that reads does not" $? problems
