@@ -11,6 +11,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "emit.bpf.h"
+#include "sys.bpf.h"
 #include "thread.bpf.h"
 
 #define EINTR 4
@@ -73,8 +74,7 @@ static __always_inline bool is_new_attempt(struct sock *sk)
 	       BPF_CORE_READ(sk, sk_socket, state) == SS_UNCONNECTED;
 }
 
-SEC("?tp/syscalls/sys_enter_connect")
-int connect_enter(struct trace_event_raw_sys_enter *ctx)
+SYS_ENTER(connect_enter)
 {
 	struct proc_state *proc = traced_here();
 	struct attempt a = { .in_call = 1 };
@@ -83,9 +83,8 @@ int connect_enter(struct trace_event_raw_sys_enter *ctx)
 
 	if (!proc)
 		return 0;
-	sk = (__u64)sock_of_fd(ctx->args[0]);
-	if (!sk || !is_new_attempt((struct sock *)sk) ||
-	    !addr_of_user((void *)ctx->args[1], &a.addr))
+	sk = (__u64)sock_of_fd(SYS_ARG(1));
+	if (!sk || !is_new_attempt((struct sock *)sk) || !addr_of_user((void *)SYS_ARG(2), &a.addr))
 		return 0;
 	t = thread_get();
 	a.id = bpf_get_current_pid_tgid();
@@ -106,8 +105,7 @@ static __always_inline bool goes_on(long ret)
 	       (ret <= -ERESTARTSYS && ret >= -ERESTART_LAST);
 }
 
-SEC("?tp/syscalls/sys_exit_connect")
-int connect_exit(struct trace_event_raw_sys_exit *ctx)
+SYS_EXIT(connect_exit)
 {
 	struct thread_state *t = traced_here() ? thread_find() : NULL;
 	struct attempt *a;
@@ -120,8 +118,8 @@ int connect_exit(struct trace_event_raw_sys_exit *ctx)
 	a = bpf_map_lookup_elem(&attempts, &sk);
 	if (!a)
 		return 0;
-	if (!goes_on(ctx->ret))
-		attempt_end(sk, bpf_ktime_get_ns(), ctx->ret);
+	if (!goes_on(SYS_RET))
+		attempt_end(sk, bpf_ktime_get_ns(), SYS_RET);
 	else if (a->closed_ts)
 		attempt_end(sk, a->closed_ts, -(__s32)a->closed_err);
 	else

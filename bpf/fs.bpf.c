@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
+#include "sys.bpf.h"
 #include "flow.bpf.h"
 #include "fs.bpf.h"
 #include "quiet.bpf.h"
@@ -288,11 +289,10 @@ int fs_exit(__u32 tgid)
 	return 0;
 }
 
-SEC("?tp/syscalls/sys_enter_dup2")
-int fs_dup(struct trace_event_raw_sys_enter *ctx)
+SYS_ENTER(fs_dup)
 {
 	struct file *file =
-		ctx->args[0] != ctx->args[1] && traced_here() ? file_of_fd(ctx->args[1]) : NULL;
+		SYS_ARG(1) != SYS_ARG(2) && traced_here() ? file_of_fd(SYS_ARG(2)) : NULL;
 
 	if (file)
 		fs_close((__u64)file, file_refs(file));
@@ -329,20 +329,18 @@ static __always_inline void fs_enter_open(__s32 dir, __u64 path, __u64 flags)
 		fs_enter(EV_FILE_WRITE, flags & O_TRUNC ? EV_FILE_TRUNCATED : 0, dir, path, 0, 0);
 }
 
-#define FS_OPEN(call, dir, path, flags)                      \
-	SEC("?tp/syscalls/sys_enter_" #call)                 \
-	int fs_##call(struct trace_event_raw_sys_enter *ctx) \
-	{                                                    \
-		fs_enter_open(dir, path, flags);             \
-		return 0;                                    \
+#define FS_OPEN(call, dir, path, flags)          \
+	SYS_ENTER(fs_##call)                     \
+	{                                        \
+		fs_enter_open(dir, path, flags); \
+		return 0;                        \
 	}
 
-#define FS_ENTER(call, op, ...)                              \
-	SEC("?tp/syscalls/sys_enter_" #call)                 \
-	int fs_##call(struct trace_event_raw_sys_enter *ctx) \
-	{                                                    \
-		fs_enter(op, 0, __VA_ARGS__);                \
-		return 0;                                    \
+#define FS_ENTER(call, op, ...)               \
+	SYS_ENTER(fs_##call)                  \
+	{                                     \
+		fs_enter(op, 0, __VA_ARGS__); \
+		return 0;                     \
 	}
 
 /* The first member of struct open_how. */
@@ -354,24 +352,24 @@ static __always_inline __u64 how_flags(__u64 how)
 	return flags;
 }
 
-FS_OPEN(openat, ctx->args[0], ctx->args[1], ctx->args[2])
-FS_OPEN(openat2, ctx->args[0], ctx->args[1], how_flags(ctx->args[2]))
-FS_OPEN(open, AT_FDCWD, ctx->args[0], ctx->args[1])
-FS_OPEN(creat, AT_FDCWD, ctx->args[0], O_CREAT | O_TRUNC)
-FS_ENTER(unlinkat, ctx->args[2] & AT_REMOVEDIR ? EV_FILE_RMDIR : EV_FILE_REMOVE, ctx->args[0],
-	 ctx->args[1], 0, 0)
-FS_ENTER(unlink, EV_FILE_REMOVE, AT_FDCWD, ctx->args[0], 0, 0)
-FS_ENTER(rmdir, EV_FILE_RMDIR, AT_FDCWD, ctx->args[0], 0, 0)
-FS_ENTER(renameat2, EV_FILE_RENAME, ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3])
-FS_ENTER(renameat, EV_FILE_RENAME, ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3])
-FS_ENTER(rename, EV_FILE_RENAME, AT_FDCWD, ctx->args[0], AT_FDCWD, ctx->args[1])
-FS_ENTER(mkdirat, EV_FILE_MKDIR, ctx->args[0], ctx->args[1], 0, 0)
-FS_ENTER(mkdir, EV_FILE_MKDIR, AT_FDCWD, ctx->args[0], 0, 0)
-FS_ENTER(linkat, EV_FILE_LINK, ctx->args[2], ctx->args[3], ctx->args[0], ctx->args[1])
-FS_ENTER(link, EV_FILE_LINK, AT_FDCWD, ctx->args[1], AT_FDCWD, ctx->args[0])
-FS_ENTER(symlinkat, EV_FILE_SYMLINK, ctx->args[1], ctx->args[2], FS_NO_DIR, ctx->args[0])
-FS_ENTER(symlink, EV_FILE_SYMLINK, AT_FDCWD, ctx->args[1], FS_NO_DIR, ctx->args[0])
-FS_ENTER(truncate, EV_FILE_TRUNCATE, AT_FDCWD, ctx->args[0], 0, 0)
+FS_OPEN(openat, SYS_ARG(1), SYS_ARG(2), SYS_ARG(3))
+FS_OPEN(openat2, SYS_ARG(1), SYS_ARG(2), how_flags(SYS_ARG(3)))
+FS_OPEN(open, AT_FDCWD, SYS_ARG(1), SYS_ARG(2))
+FS_OPEN(creat, AT_FDCWD, SYS_ARG(1), O_CREAT | O_TRUNC)
+FS_ENTER(unlinkat, SYS_ARG(3) & AT_REMOVEDIR ? EV_FILE_RMDIR : EV_FILE_REMOVE, SYS_ARG(1),
+	 SYS_ARG(2), 0, 0)
+FS_ENTER(unlink, EV_FILE_REMOVE, AT_FDCWD, SYS_ARG(1), 0, 0)
+FS_ENTER(rmdir, EV_FILE_RMDIR, AT_FDCWD, SYS_ARG(1), 0, 0)
+FS_ENTER(renameat2, EV_FILE_RENAME, SYS_ARG(1), SYS_ARG(2), SYS_ARG(3), SYS_ARG(4))
+FS_ENTER(renameat, EV_FILE_RENAME, SYS_ARG(1), SYS_ARG(2), SYS_ARG(3), SYS_ARG(4))
+FS_ENTER(rename, EV_FILE_RENAME, AT_FDCWD, SYS_ARG(1), AT_FDCWD, SYS_ARG(2))
+FS_ENTER(mkdirat, EV_FILE_MKDIR, SYS_ARG(1), SYS_ARG(2), 0, 0)
+FS_ENTER(mkdir, EV_FILE_MKDIR, AT_FDCWD, SYS_ARG(1), 0, 0)
+FS_ENTER(linkat, EV_FILE_LINK, SYS_ARG(3), SYS_ARG(4), SYS_ARG(1), SYS_ARG(2))
+FS_ENTER(link, EV_FILE_LINK, AT_FDCWD, SYS_ARG(2), AT_FDCWD, SYS_ARG(1))
+FS_ENTER(symlinkat, EV_FILE_SYMLINK, SYS_ARG(2), SYS_ARG(3), FS_NO_DIR, SYS_ARG(1))
+FS_ENTER(symlink, EV_FILE_SYMLINK, AT_FDCWD, SYS_ARG(2), FS_NO_DIR, SYS_ARG(1))
+FS_ENTER(truncate, EV_FILE_TRUNCATE, AT_FDCWD, SYS_ARG(1), 0, 0)
 
 /* That a name is there already, or is not, is a question that programs ask by trying. */
 static __always_inline bool fs_refused(__s64 ret)
@@ -398,8 +396,7 @@ static __noinline int fs_tell_call(struct proc_state *proc, const struct fs_call
 }
 
 /* Attached to the end of each of these calls. */
-SEC("?tp")
-int fs_done(struct trace_event_raw_sys_exit *ctx)
+SYS_EXIT(fs_done)
 {
 	struct thread_state *t = thread_find();
 	struct proc_state *proc = t && t->fs.op ? traced_here() : NULL;
@@ -408,12 +405,12 @@ int fs_done(struct trace_event_raw_sys_exit *ctx)
 	if (!proc)
 		return 0;
 	call = &t->fs;
-	if (call->op == EV_FILE_WRITE && ctx->ret >= 0) {
-		fs_opened(proc, call, ctx->ret);
-	} else if (ctx->ret == 0 || fs_refused(ctx->ret)) {
+	if (call->op == EV_FILE_WRITE && SYS_RET >= 0) {
+		fs_opened(proc, call, SYS_RET);
+	} else if (SYS_RET == 0 || fs_refused(SYS_RET)) {
 		proc->fs_open = 1; /* over its budget it has something to tell when it ends */
 		if (fs_may(proc))
-			fs_tell_call(proc, call, ctx->ret);
+			fs_tell_call(proc, call, SYS_RET);
 	}
 	t->fs.op = 0;
 	return 0;

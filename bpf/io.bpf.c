@@ -13,6 +13,7 @@
 #include "flow.bpf.h"
 #include "fs.bpf.h"
 #include "look.bpf.h"
+#include "sys.bpf.h"
 #include "tie.bpf.h"
 
 #define FLOW_LOOKS 32 /* calls in vain, then nothing is expected of the flow */
@@ -52,35 +53,33 @@ static __always_inline void io_enter(__u64 fd, __u64 buf, __u64 cnt, enum io_for
 	t->io.enter_ts = bpf_ktime_get_ns();
 }
 
-#define IO_ENTER(call, cnt, form, dir, name)                                \
-	SEC("?tp/syscalls/sys_enter_" #call)                                \
-	int io_##call(struct trace_event_raw_sys_enter *ctx)                \
-	{                                                                   \
-		io_enter(ctx->args[0], ctx->args[1], cnt, form, dir, name); \
-		return 0;                                                   \
+#define IO_ENTER(call, cnt, form, dir, name)                            \
+	SYS_ENTER(io_##call)                                            \
+	{                                                               \
+		io_enter(SYS_ARG(1), SYS_ARG(2), cnt, form, dir, name); \
+		return 0;                                               \
 	}
 
-#define IO_ENTER_FLAGS(call, cnt, form, name, flags)                                    \
-	SEC("?tp/syscalls/sys_enter_" #call)                                            \
-	int io_##call(struct trace_event_raw_sys_enter *ctx)                            \
-	{                                                                               \
-		if (!((flags)&MSG_NOT_DATA))                                            \
-			io_enter(ctx->args[0], ctx->args[1], cnt, form, EV_READ, name); \
-		return 0;                                                               \
+#define IO_ENTER_FLAGS(call, cnt, form, name, flags)                                \
+	SYS_ENTER(io_##call)                                                        \
+	{                                                                           \
+		if (!((flags)&MSG_NOT_DATA))                                        \
+			io_enter(SYS_ARG(1), SYS_ARG(2), cnt, form, EV_READ, name); \
+		return 0;                                                           \
 	}
 
-IO_ENTER(read, ctx->args[2], IO_BUF, EV_READ, 0)
-IO_ENTER(write, ctx->args[2], IO_BUF, EV_WRITE, 0)
-IO_ENTER(readv, ctx->args[2], IO_VEC, EV_READ, 0)
-IO_ENTER(writev, ctx->args[2], IO_VEC, EV_WRITE, 0)
-IO_ENTER(pwrite64, ctx->args[2], IO_BUF, EV_WRITE, 0)
-IO_ENTER(pwritev, ctx->args[2], IO_VEC, EV_WRITE, 0)
-IO_ENTER(sendto, ctx->args[2], IO_BUF, EV_WRITE, ctx->args[4])
+IO_ENTER(read, SYS_ARG(3), IO_BUF, EV_READ, 0)
+IO_ENTER(write, SYS_ARG(3), IO_BUF, EV_WRITE, 0)
+IO_ENTER(readv, SYS_ARG(3), IO_VEC, EV_READ, 0)
+IO_ENTER(writev, SYS_ARG(3), IO_VEC, EV_WRITE, 0)
+IO_ENTER(pwrite64, SYS_ARG(3), IO_BUF, EV_WRITE, 0)
+IO_ENTER(pwritev, SYS_ARG(3), IO_VEC, EV_WRITE, 0)
+IO_ENTER(sendto, SYS_ARG(3), IO_BUF, EV_WRITE, SYS_ARG(5))
 IO_ENTER(sendmsg, 0, IO_MSG, EV_WRITE, 0)
 IO_ENTER(sendmmsg, 0, IO_MMSG, EV_WRITE, 0)
-IO_ENTER_FLAGS(recvfrom, ctx->args[2], IO_BUF, ctx->args[4], ctx->args[3])
-IO_ENTER_FLAGS(recvmsg, 0, IO_MSG, 0, ctx->args[2])
-IO_ENTER_FLAGS(recvmmsg, 0, IO_MMSG, 0, ctx->args[3])
+IO_ENTER_FLAGS(recvfrom, SYS_ARG(3), IO_BUF, SYS_ARG(5), SYS_ARG(4))
+IO_ENTER_FLAGS(recvmsg, 0, IO_MSG, 0, SYS_ARG(3))
+IO_ENTER_FLAGS(recvmmsg, 0, IO_MMSG, 0, SYS_ARG(4))
 
 /* --- where a call's bytes lie */
 
@@ -602,7 +601,7 @@ static __always_inline void output_moved(struct thread_state *t, __u32 fd, __s64
 		io_copy(t, f, ret, modern);
 }
 
-static __always_inline int io_exit(struct trace_event_raw_sys_exit *ctx, const bool modern)
+static __always_inline int io_exit(const unsigned long long *ctx, const bool modern)
 {
 	struct thread_state *t = thread_find();
 	__u32 fd;
@@ -611,23 +610,21 @@ static __always_inline int io_exit(struct trace_event_raw_sys_exit *ctx, const b
 		return 0;
 	fd = t->io.fd - 1;
 	t->io.fd = 0;
-	if (ctx->ret <= 0 || io_moved(t, fd, ctx->ret, modern))
+	if (SYS_RET <= 0 || io_moved(t, fd, SYS_RET, modern))
 		return 0;
 	if (cfg_output_rate && t->io.dir == EV_WRITE && t->io.form != IO_MMSG &&
 	    (fd == STDOUT || fd == STDERR))
-		output_moved(t, fd, ctx->ret, modern);
+		output_moved(t, fd, SYS_RET, modern);
 	return 0;
 }
 
-/* Attached to the end of each call; twice, because kernels before 5.17 have no bpf_loop. */
-SEC("?tp")
-int io_done(struct trace_event_raw_sys_exit *ctx)
+/* The end of each call; twice, because kernels before 5.17 have no bpf_loop. */
+SYS_EXIT(io_done)
 {
 	return io_exit(ctx, true);
 }
 
-SEC("?tp")
-int io_done_old(struct trace_event_raw_sys_exit *ctx)
+SYS_EXIT(io_done_old)
 {
 	return io_exit(ctx, false);
 }
@@ -662,11 +659,10 @@ static __always_inline bool pipe_is_over(struct flow_state *f, __u32 ends)
 	       (!f->bytes[EV_WRITE] || f->closed & PIPE_WRITE);
 }
 
-SEC("?tp/syscalls/sys_enter_close")
-int io_close(struct trace_event_raw_sys_enter *ctx)
+SYS_ENTER(io_close)
 {
 	struct proc_state *proc = traced_here();
-	struct file *file = proc ? file_of_fd(ctx->args[0]) : NULL;
+	struct file *file = proc ? file_of_fd(SYS_ARG(1)) : NULL;
 	struct flow_file ff = {};
 	struct flow_state *f;
 	struct conn_key key;
@@ -708,11 +704,10 @@ int BPF_PROG(io_sock_state, struct sock *sk, int oldstate, int newstate)
 }
 
 /* TLS moves into the kernel (SOL_TLS: the keys): plaintext goes through the calls from here on. */
-SEC("?tp/syscalls/sys_enter_setsockopt")
-int io_setsockopt(struct trace_event_raw_sys_enter *ctx)
+SYS_ENTER(io_setsockopt)
 {
-	struct proc_state *proc = ctx->args[1] == SOL_TLS ? traced_here() : NULL;
-	struct sock *sk = proc ? sock_of_fd(ctx->args[0]) : NULL;
+	struct proc_state *proc = SYS_ARG(2) == SOL_TLS ? traced_here() : NULL;
+	struct sock *sk = proc ? sock_of_fd(SYS_ARG(1)) : NULL;
 	struct flow_state *f;
 
 	if (!sk || !sock_is_inet(sk))

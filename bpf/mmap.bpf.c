@@ -6,6 +6,7 @@
 #include <bpf/bpf_tracing.h>
 #include "emit.bpf.h"
 #include "file.bpf.h"
+#include "sys.bpf.h"
 #include "thread.bpf.h"
 
 #define PROT_EXEC 4
@@ -14,23 +15,21 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-SEC("?tp/syscalls/sys_enter_mmap")
-int mmap_enter(struct trace_event_raw_sys_enter *ctx)
+SYS_ENTER(mmap_enter)
 {
 	struct thread_state *t;
 	struct file *file;
 
-	if (!(ctx->args[2] & PROT_EXEC) || (ctx->args[3] & MAP_ANONYMOUS) || !traced_here())
+	if (!(SYS_ARG(3) & PROT_EXEC) || (SYS_ARG(4) & MAP_ANONYMOUS) || !traced_here())
 		return 0;
-	file = file_of_fd(ctx->args[4]);
+	file = file_of_fd(SYS_ARG(5));
 	t = file ? thread_get() : NULL;
 	if (t)
 		t->map = file_key(file);
 	return 0;
 }
 
-SEC("?tp/syscalls/sys_exit_mmap")
-int mmap_exit(struct trace_event_raw_sys_exit *ctx)
+SYS_EXIT(mmap_exit)
 {
 	struct proc_state *proc = traced_here();
 	struct thread_state *t = proc ? thread_find() : NULL;
@@ -41,7 +40,7 @@ int mmap_exit(struct trace_event_raw_sys_exit *ctx)
 		return 0;
 	key = t->map;
 	t->map.ino = 0;
-	if ((unsigned long)ctx->ret >= (unsigned long)-MAX_ERRNO || !key_is_new(&key))
+	if ((unsigned long)SYS_RET >= (unsigned long)-MAX_ERRNO || !key_is_new(&key))
 		return 0;
 	e = ev_reserve(EV_MAP, sizeof(*e), 0, proc->start);
 	if (!e) {
@@ -50,7 +49,7 @@ int mmap_exit(struct trace_event_raw_sys_exit *ctx)
 	}
 	e->dev = key.dev;
 	e->ino = key.ino;
-	e->addr = ctx->ret;
+	e->addr = SYS_RET;
 	ev_submit_now(e);
 	return 0;
 }

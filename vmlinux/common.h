@@ -239,18 +239,6 @@ struct trace_entry {
 	unsigned short type;
 };
 
-struct trace_event_raw_sys_enter {
-	struct trace_entry ent;
-	long id;
-	unsigned long args[6];
-};
-
-struct trace_event_raw_sys_exit {
-	struct trace_entry ent;
-	long id;
-	long ret;
-};
-
 struct seq_file;
 
 struct bpf_iter_meta {

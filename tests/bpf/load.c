@@ -24,6 +24,8 @@ static const struct budget {
 	{ "proc_exit", 33000 },
 	{ "proc_rows", 150 },
 	{ "vma_rows", 150 },
+	{ "sys_enter", 50 },
+	{ "sys_exit", 50 },
 	{ "tie_send", 4200 },
 	{ "tie_recv", 2800 },
 	{ "io_read", 110 },

@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <stddef.h>
 
-#define DETACH_THREADS 160
+#define DETACH_THREADS 96
 
 struct bpf_link;
 

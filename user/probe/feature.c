@@ -13,7 +13,6 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include "base/cleanup.h"
-#include "probe/tracefs.h"
 #include "probe/uprobe.h"
 
 #define CAP_SYS_ADMIN_BIT 21
@@ -183,14 +182,9 @@ static int try_loop(struct try_ctx *t)
 
 static int try_syscalls(struct try_ctx *t)
 {
-	_cleanup_close_ int dir = tracefs_open();
-	int id = dir < 0 ? dir : tracefs_id(dir, "syscalls/sys_enter_connect");
-
-	if (dir < 0)
-		return say(t, dir, "tracefs can neither be mounted nor found");
-	if (id < 0)
-		return say(t, id, "sys_enter_connect: %s", strerror(-id));
-	return say(t, 0, "sys_enter_connect is %d", id);
+	if (btf__find_by_name_kind(t->btf, "btf_trace_sys_enter", BTF_KIND_TYPEDEF) <= 0)
+		return say(t, -ENOENT, "this kernel has no such tracepoint");
+	return say(t, 0, "sys_enter is in BTF");
 }
 
 static int try_vma(struct try_ctx *t)
@@ -235,7 +229,7 @@ static const struct feature_try {
 	[FEAT_COOKIE] = { try_cookie, FEAT_PRIVILEGE, "a kernel from 5.15 on" },
 	[FEAT_GUARD] = { try_guard, FEAT_BTF, "a kernel from 6.10 on" },
 	[FEAT_LOOP] = { try_loop, FEAT_PRIVILEGE, "a kernel from 5.17 on" },
-	[FEAT_SYSCALLS] = { try_syscalls, FEAT_PRIVILEGE, "a kernel with CONFIG_FTRACE_SYSCALLS" },
+	[FEAT_SYSCALLS] = { try_syscalls, FEAT_BTF, "a kernel with CONFIG_TRACEPOINTS" },
 	[FEAT_SOCKLEN] = { try_socklen, FEAT_BTF,
 			   "a kernel from 6.3 on; system calls are used instead" },
 	[FEAT_VMA] = { try_vma, FEAT_BTF, "a kernel from 5.12 on" },

@@ -6,46 +6,41 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <linux/perf_event.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "probe/detach.h"
-#include "probe/tracefs.h"
 #include "probe/uprobe.h"
 
 struct hook {
 	const char *prog;
-	const char *event; /* in tracefs; NULL: what the program's section names */
+	const char
+		*table; /* in bpf/sys.bpf.c, by the call's number; NULL: its section says where */
+	int call;
 	enum feat need;
-	enum feat without; /* FEAT_CNT: nothing */
 };
 
-#define IO_CALL(call)                                                          \
-	{ "io_" #call, "syscalls/sys_enter_" #call, FEAT_SYSCALLS, FEAT_CNT }, \
-	{                                                                      \
-		"io_done", "syscalls/sys_exit_" #call, FEAT_SYSCALLS, FEAT_CNT \
-	}
-
-#define FS_CALL(call)                                                          \
-	{ "fs_" #call, "syscalls/sys_enter_" #call, FEAT_SYSCALLS, FEAT_CNT }, \
-	{                                                                      \
-		"fs_done", "syscalls/sys_exit_" #call, FEAT_SYSCALLS, FEAT_CNT \
-	}
+/* clang-format off */
+#define ENTER(prog, call) { prog, "sys_enters", SYS_##call, FEAT_SYSCALLS }
+#define EXIT(prog, call) { prog, "sys_exits", SYS_##call, FEAT_SYSCALLS }
+#define POINT(prog, need) { prog, NULL, 0, need }
+#define IO_CALL(call) ENTER("io_" #call, call), EXIT("io_done", call)
+#define FS_CALL(call) ENTER("fs_" #call, call), EXIT("fs_done", call)
+/* clang-format on */
 
 static const struct hook hooks[] = {
-	{ "proc_fork", NULL, FEAT_ATTACH, FEAT_CNT },
-	{ "proc_exec", NULL, FEAT_ATTACH, FEAT_CNT },
-	{ "proc_exit", NULL, FEAT_ATTACH, FEAT_CNT },
-	{ "signal_deliver", NULL, FEAT_ATTACH, FEAT_CNT },
-	{ "connect_state", NULL, FEAT_SYSCALLS, FEAT_CNT },
-	{ "connect_enter", "syscalls/sys_enter_connect", FEAT_SYSCALLS, FEAT_CNT },
-	{ "connect_exit", "syscalls/sys_exit_connect", FEAT_SYSCALLS, FEAT_CNT },
-	{ "mmap_enter", "syscalls/sys_enter_mmap", FEAT_SYSCALLS, FEAT_CNT },
-	{ "mmap_exit", "syscalls/sys_exit_mmap", FEAT_SYSCALLS, FEAT_CNT },
-	{ "tie_send", NULL, FEAT_SOCKLEN, FEAT_CNT },
-	{ "tie_recv", NULL, FEAT_SOCKLEN, FEAT_CNT },
+	POINT("proc_fork", FEAT_ATTACH),
+	POINT("proc_exec", FEAT_ATTACH),
+	POINT("proc_exit", FEAT_ATTACH),
+	POINT("signal_deliver", FEAT_ATTACH),
+	POINT("connect_state", FEAT_SYSCALLS),
+	ENTER("connect_enter", connect),
+	EXIT("connect_exit", connect),
+	ENTER("mmap_enter", mmap),
+	EXIT("mmap_exit", mmap),
+	POINT("tie_send", FEAT_SOCKLEN),
+	POINT("tie_recv", FEAT_SOCKLEN),
 	/* what runtimes use on pipes, sockets and terminals; the two of many datagrams are glibc's resolver */
 	IO_CALL(read),
 	IO_CALL(readv),
@@ -60,10 +55,10 @@ static const struct hook hooks[] = {
 	IO_CALL(sendmsg),
 	IO_CALL(sendmmsg),
 	/* a flow's end in time: tcp has a state for it, other files only this */
-	{ "io_close", "syscalls/sys_enter_close", FEAT_SYSCALLS, FEAT_CNT },
-	{ "io_sock_state", NULL, FEAT_SYSCALLS, FEAT_CNT },
+	ENTER("io_close", close),
+	POINT("io_sock_state", FEAT_SYSCALLS),
 	/* TLS that moves into the kernel turns ciphertext into plaintext */
-	{ "io_setsockopt", "syscalls/sys_enter_setsockopt", FEAT_SYSCALLS, FEAT_CNT },
+	ENTER("io_setsockopt", setsockopt),
 	/* what changes files */
 	FS_CALL(openat),
 	FS_CALL(openat2),
@@ -73,7 +68,7 @@ static const struct hook hooks[] = {
 	FS_CALL(linkat),
 	FS_CALL(symlinkat),
 	FS_CALL(truncate),
-	{ "fs_dup", "syscalls/sys_enter_dup3", FEAT_SYSCALLS, FEAT_CNT },
+	ENTER("fs_dup", dup3),
 #ifdef SYS_renameat /* newer machines have only what takes flags, too */
 	FS_CALL(renameat),
 #endif
@@ -86,15 +81,18 @@ static const struct hook hooks[] = {
 	FS_CALL(mkdir),
 	FS_CALL(link),
 	FS_CALL(symlink),
-	{ "fs_dup", "syscalls/sys_enter_dup2", FEAT_SYSCALLS, FEAT_CNT },
+	ENTER("fs_dup", dup2),
 #endif
+	/* last: all that they jump to is there by then */
+	POINT("sys_exit", FEAT_SYSCALLS),
+	POINT("sys_enter", FEAT_SYSCALLS),
 };
 
 _Static_assert(ARRAY_SIZE(hooks) <= HOOKS_MAX, "HOOKS_MAX");
 
 static bool is_used(const struct hook *h, const struct features *f)
 {
-	return f->of[h->need].on && (h->without == FEAT_CNT || !f->of[h->without].on);
+	return f->of[h->need].on;
 }
 
 /* What copies payload comes twice, see guard.bpf.h. */
@@ -142,45 +140,36 @@ void hooks_select(struct bpf_object *obj, const struct features *f)
 	}
 }
 
-static struct bpf_link *attach_event(struct bpf_program *prog, int tracefs, const char *event)
+static int put_in_table(const struct bpf_object *obj, const struct hook *h,
+			const struct bpf_program *prog)
 {
-	struct perf_event_attr attr = { .size = sizeof(attr), .type = PERF_TYPE_TRACEPOINT };
-	struct bpf_link *link;
-	int fd, id = tracefs_id(tracefs, event);
+	int table = bpf_object__find_map_fd_by_name(obj, h->table), fd = bpf_program__fd(prog);
 
-	if (id < 0) {
-		errno = -id;
-		return NULL;
-	}
-	attr.config = id;
-	/* the program runs on every CPU: it belongs to the tracepoint, not to the event */
-	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	link = bpf_program__attach_perf_event(prog, fd);
-	if (!link)
-		close(fd);
-	return link;
+	return bpf_map_update_elem(table, &h->call, &fd, BPF_ANY);
 }
 
 int hooks_attach(struct hook_links *links, struct bpf_object *obj, const struct features *f)
 {
-	_cleanup_close_ int tracefs = f->of[FEAT_SYSCALLS].on ? tracefs_open() : -1;
-
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
 		const struct hook *h = &hooks[i];
+		struct bpf_link *link = NULL;
 		struct bpf_program *prog;
-		struct bpf_link *link;
+		int err;
 
 		if (!is_used(h, f))
 			continue;
 		prog = find_program(obj, h, f);
-		link = h->event ? attach_event(prog, tracefs, h->event) : bpf_program__attach(prog);
-		if (!link)
-			return log_err(-errno, "cannot attach %s to %s: %s; see `ringspan doctor`",
-				       h->prog, h->event ? h->event : "its tracepoint",
-				       strerror(errno));
-		links->of[links->cnt++] = link;
+		if (h->table) {
+			err = put_in_table(obj, h, prog);
+		} else {
+			link = bpf_program__attach(prog);
+			err = link ? 0 : -errno;
+		}
+		if (err)
+			return log_err(err, "cannot attach %s: %s; see `ringspan doctor`", h->prog,
+				       strerror(-err));
+		if (link)
+			links->of[links->cnt++] = link;
 	}
 	return 0;
 }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * System calls by number.  A program that begins with SYS_ENTER(NAME) or SYS_EXIT(NAME) is attached to
+ * nothing: sys.bpf.c jumps to it, from the two tracepoints that every call of every process passes,
+ * where user space (user/probe/hook.c) has put it in the table at the call's number.
+ *
+ * A perf event for each call would do the same.  Each takes 30 ms to detach, one after the other, and
+ * a call that is of interest passes through perf's buffers first; others would pay less (make bench-sys).
+ */
+#ifndef RINGSPAN_SYS_BPF_H
+#define RINGSPAN_SYS_BPF_H
+
+#include <bpf/bpf_tracing.h>
+
+/* clang-format off */
+
+/* In the body: SYS_ARG(n), from 1. */
+#define SYS_ENTER(name)          \
+	SEC("?tp_btf/sys_enter") \
+	int BPF_PROG(name, struct pt_regs *regs, long id)
+
+#define SYS_ARG(n) PT_REGS_PARM##n##_SYSCALL(regs)
+
+/*
+ * In the body: SYS_RET, the call's result; read anew for each use, because a verifier that follows its
+ * bounds through all of a large program sees too many states.
+ */
+#define SYS_EXIT(name)          \
+	SEC("?tp_btf/sys_exit") \
+	int BPF_PROG(name, struct pt_regs *regs, long ret)
+
+#define SYS_RET (*(const volatile __s64 *)&ctx[1])
+
+/* clang-format on */
+
+#endif
