@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <gelf.h>
@@ -221,8 +220,8 @@ static bool fits(const struct elf_file *f, const GElf_Shdr *sh, __u64 max)
 	       sh->sh_offset <= f->size - sh->sh_size;
 }
 
-/* name may be NULL */
-typedef void (*symbol_fn)(void *ctx, const GElf_Sym *sym, const char *name);
+/* strings: the section, with its header, that names it; a name costs more than all the rest */
+typedef void (*symbol_fn)(void *ctx, const GElf_Sym *sym, size_t strings, const GElf_Shdr *names);
 
 static int scan_table(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh, symbol_fn fn,
 		      void *ctx)
@@ -245,7 +244,7 @@ static int scan_table(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh, sym
 		if (!gelf_getsym(data, (int)i, &sym))
 			return -ENOEXEC;
 		if (GELF_ST_TYPE(sym.st_info) == STT_FUNC && sym.st_shndx != SHN_UNDEF)
-			fn(ctx, &sym, elf_strptr(f->elf, sh->sh_link, sym.st_name));
+			fn(ctx, &sym, sh->sh_link, &str);
 	}
 	return 0;
 }
@@ -279,10 +278,12 @@ struct wanted {
 	__u64 *offsets;
 };
 
-static void match(void *ctx, const GElf_Sym *sym, const char *name)
+static void match(void *ctx, const GElf_Sym *sym, size_t strings, const GElf_Shdr *names)
 {
 	const struct wanted *w = ctx;
+	const char *name = elf_strptr(w->f->elf, strings, sym->st_name);
 
+	(void)names;
 	for (size_t i = 0; name && i < w->cnt; i++)
 		if (!w->offsets[i] && strcmp(name, w->names[i]) == 0)
 			w->offsets[i] = elf_code_offset(w->f, sym->st_value, 1);
@@ -301,29 +302,46 @@ int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u
 }
 
 struct unnamed {
+	const struct elf_file *f;
 	struct elf_place *of;
 	size_t cnt;
 };
 
+/* From the file, as libelf would read all names of it for one. */
+static void read_name(const struct elf_file *f, const GElf_Sym *sym, const GElf_Shdr *names,
+		      char name[ELF_NAME_SIZE])
+{
+	size_t n = ELF_NAME_SIZE - 1;
+
+	if (sym->st_name >= names->sh_size)
+		return;
+	if (n > names->sh_size - sym->st_name)
+		n = names->sh_size - sym->st_name;
+	name[n] = '\0';
+	if (elf_pread(f, names->sh_offset + sym->st_name, name, n))
+		name[0] = '\0';
+}
+
 /* Functions do not overlap, but may have several names: the first that is found is kept. */
-static void name_places(void *ctx, const GElf_Sym *sym, const char *name)
+static void name_places(void *ctx, const GElf_Sym *sym, size_t strings, const GElf_Shdr *names)
 {
 	const struct unnamed *u = ctx;
 
-	for (size_t i = 0; name && *name && i < u->cnt; i++) {
+	(void)strings;
+	for (size_t i = 0; i < u->cnt; i++) {
 		struct elf_place *p = &u->of[i];
 
-		if (p->name[0] || p->addr < sym->st_value ||
-		    p->addr - sym->st_value >= sym->st_size)
+		if (p->addr < sym->st_value || p->addr - sym->st_value >= sym->st_size ||
+		    p->name[0])
 			continue;
 		p->start = sym->st_value;
-		snprintf(p->name, sizeof(p->name), "%s", name);
+		read_name(u->f, sym, names, p->name);
 	}
 }
 
 int elf_name_places(struct elf_file *f, struct elf_place *of, size_t cnt)
 {
-	struct unnamed u = { of, cnt };
+	struct unnamed u = { f, of, cnt };
 
 	for (size_t i = 0; i < cnt; i++)
 		of[i].name[0] = '\0';
