@@ -30,6 +30,7 @@ struct conn_table {
 	const struct conn_ops *ops;
 	void *ctx;
 	size_t held_cnt; /* over all connections: nothing to look for when 0 */
+	uint64_t due;    /* nor before that time, ns */
 };
 
 int conn_table_new(struct conn_table **out, const struct conn_ops *ops, void *ctx)
@@ -116,6 +117,9 @@ static void insert(struct conn_table *t, struct conn_dir *d, struct held *h)
 {
 	struct held **at = &d->held;
 
+	if (!t->held_cnt || t->due > h->ts + LIMIT_REORDER_NS)
+		t->due = h->ts + LIMIT_REORDER_NS; /* or later, which looking will tell */
+
 	while (*at && (*at)->pos <= h->pos)
 		at = &(*at)->next;
 	h->next = *at;
@@ -146,6 +150,7 @@ static void stop_waiting(struct conn_table *t, struct conn *c)
 	if (!c->waits)
 		return;
 	c->waits = false;
+	t->due = 0; /* what is held waits less long now */
 	t->ops->open(t->ctx, c);
 	give_held(t, c, EV_WRITE, false);
 	give_held(t, c, EV_READ, false);
@@ -276,21 +281,45 @@ static int feed_join(struct conn_table *t, const struct ev_join *rec)
 	return 0;
 }
 
+/* When the next of what is held here waits no longer; UINT64_MAX: nothing is. */
+static uint64_t due_of(const struct conn *c)
+{
+	uint64_t patience = c->waits ? LIMIT_PLACE_NS : LIMIT_REORDER_NS, due = UINT64_MAX;
+
+	for (int dir = 0; dir < 2; dir++)
+		for (const struct held *h = c->dirs[dir].held; h; h = h->next)
+			if (h->ts + patience < due)
+				due = h->ts + patience;
+	return due;
+}
+
+static void give_up_on(struct conn_table *t, struct conn *c, uint64_t now)
+{
+	for (int dir = 0; dir < 2; dir++) {
+		struct held *h = c->dirs[dir].held;
+		uint64_t waited = h && now > h->ts ? now - h->ts : 0;
+
+		if (c->waits && waited > LIMIT_PLACE_NS)
+			stop_waiting(t, c);
+		else if (!c->waits && waited > LIMIT_REORDER_NS)
+			give_held(t, c, dir, true);
+	}
+}
+
 /* Stragglers that did not come in time will not come. */
 static void give_up_waiting(struct conn_table *t, uint64_t now)
 {
+	if (now <= t->due)
+		return;
+	t->due = UINT64_MAX;
 	map_for_each (&t->conns, e) {
 		struct conn *c = e->value;
+		uint64_t due;
 
-		for (int dir = 0; dir < 2; dir++) {
-			struct held *h = c->dirs[dir].held;
-			uint64_t waited = h && now > h->ts ? now - h->ts : 0;
-
-			if (c->waits && waited > LIMIT_PLACE_NS)
-				stop_waiting(t, c);
-			else if (!c->waits && waited > LIMIT_REORDER_NS)
-				give_held(t, c, dir, true);
-		}
+		give_up_on(t, c, now);
+		due = due_of(c);
+		if (due < t->due)
+			t->due = due;
 	}
 }
 
