@@ -160,6 +160,7 @@ static void agents_own_tool(void **state)
 {
 	struct world *w = *state;
 	const struct span *tool, *s;
+	struct ev_file *early;
 
 	writes(w, 3 * MS, AGENT, "/w/src/main.c", 0, 3); /* before it was asked for */
 	asks(w, 4 * MS, "write_file", "path", "./src/main.c");
@@ -167,12 +168,16 @@ static void agents_own_tool(void **state)
 	writes(w, 6 * MS, AGENT, "/w/src/.main.c.9", EV_FILE_CREATED, 200);
 	feed(w, change(7 * MS, AGENT, EV_FILE_RENAME, "/w/src/.main.c.9", "/w/src/main.c"));
 	writes(w, 8 * MS, AGENT, "/w/src/not_main.c", 0, 10);
+	early = change(9 * MS, AGENT, EV_FILE_WRITE, "/x/src/main.c", NULL);
+	early->enter_ts = 3 * MS; /* it was open before */
+	early->bytes = 1;
+	feed(w, early);
 	feed(w, record_exit(20 * MS, AGENT, 0));
 	end(w);
 	tool = nth(w, SPAN_TOOL_CALL, 0);
 	assert_int_equal(span_attr(tool, ATTR_ID_FILES_CHANGES)->cnt, 1);
-	assert_int_equal(count(w, SPAN_FILE), 4);
-	for (size_t i = 0; i < 4; i++) {
+	assert_int_equal(count(w, SPAN_FILE), 5);
+	for (size_t i = 0; i < 5; i++) {
 		s = nth(w, SPAN_FILE, i);
 		if (sv_is(sv(s->parent_span_id), tool->span_id)) {
 			assert_change(s, "written", "/w/src/main.c", 200);
@@ -182,7 +187,7 @@ static void agents_own_tool(void **state)
 		}
 	}
 	assert_int_equal(span_attr_int(tool, ATTR_ID_FILES_WRITTEN, 0), 1);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_FILES_WRITTEN, 0), 4);
+	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_FILES_WRITTEN, 0), 5);
 }
 
 /* A thousand files are no thousand spans. */
