@@ -40,7 +40,7 @@ struct proc_state {
 	__u32 fs_over;      /* ... changes that no record told, */
 	__u32 fs_open;      /* ... a file was opened for writing */
 	__u32 faults;       /* signals with a handler that were told: see signal.bpf.c */
-	__u64 nss_methods; /* address of the table of NSS's TLS layer, once it was seen */
+	__u64 nss_methods;  /* address of the table of NSS's TLS layer, once it was seen */
 };
 
 #define WATCH_CGROUPS 16
