@@ -326,11 +326,22 @@ static int head_close(struct http1 *h, struct side *s, unsigned int flags, uint6
 
 /* --- one state each: takes bytes off *bytes, or changes the state */
 
+/* Where the next start line may begin, once it is lost; quick, because all of a large body may pass. */
+static size_t skip_lost(const struct side *s, struct sv bytes, size_t i)
+{
+	const char *first;
+
+	if (!s->lost || s->text.len || s->match.part != START_NONE || s->dir != HTTP_RESPONSE)
+		return i;
+	first = memchr(bytes.p + i, 'H', bytes.n - i);
+	return first ? (size_t)(first - bytes.p) : bytes.n;
+}
+
 static int step_start(struct side *s, uint64_t ts, struct sv *bytes)
 {
 	size_t i = 0;
 
-	while (i < bytes->n && s->state == AT_START) {
+	while (s->state == AT_START && (i = skip_lost(s, *bytes, i)) < bytes->n) {
 		char c = bytes->p[i];
 		enum start_result res;
 
