@@ -235,10 +235,6 @@ struct socket {
 	struct sock *sk;
 };
 
-struct trace_entry {
-	unsigned short type;
-};
-
 struct seq_file;
 
 struct bpf_iter_meta {

@@ -21,7 +21,8 @@
 	X(GUARD, "preempt kfuncs", "uprobe programs that are not preempted (6.13+ may need it)", \
 	  false)                                                                                 \
 	X(LOOP, "bpf_loop", "calls that move more than 256 KiB", false)                          \
-	X(SYSCALLS, "syscall tracepoints", "connect, libraries loaded later", false)             \
+	X(SYSCALLS, "syscall tracepoints",                                                       \
+	  "connect, sockets, pipes, files, libraries loaded later", false)                       \
 	X(SOCKLEN, "sock_send/recv_length", "which socket a TLS object sits on", false)          \
 	X(VMA, "mapping iterator", "one set of probes for a library that containers share", false)
 
