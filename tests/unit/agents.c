@@ -7,29 +7,25 @@
 #include <stdio.h>
 #include "base/cleanup.h"
 #include "span/trace.h"
+#include "told.h"
 
 #define MS 1000000ull
 #define AGENT 10
-#define SPANS_MAX 2048
 #define CONVERSATIONS 200
 #define ARGS "python3\0agent.py"
 
 struct world {
 	struct trace *trace;
-	struct span *spans[SPANS_MAX];
-	size_t cnt;
+	struct told told;
 	uint64_t now;
 	uint64_t pos[8][2];
 };
 
 static void on_span(void *ctx, const struct span *s)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct world *w = ctx;
 
-	assert_true(w->cnt < SPANS_MAX);
-	assert_int_equal(span_write_json(&b, s, true), 0);
-	assert_int_equal(span_read_json(&w->spans[w->cnt++], buf_view(&b)), 0);
+	told_add(&w->told, s);
 }
 
 static void feed(struct world *w, void *rec)
@@ -59,8 +55,7 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	trace_free(&w->trace);
-	for (size_t i = 0; i < w->cnt; i++)
-		span_free(&w->spans[i]);
+	told_fini(&w->told);
 	free(w);
 	return 0;
 }
@@ -132,29 +127,11 @@ static void end(struct world *w)
 	trace_end(w->trace);
 }
 
-static const struct span *nth(const struct world *w, enum span_what what, size_t n)
-{
-	for (size_t i = 0; i < w->cnt; i++)
-		if (w->spans[i]->what == what && !n--)
-			return w->spans[i];
-	fail_msg("no such span");
-	return NULL;
-}
-
-static size_t count(const struct world *w, enum span_what what)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w->cnt; i++)
-		n += w->spans[i]->what == what;
-	return n;
-}
-
 static const struct span *by_id(const struct world *w, const char *id)
 {
-	for (size_t i = 0; i < w->cnt; i++)
-		if (strcmp(w->spans[i]->span_id, id) == 0)
-			return w->spans[i];
+	for (size_t i = 0; i < w->told.cnt; i++)
+		if (strcmp(w->told.spans[i]->span_id, id) == 0)
+			return w->told.spans[i];
 	fail_msg("no span %s", id);
 	return NULL;
 }
@@ -179,19 +156,20 @@ static void turns_of_one_conversation(void **state)
 	ask(w, 2, "", USER("hi") "," MODEL(SAYS("hello")) "," USER("and now?"));
 	answer(w, 2, SAYS("bye"));
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 1);
-	assert_int_equal(count(w, SPAN_TURN), 2);
-	agent = nth(w, SPAN_AGENT, 0);
-	assert_string_equal(agent->parent_span_id, nth(w, SPAN_RUN, 0)->span_id);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 2);
+	agent = told_nth(&w->told, SPAN_AGENT, 0);
+	assert_string_equal(agent->parent_span_id, told_nth(&w->told, SPAN_RUN, 0)->span_id);
 	ASSERT_SV(agent->name, "invoke_agent agent.py");
 	assert_int_equal(span_attr_int(agent, ATTR_ID_TURNS, 0), 2);
 	assert_int_equal(span_attr_int(agent, ATTR_ID_USAGE_INPUT, 0), 20);
-	turn = nth(w, SPAN_TURN, 1);
+	turn = told_nth(&w->told, SPAN_TURN, 1);
 	ASSERT_SV(turn->name, "turn 2");
-	assert_string_equal(nth(w, SPAN_MODEL_CALL, 1)->parent_span_id, turn->span_id);
+	assert_string_equal(told_nth(&w->told, SPAN_MODEL_CALL, 1)->parent_span_id, turn->span_id);
 	ASSERT_SV(json_sv(json_path(span_attr(turn, ATTR_ID_INPUT_MESSAGES), "0.parts.0.content")),
 		  "and now?");
-	ASSERT_SV(json_sv(json_path(span_attr(nth(w, SPAN_RUN, 0), ATTR_ID_OUTPUT_MESSAGES),
+	ASSERT_SV(json_sv(json_path(span_attr(told_nth(&w->told, SPAN_RUN, 0),
+					      ATTR_ID_OUTPUT_MESSAGES),
 				    "0.parts.0.content")),
 		  "bye");
 }
@@ -207,14 +185,14 @@ static void tools_stay_in_their_turn(void **state)
 	    USER("do it") "," MODEL(CALLS("t1", "shell", "{}")) "," RESULT("t1", "done"));
 	answer(w, 1, SAYS("it is done"));
 	end(w);
-	assert_int_equal(count(w, SPAN_TURN), 1);
-	turn = nth(w, SPAN_TURN, 0);
-	tool = nth(w, SPAN_TOOL_CALL, 0);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 1);
+	turn = told_nth(&w->told, SPAN_TURN, 0);
+	tool = told_nth(&w->told, SPAN_TOOL_CALL, 0);
 	assert_string_equal(tool->parent_span_id, turn->span_id);
 	assert_int_equal(span_attr_int(turn, ATTR_ID_MODEL_CALLS, 0), 2);
 	assert_int_equal(span_attr_int(turn, ATTR_ID_TOOL_CALLS, 0), 1);
-	assert_int_equal(turn->start_ns, nth(w, SPAN_MODEL_CALL, 0)->start_ns);
-	assert_int_equal(turn->end_ns, nth(w, SPAN_MODEL_CALL, 1)->end_ns);
+	assert_int_equal(turn->start_ns, told_nth(&w->told, SPAN_MODEL_CALL, 0)->start_ns);
+	assert_int_equal(turn->end_ns, told_nth(&w->told, SPAN_MODEL_CALL, 1)->end_ns);
 }
 
 static void decision_is_told(void **state)
@@ -228,7 +206,7 @@ static void decision_is_told(void **state)
 	       "\"shell\","
 	       "\"arguments\":\"{}\"}}]");
 	end(w);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_TOOL_CALL, 0), ATTR_ID_TOOL_DECISION),
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_TOOL_CALL, 0), ATTR_ID_TOOL_DECISION),
 		  "it must be looked at\nI will look.");
 }
 
@@ -246,11 +224,11 @@ static void conversations_that_begin_alike(void **state)
 	ask(w, 1, "", USER("hi") "," MODEL(SAYS("I am two")) "," USER("go on"));
 	answer(w, 1, SAYS("second"));
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 2);
-	assert_ptr_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, 0)),
-			 agent_of(w, nth(w, SPAN_MODEL_CALL, 2)));
-	assert_ptr_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, 1)),
-			 agent_of(w, nth(w, SPAN_MODEL_CALL, 3)));
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 2);
+	assert_ptr_equal(agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 0)),
+			 agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 2)));
+	assert_ptr_equal(agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 1)),
+			 agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 3)));
 }
 
 static void many_conversations_over_few_connections(void **state)
@@ -271,13 +249,15 @@ static void many_conversations_over_few_connections(void **state)
 		}
 	}
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), CONVERSATIONS);
-	assert_int_equal(count(w, SPAN_TURN), 3 * CONVERSATIONS);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), CONVERSATIONS);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 3 * CONVERSATIONS);
 	for (int i = 0; i < CONVERSATIONS; i++) {
-		const struct span *a = agent_of(w, nth(w, SPAN_MODEL_CALL, i));
+		const struct span *a = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, i));
 
-		assert_ptr_equal(a, agent_of(w, nth(w, SPAN_MODEL_CALL, CONVERSATIONS + i)));
-		assert_ptr_equal(a, agent_of(w, nth(w, SPAN_MODEL_CALL, 2 * CONVERSATIONS + i)));
+		assert_ptr_equal(
+			a, agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, CONVERSATIONS + i)));
+		assert_ptr_equal(
+			a, agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 2 * CONVERSATIONS + i)));
 		assert_int_equal(span_attr_int(a, ATTR_ID_TURNS, 0), 3);
 	}
 }
@@ -300,16 +280,17 @@ static void sub_agent_hangs_under_its_tool_call(void **state)
 		    CALLS("t1", "Task", "{}")) "," RESULT("t1", "there are none"));
 	answer(w, 1, SAYS("no such file"));
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 2);
-	sub = agent_of(w, nth(w, SPAN_MODEL_CALL, 1));
-	tool = nth(w, SPAN_TOOL_CALL, 0);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 2);
+	sub = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 1));
+	tool = told_nth(&w->told, SPAN_TOOL_CALL, 0);
 	assert_string_equal(sub->parent_span_id, tool->span_id);
 	ASSERT_SV(span_attr_sv(sub, ATTR_ID_LINK), "argument");
 	ASSERT_SV(sub->name, "invoke_agent searcher");
-	assert_ptr_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, 0)),
-			 agent_of(w, nth(w, SPAN_MODEL_CALL, 2)));
+	assert_ptr_equal(agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 0)),
+			 agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 2)));
 	/* what a sub-agent says is not what came out of the run */
-	ASSERT_SV(json_sv(json_path(span_attr(nth(w, SPAN_RUN, 0), ATTR_ID_OUTPUT_MESSAGES),
+	ASSERT_SV(json_sv(json_path(span_attr(told_nth(&w->told, SPAN_RUN, 0),
+					      ATTR_ID_OUTPUT_MESSAGES),
 				    "0.parts.0.content")),
 		  "no such file");
 }
@@ -331,8 +312,8 @@ static void task_behind_other_texts(void **state)
 							 "\"}]}");
 	answer(w, 2, SAYS("there are none"));
 	end(w);
-	sub = agent_of(w, nth(w, SPAN_MODEL_CALL, 1));
-	assert_string_equal(sub->parent_span_id, nth(w, SPAN_TOOL_CALL, 0)->span_id);
+	sub = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 1));
+	assert_string_equal(sub->parent_span_id, told_nth(&w->told, SPAN_TOOL_CALL, 0)->span_id);
 	ASSERT_SV(span_attr_sv(sub, ATTR_ID_LINK), "argument");
 }
 
@@ -348,12 +329,13 @@ static void hand_off_is_another_agent(void **state)
 		    CALLS("t1", "transfer_to_refunds", "{}")) "," RESULT("t1", "ok"));
 	answer(w, 1, SAYS("refunded"));
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 2);
-	second = agent_of(w, nth(w, SPAN_MODEL_CALL, 1));
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 2);
+	second = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 1));
 	assert_int_equal(second->links->cnt, 1);
 	ASSERT_SV(json_sv(json_path(second->links, "0.span_id")),
-		  agent_of(w, nth(w, SPAN_MODEL_CALL, 0))->span_id);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_CONTEXT), "handed_off");
+		  agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 0))->span_id);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 1), ATTR_ID_CONTEXT),
+		  "handed_off");
 }
 
 static void instructions_may_change_in_part(void **state)
@@ -367,8 +349,8 @@ static void instructions_may_change_in_part(void **state)
 		    SAYS("hello")) "," USER("more"));
 	answer(w, 1, SAYS("fine"));
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 1);
-	assert_int_equal(count(w, SPAN_TURN), 2);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 2);
 }
 
 #define LONG                                                                                       \
@@ -389,8 +371,9 @@ static void history_replaced_by_a_summary(void **state)
 	ask(w, 1, TOOLS, SYSTEM("You help.") "," USER("This goes on from before. " LONG));
 	answer(w, 1, SAYS("on it"));
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 1);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 2), ATTR_ID_CONTEXT), "replaced");
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 2), ATTR_ID_CONTEXT),
+		  "replaced");
 }
 
 static void history_that_was_trimmed(void **state)
@@ -406,9 +389,9 @@ static void history_that_was_trimmed(void **state)
 		    CALLS("t1", "shell", "{}")) "," RESULT("t1", "x"));
 	answer(w, 1, SAYS("3"));
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 1);
-	assert_int_equal(count(w, SPAN_TURN), 1);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_CONTEXT), "edited");
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 1);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 1), ATTR_ID_CONTEXT), "edited");
 }
 
 static void calls_beside_the_conversation(void **state)
@@ -425,13 +408,13 @@ static void calls_beside_the_conversation(void **state)
 	    SYSTEM("You are a task routing AI.") "," USER("write a poem"));
 	answer(w, 1, SAYS("{}"));
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 1);
-	assert_int_equal(count(w, SPAN_TURN), 1);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 4);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_PURPOSE), "warm_up");
-	assert_null(span_attr(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE));
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 2), ATTR_ID_PURPOSE), "title");
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 3), ATTR_ID_PURPOSE), "routing");
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 1);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 4);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 0), ATTR_ID_PURPOSE), "warm_up");
+	assert_null(span_attr(told_nth(&w->told, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE));
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 2), ATTR_ID_PURPOSE), "title");
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 3), ATTR_ID_PURPOSE), "routing");
 }
 
 static void summary_is_asked_for_without_tools(void **state)
@@ -445,11 +428,11 @@ static void summary_is_asked_for_without_tools(void **state)
 	ask(w, 1, TOOLS, USER("planets") "," MODEL(SAYS("sorted")) "," USER("go on"));
 	answer(w, 1, SAYS("done"));
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 1);
-	assert_int_equal(count(w, SPAN_TURN), 2);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE), "summary");
-	assert_string_equal(nth(w, SPAN_MODEL_CALL, 1)->parent_span_id,
-			    nth(w, SPAN_AGENT, 0)->span_id);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 2);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE), "summary");
+	assert_string_equal(told_nth(&w->told, SPAN_MODEL_CALL, 1)->parent_span_id,
+			    told_nth(&w->told, SPAN_AGENT, 0)->span_id);
 }
 
 static void failed_turn_goes_on_with_the_next_try(void **state)
@@ -461,10 +444,10 @@ static void failed_turn_goes_on_with_the_next_try(void **state)
 	ask(w, 1, "", USER("hi"));
 	answer(w, 1, SAYS("hello"));
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 1);
-	assert_int_equal(count(w, SPAN_TURN), 1);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
-	assert_int_equal(nth(w, SPAN_TURN, 0)->status, STATUS_UNSET);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 1);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 1);
+	assert_int_equal(told_nth(&w->told, SPAN_TURN, 0)->status, STATUS_UNSET);
 }
 
 static void turn_that_failed_says_so(void **state)
@@ -475,11 +458,11 @@ static void turn_that_failed_says_so(void **state)
 	ask(w, 1, "", USER("hi"));
 	reply(w, 1, 400, "{\"error\":{\"message\":\"bad\",\"type\":\"invalid_request_error\"}}");
 	end(w);
-	turn = nth(w, SPAN_TURN, 0);
+	turn = told_nth(&w->told, SPAN_TURN, 0);
 	assert_int_equal(turn->status, STATUS_ERROR);
 	assert_true(json_str_is(json_at(span_attr(turn, ATTR_ID_INCOMPLETE), 0), "unanswered"));
 	/* once: the call's, not again the turn's */
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_ERRORS, -1), 1);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_ERRORS, -1), 1);
 }
 
 static void responses_are_chained_by_id(void **state)
@@ -500,11 +483,11 @@ static void responses_are_chained_by_id(void **state)
 	      "{\"id\":\"resp_c\",\"object\":\"response\",\"status\":\"completed\",\"model\":\"m\","
 	      "\"output\":[]}");
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 2);
-	assert_ptr_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, 0)),
-			 agent_of(w, nth(w, SPAN_MODEL_CALL, 2)));
-	assert_ptr_not_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, 0)),
-			     agent_of(w, nth(w, SPAN_MODEL_CALL, 1)));
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 2);
+	assert_ptr_equal(agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 0)),
+			 agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 2)));
+	assert_ptr_not_equal(agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 0)),
+			     agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 1)));
 }
 
 static void respond(struct world *w, const char *id, const char *request)
@@ -544,11 +527,11 @@ static void instructions_of_what_is_continued(void **state)
 		"evil.\","
 		"\"input\":\"no\"}");
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 2);
-	first = agent_of(w, nth(w, SPAN_MODEL_CALL, 0));
-	second = agent_of(w, nth(w, SPAN_MODEL_CALL, 4));
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 2);
+	first = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 0));
+	second = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 4));
 	for (size_t i = 1; i < 4; i++)
-		assert_ptr_equal(agent_of(w, nth(w, SPAN_MODEL_CALL, i)), first);
+		assert_ptr_equal(agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, i)), first);
 	assert_ptr_not_equal(first, second);
 	assert_int_equal(second->links->cnt, 1);
 }
@@ -563,9 +546,9 @@ static void request_that_generates_nothing(void **state)
 	respond(w, "resp_b",
 		"{\"model\":\"m\",\"previous_response_id\":\"resp_a\",\"input\":\"hi\"}");
 	end(w);
-	assert_int_equal(count(w, SPAN_AGENT), 1);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_PURPOSE), "warm_up");
-	assert_null(span_attr(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE));
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 0), ATTR_ID_PURPOSE), "warm_up");
+	assert_null(span_attr(told_nth(&w->told, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include "base/cleanup.h"
 #include "span/trace.h"
+#include "told.h"
 
 #define MS 1000000ull
 #define AGENT 10
@@ -16,19 +17,15 @@
 
 struct world {
 	struct trace *trace;
-	struct span *spans[128];
-	size_t cnt;
+	struct told told;
 	uint64_t pos[100][2];
 };
 
 static void on_span(void *ctx, const struct span *s)
 {
-	_cleanup_buf_ struct buf b = BUF_INIT;
 	struct world *w = ctx;
 
-	assert_true(w->cnt < ARRAY_SIZE(w->spans));
-	assert_int_equal(span_write_json(&b, s, true), 0);
-	assert_int_equal(span_read_json(&w->spans[w->cnt++], buf_view(&b)), 0);
+	told_add(&w->told, s);
 }
 
 static void feed(struct world *w, void *rec)
@@ -65,8 +62,7 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	trace_free(&w->trace);
-	for (size_t i = 0; i < w->cnt; i++)
-		span_free(&w->spans[i]);
+	told_fini(&w->told);
 	free(w);
 	return 0;
 }
@@ -153,29 +149,11 @@ static void end(struct world *w)
 	trace_end(w->trace);
 }
 
-static const struct span *nth(const struct world *w, enum span_what what, size_t n)
-{
-	for (size_t i = 0; i < w->cnt; i++)
-		if (w->spans[i]->what == what && !n--)
-			return w->spans[i];
-	fail_msg("no such span");
-	return NULL;
-}
-
-static size_t count(const struct world *w, enum span_what what)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w->cnt; i++)
-		n += w->spans[i]->what == what;
-	return n;
-}
-
 static inline const struct span *named(const struct world *w, enum span_what what, const char *name)
 {
-	for (size_t i = 0; i < w->cnt; i++)
-		if (w->spans[i]->what == what && sv_is(w->spans[i]->name, name))
-			return w->spans[i];
+	for (size_t i = 0; i < w->told.cnt; i++)
+		if (w->told.spans[i]->what == what && sv_is(w->told.spans[i]->name, name))
+			return w->told.spans[i];
 	fail_msg("no span %s", name);
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "span/trace.h"
+#include "told.h"
 
 #define MS 1000000ull
 #define AGENT 10
@@ -15,10 +16,8 @@
 
 struct world {
 	struct trace *trace;
-	struct span *spans[256];
-	size_t cnt;
+	struct told told;
 	uint64_t pos[8][2];
-	struct buf ndjson;
 	bool watch; /* look at what is open after each record */
 	struct {
 		char id[HEX64];
@@ -31,14 +30,8 @@ struct world {
 static void on_span(void *ctx, const struct span *s)
 {
 	struct world *w = ctx;
-	size_t from = w->ndjson.len;
 
-	assert_true(w->cnt < ARRAY_SIZE(w->spans));
-	assert_int_equal(span_write_json(&w->ndjson, s, true), 0);
-	assert_int_equal(span_read_json(&w->spans[w->cnt++],
-					sv_sub(buf_view(&w->ndjson), from, w->ndjson.len)),
-			 0);
-	buf_ch(&w->ndjson, '\n');
+	told_add(&w->told, s);
 }
 
 static int setup(void **state)
@@ -55,9 +48,7 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	trace_free(&w->trace);
-	for (size_t i = 0; i < w->cnt; i++)
-		span_free(&w->spans[i]);
-	buf_fini(&w->ndjson);
+	told_fini(&w->told);
 	free(w);
 	return 0;
 }
@@ -163,24 +154,6 @@ static void close_conn(struct world *w, uint64_t ts, uint64_t conn)
 
 /* --- looking at what came out */
 
-static const struct span *nth(const struct world *w, enum span_what what, size_t n)
-{
-	for (size_t i = 0; i < w->cnt; i++)
-		if (w->spans[i]->what == what && !n--)
-			return w->spans[i];
-	fail_msg("no such span");
-	return NULL;
-}
-
-static size_t count(const struct world *w, enum span_what what)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w->cnt; i++)
-		n += w->spans[i]->what == what;
-	return n;
-}
-
 static bool says(const struct span *s, const char *reason)
 {
 	json_for_each (span_attr(s, ATTR_ID_INCOMPLETE), e)
@@ -200,9 +173,9 @@ static void one_call(void **state)
 	ask(w, 10 * MS, 1, HELLO);
 	answer(w, 30 * MS, 1, 200, DONE);
 	end(w);
-	run = nth(w, SPAN_RUN, 0);
-	call = nth(w, SPAN_MODEL_CALL, 0);
-	assert_int_equal(w->cnt, 4); /* with agent and turn */
+	run = told_nth(&w->told, SPAN_RUN, 0);
+	call = told_nth(&w->told, SPAN_MODEL_CALL, 0);
+	assert_int_equal(w->told.cnt, 4); /* with agent and turn */
 	ASSERT_SV(run->name, "run agent.py");
 	assert_string_equal(run->parent_span_id, "");
 	assert_int_equal(run->start_ns, 1700000000000000000 + 1 * MS);
@@ -210,7 +183,7 @@ static void one_call(void **state)
 	assert_int_equal(span_attr_int(run, ATTR_ID_PROCESS_EXIT_CODE, -1), 0);
 	assert_int_equal(span_attr_int(run, ATTR_ID_MODEL_CALLS, -1), 1);
 	ASSERT_SV(call->name, "chat claude-x");
-	assert_string_equal(call->parent_span_id, nth(w, SPAN_TURN, 0)->span_id);
+	assert_string_equal(call->parent_span_id, told_nth(&w->told, SPAN_TURN, 0)->span_id);
 	assert_int_equal(call->status, STATUS_UNSET);
 	assert_int_equal(call->end_ns - call->start_ns, 20 * MS);
 	assert_int_equal(span_attr_int(call, ATTR_ID_USAGE_INPUT, -1), 7);
@@ -236,11 +209,11 @@ static void retry_is_one_call(void **state)
 	ask(w, 120 * MS, 1, HELLO);
 	answer(w, 150 * MS, 1, 200, DONE);
 	end(w);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
-	assert_int_equal(count(w, SPAN_ATTEMPT), 2);
-	call = nth(w, SPAN_MODEL_CALL, 0);
-	a1 = nth(w, SPAN_ATTEMPT, 0);
-	a2 = nth(w, SPAN_ATTEMPT, 1);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 1);
+	assert_int_equal(told_count(&w->told, SPAN_ATTEMPT), 2);
+	call = told_nth(&w->told, SPAN_MODEL_CALL, 0);
+	a1 = told_nth(&w->told, SPAN_ATTEMPT, 0);
+	a2 = told_nth(&w->told, SPAN_ATTEMPT, 1);
 	assert_int_equal(call->status, STATUS_UNSET);
 	assert_int_equal(span_attr_int(call, ATTR_ID_ATTEMPTS, -1), 2);
 	assert_int_equal(call->end_ns - call->start_ns, 140 * MS);
@@ -250,7 +223,7 @@ static void retry_is_one_call(void **state)
 	assert_int_equal(a1->status, STATUS_ERROR);
 	ASSERT_SV(span_attr_sv(a1, ATTR_ID_ERROR_TYPE), "overloaded_error");
 	assert_int_equal(span_attr_int(a2, ATTR_ID_RETRY_WAIT, -1), 100 * MS);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_ERRORS, -1), 0);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_ERRORS, -1), 0);
 }
 
 static void broken_answer_is_tried_again_elsewhere(void **state)
@@ -265,10 +238,12 @@ static void broken_answer_is_tried_again_elsewhere(void **state)
 	ask(w, 50 * MS, 2, HELLO);
 	answer(w, 60 * MS, 2, 200, DONE);
 	end(w);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
-	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_ATTEMPTS, -1), 2);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_ATTEMPT, 0), ATTR_ID_ERROR_TYPE), "stream_cut");
-	assert_true(says(nth(w, SPAN_ATTEMPT, 0), "cut"));
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 1);
+	assert_int_equal(
+		span_attr_int(told_nth(&w->told, SPAN_MODEL_CALL, 0), ATTR_ID_ATTEMPTS, -1), 2);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_ATTEMPT, 0), ATTR_ID_ERROR_TYPE),
+		  "stream_cut");
+	assert_true(says(told_nth(&w->told, SPAN_ATTEMPT, 0), "cut"));
 }
 
 /* Where a stream broke, claude-code asks for the answer in one piece. */
@@ -288,8 +263,9 @@ static void broken_stream_is_asked_for_whole(void **state)
 	ask(w, 50 * MS, 2, HELLO);
 	answer(w, 60 * MS, 2, 200, DONE);
 	end(w);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
-	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_ATTEMPTS, -1), 2);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 1);
+	assert_int_equal(
+		span_attr_int(told_nth(&w->told, SPAN_MODEL_CALL, 0), ATTR_ID_ATTEMPTS, -1), 2);
 }
 
 /* What an answer says at its start of its tokens is no rate when the rest never comes. */
@@ -309,9 +285,11 @@ static void no_rate_of_a_broken_stream(void **state)
 	bytes(w, 21 * MS, 1, EV_READ, "data: {\"ty");
 	close_conn(w, 25 * MS, 1);
 	end(w);
-	assert_true(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_FIRST_TOKEN_NS, 0) > 0);
-	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_USAGE_OUTPUT, 0), 1);
-	assert_null(span_attr(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_TOKEN_RATE));
+	assert_true(span_attr_int(told_nth(&w->told, SPAN_MODEL_CALL, 0), ATTR_ID_FIRST_TOKEN_NS,
+				  0) > 0);
+	assert_int_equal(
+		span_attr_int(told_nth(&w->told, SPAN_MODEL_CALL, 0), ATTR_ID_USAGE_OUTPUT, 0), 1);
+	assert_null(span_attr(told_nth(&w->told, SPAN_MODEL_CALL, 0), ATTR_ID_TOKEN_RATE));
 }
 
 static void ask_gemini(struct world *w, uint64_t ts, uint64_t conn, const char *method)
@@ -340,8 +318,8 @@ static void another_path_for_the_same(void **state)
 	       "{\"candidates\":[{\"content\":{\"role\":\"model\",\"parts\":[{\"text\":\"yo\"}]},"
 	       "\"finishReason\":\"STOP\"}]}");
 	end(w);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
-	assert_int_equal(count(w, SPAN_ATTEMPT), 2);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 1);
+	assert_int_equal(told_count(&w->told, SPAN_ATTEMPT), 2);
 }
 
 /* Something else asked behind a failure is no second attempt at it. */
@@ -361,8 +339,8 @@ static void another_question_is_another_call(void **state)
 	    "\"content\":\"ho\"}]}");
 	answer(w, 60 * MS, 1, 200, DONE);
 	end(w);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 3);
-	assert_int_equal(count(w, SPAN_ATTEMPT), 0);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 3);
+	assert_int_equal(told_count(&w->told, SPAN_ATTEMPT), 0);
 }
 
 /* The first connection is only known to be closed when the second answer is there already. */
@@ -377,8 +355,8 @@ static void broken_answer_is_known_late(void **state)
 	answer(w, 60 * MS, 2, 200, DONE);
 	close_conn(w, 70 * MS, 1);
 	end(w);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 1);
-	assert_int_equal(count(w, SPAN_ATTEMPT), 2);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 1);
+	assert_int_equal(told_count(&w->told, SPAN_ATTEMPT), 2);
 }
 
 static void same_question_twice_at_once_is_two_calls(void **state)
@@ -391,8 +369,8 @@ static void same_question_twice_at_once_is_two_calls(void **state)
 	answer(w, 60 * MS, 2, 200, DONE);
 	answer(w, 70 * MS, 1, 200, DONE);
 	end(w);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 2);
-	assert_int_equal(count(w, SPAN_ATTEMPT), 0);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 2);
+	assert_int_equal(told_count(&w->told, SPAN_ATTEMPT), 0);
 }
 
 static void failure_that_nobody_mends(void **state)
@@ -403,15 +381,15 @@ static void failure_that_nobody_mends(void **state)
 	begin(w);
 	ask(w, 10 * MS, 1, HELLO);
 	answer(w, 20 * MS, 1, 500, BUSY);
-	assert_int_equal(w->cnt, 0); /* may be tried again */
+	assert_int_equal(w->told.cnt, 0); /* may be tried again */
 	feed(w, tick);
-	assert_int_equal(w->cnt, 1);
-	assert_int_equal(w->spans[0]->status, STATUS_ERROR);
+	assert_int_equal(w->told.cnt, 1);
+	assert_int_equal(w->told.spans[0]->status, STATUS_ERROR);
 	ask(w, 30 * MS + LIMIT_RETRY_NS, 1, HELLO);
 	answer(w, 40 * MS + LIMIT_RETRY_NS, 1, 401, BUSY); /* final: told at once */
-	assert_int_equal(w->cnt, 2);
+	assert_int_equal(w->told.cnt, 2);
 	end(w);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_ERRORS, -1), 2);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_ERRORS, -1), 2);
 }
 
 static void run_bash(struct world *w, uint64_t ts, uint32_t pid, const char *args, size_t n)
@@ -441,10 +419,10 @@ static void parallel_tools_keep_their_processes(void **state)
 	ask(w, 60 * MS, 1, RESULTS);
 	answer(w, 70 * MS, 1, 200, DONE);
 	end(w);
-	t1 = nth(w, SPAN_TOOL_CALL, 0);
-	t2 = nth(w, SPAN_TOOL_CALL, 1);
-	p1 = nth(w, SPAN_PROCESS, 2);
-	p2 = nth(w, SPAN_PROCESS, 0);
+	t1 = told_nth(&w->told, SPAN_TOOL_CALL, 0);
+	t2 = told_nth(&w->told, SPAN_TOOL_CALL, 1);
+	p1 = told_nth(&w->told, SPAN_PROCESS, 2);
+	p2 = told_nth(&w->told, SPAN_PROCESS, 0);
 	ASSERT_SV(t1->name, "execute_tool shell");
 	ASSERT_SV(span_attr_sv(t1, ATTR_ID_TOOL_CALL_ID), "t1");
 	ASSERT_SV(span_attr_sv(t1, ATTR_ID_TOOL_RESULT), "one");
@@ -455,8 +433,8 @@ static void parallel_tools_keep_their_processes(void **state)
 	assert_string_equal(p2->parent_span_id, t2->span_id);
 	ASSERT_SV(span_attr_sv(p1, ATTR_ID_LINK), "argument");
 	assert_int_equal(span_attr_int(p2, ATTR_ID_PROCESS_EXIT_CODE, -1), 3);
-	assert_string_equal(nth(w, SPAN_PROCESS, 1)->parent_span_id, p1->span_id);
-	assert_int_equal(count(w, SPAN_TOOL_CALL), 2);
+	assert_string_equal(told_nth(&w->told, SPAN_PROCESS, 1)->parent_span_id, p1->span_id);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
 }
 
 /* The client acts when the stream says that it is over, not when its connection ends. */
@@ -479,10 +457,10 @@ static void tool_is_known_before_the_connection_ends(void **state)
 	feed(w, record_exit(40 * MS, 21, 0));
 	close_conn(w, 50 * MS, 1);
 	end(w);
-	assert_int_equal(count(w, SPAN_TOOL_CALL), 1);
-	assert_string_equal(nth(w, SPAN_PROCESS, 0)->parent_span_id,
-			    nth(w, SPAN_TOOL_CALL, 0)->span_id);
-	assert_int_equal(nth(w, SPAN_MODEL_CALL, 0)->status, STATUS_UNSET);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 1);
+	assert_string_equal(told_nth(&w->told, SPAN_PROCESS, 0)->parent_span_id,
+			    told_nth(&w->told, SPAN_TOOL_CALL, 0)->span_id);
+	assert_int_equal(told_nth(&w->told, SPAN_MODEL_CALL, 0)->status, STATUS_UNSET);
 }
 
 static void tool_without_answer(void **state)
@@ -493,8 +471,8 @@ static void tool_without_answer(void **state)
 	ask(w, 10 * MS, 1, HELLO);
 	answer(w, 20 * MS, 1, 200, TWO_TOOLS);
 	end(w);
-	assert_int_equal(count(w, SPAN_TOOL_CALL), 2);
-	assert_true(says(nth(w, SPAN_TOOL_CALL, 0), "unanswered"));
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
+	assert_true(says(told_nth(&w->told, SPAN_TOOL_CALL, 0), "unanswered"));
 }
 
 static void hole_is_on_the_call_that_has_it(void **state)
@@ -508,8 +486,10 @@ static void hole_is_on_the_call_that_has_it(void **state)
 	feed(w, record_data(21 * MS, AGENT, 1, EV_READ, w->pos[1][EV_READ], "x", 1));
 	close_conn(w, 30 * MS, 1);
 	end(w);
-	assert_true(says(nth(w, SPAN_MODEL_CALL, 0), "hole"));
-	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_MISSING_BYTES, 0), 100);
+	assert_true(says(told_nth(&w->told, SPAN_MODEL_CALL, 0), "hole"));
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_MODEL_CALL, 0),
+				       ATTR_ID_MISSING_BYTES, 0),
+			 100);
 }
 
 static void what_is_open_at_the_end_is_unfinished(void **state)
@@ -519,9 +499,9 @@ static void what_is_open_at_the_end_is_unfinished(void **state)
 	begin(w);
 	ask(w, 10 * MS, 1, HELLO);
 	trace_end(w->trace);
-	assert_true(says(nth(w, SPAN_MODEL_CALL, 0), "unfinished"));
-	assert_int_equal(nth(w, SPAN_MODEL_CALL, 0)->status, STATUS_UNSET);
-	assert_true(says(nth(w, SPAN_RUN, 0), "unfinished"));
+	assert_true(says(told_nth(&w->told, SPAN_MODEL_CALL, 0), "unfinished"));
+	assert_int_equal(told_nth(&w->told, SPAN_MODEL_CALL, 0)->status, STATUS_UNSET);
+	assert_true(says(told_nth(&w->told, SPAN_RUN, 0), "unfinished"));
 }
 
 static void loss_is_on_the_run(void **state)
@@ -534,9 +514,10 @@ static void loss_is_on_the_run(void **state)
 	begin(w);
 	feed(w, st);
 	end(w);
-	assert_true(says(nth(w, SPAN_RUN, 0), "lost"));
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_LOST_RECORDS, 0), 3);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_LOST_BYTES, 0), 77);
+	assert_true(says(told_nth(&w->told, SPAN_RUN, 0), "lost"));
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_LOST_RECORDS, 0),
+			 3);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_LOST_BYTES, 0), 77);
 }
 
 static void run_waits_for_its_last_process(void **state)
@@ -546,11 +527,11 @@ static void run_waits_for_its_last_process(void **state)
 	begin(w);
 	feed(w, record_fork(30 * MS, AGENT, 21));
 	feed(w, record_exit(40 * MS, AGENT, 1 << 8));
-	assert_int_equal(w->cnt, 0);
+	assert_int_equal(w->told.cnt, 0);
 	feed(w, record_exit(50 * MS, 21, 0));
-	assert_int_equal(w->cnt, 2);
-	assert_int_equal(w->spans[1]->what, SPAN_RUN);
-	assert_int_equal(w->spans[1]->status, STATUS_ERROR);
+	assert_int_equal(w->told.cnt, 2);
+	assert_int_equal(w->told.spans[1]->what, SPAN_RUN);
+	assert_int_equal(w->told.spans[1]->status, STATUS_ERROR);
 	trace_end(w->trace);
 }
 
@@ -560,8 +541,8 @@ static void signal_is_told(void **state)
 
 	begin(w);
 	feed(w, record_exit(40 * MS, AGENT, 9));
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_SIGNAL, 0), 9);
-	assert_null(span_attr(nth(w, SPAN_RUN, 0), ATTR_ID_PROCESS_EXIT_CODE));
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_SIGNAL, 0), 9);
+	assert_null(span_attr(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_PROCESS_EXIT_CODE));
 }
 
 static void container_is_told(void **state)
@@ -576,7 +557,7 @@ static void container_is_told(void **state)
 	feed(w, record_exit(20 * MS, 21, 0));
 	end(w);
 	for (size_t i = 0; i < 2; i++) {
-		const struct span *s = nth(w, i ? SPAN_RUN : SPAN_PROCESS, 0);
+		const struct span *s = told_nth(&w->told, i ? SPAN_RUN : SPAN_PROCESS, 0);
 
 		ASSERT_SV(span_attr_sv(s, ATTR_ID_CONTAINER_ID), ID);
 		ASSERT_SV(span_attr_sv(s, ATTR_ID_POD_UID), UID);
@@ -596,9 +577,12 @@ static void connect_is_told(void **state)
 	begin(w);
 	feed(w, c);
 	end(w);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_CONNECT, 0), ATTR_ID_NET_PEER_ADDRESS), "127.0.0.1");
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_CONNECT, 0), ATTR_ID_ERROR_TYPE), "ECONNREFUSED");
-	assert_int_equal(nth(w, SPAN_CONNECT, 0)->end_ns - nth(w, SPAN_CONNECT, 0)->start_ns,
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_CONNECT, 0), ATTR_ID_NET_PEER_ADDRESS),
+		  "127.0.0.1");
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_CONNECT, 0), ATTR_ID_ERROR_TYPE),
+		  "ECONNREFUSED");
+	assert_int_equal(told_nth(&w->told, SPAN_CONNECT, 0)->end_ns -
+				 told_nth(&w->told, SPAN_CONNECT, 0)->start_ns,
 			 3 * MS);
 }
 
@@ -617,8 +601,8 @@ static void call_of_a_child(void **state)
 	feed(w, record_data(10 * MS, AGENT + 1, 1, EV_WRITE, 0, request, strlen(request)));
 	feed(w, record_data(11 * MS, AGENT + 1, 1, EV_READ, 0, response, strlen(response)));
 	end(w);
-	assert_string_equal(nth(w, SPAN_EMBEDDING, 0)->parent_span_id,
-			    nth(w, SPAN_PROCESS, 0)->span_id);
+	assert_string_equal(told_nth(&w->told, SPAN_EMBEDDING, 0)->parent_span_id,
+			    told_nth(&w->told, SPAN_PROCESS, 0)->span_id);
 }
 
 static void other_http_is_told_too(void **state)
@@ -630,10 +614,12 @@ static void other_http_is_told_too(void **state)
 	      "GET /a?key=verysecretkey HTTP/1.1\r\nHost: x.test:8443\r\n\r\n");
 	bytes(w, 20 * MS, 1, EV_READ, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
 	end(w);
-	ASSERT_SV(nth(w, SPAN_HTTP, 0)->name, "GET");
-	assert_int_equal(nth(w, SPAN_HTTP, 0)->status, STATUS_ERROR);
-	assert_int_equal(span_attr_int(nth(w, SPAN_HTTP, 0), ATTR_ID_SERVER_PORT, 0), 8443);
-	assert_false(sv_has(span_attr_sv(nth(w, SPAN_HTTP, 0), ATTR_ID_URL_FULL), "secret"));
+	ASSERT_SV(told_nth(&w->told, SPAN_HTTP, 0)->name, "GET");
+	assert_int_equal(told_nth(&w->told, SPAN_HTTP, 0)->status, STATUS_ERROR);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_HTTP, 0), ATTR_ID_SERVER_PORT, 0),
+			 8443);
+	assert_false(
+		sv_has(span_attr_sv(told_nth(&w->told, SPAN_HTTP, 0), ATTR_ID_URL_FULL), "secret"));
 }
 
 /* --- HTTP/2: frames by hand (RFC 9113 4.1, RFC 7541 6.2.2) */
@@ -693,9 +679,9 @@ static void two_streams(struct world *w, bool preface)
 		send_buf(w, (stream == 3 ? 20 : 30) * MS, EV_READ, &out);
 	}
 	end(w);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 2);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 2);
 	for (size_t i = 0; i < 2; i++) {
-		const struct span *s = nth(w, SPAN_MODEL_CALL, i);
+		const struct span *s = told_nth(&w->told, SPAN_MODEL_CALL, i);
 
 		ASSERT_SV(span_attr_sv(s, ATTR_ID_NET_PROTOCOL_VERSION), "2");
 		ASSERT_SV(span_attr_sv(s, ATTR_ID_PROVIDER), "anthropic");
@@ -759,13 +745,16 @@ static void calls_over_a_websocket(void **state)
 		send_buf(w, (40 + 20 * i) * MS, EV_READ, &b);
 	}
 	end(w);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 2);
-	ASSERT_SV(nth(w, SPAN_MODEL_CALL, 1)->name, "chat gpt-x");
-	assert_int_equal(span_attr_int(nth(w, SPAN_MODEL_CALL, 1), ATTR_ID_USAGE_INPUT, -1), 4);
-	assert_int_equal(nth(w, SPAN_MODEL_CALL, 1)->status, STATUS_UNSET);
-	assert_int_equal(nth(w, SPAN_MODEL_CALL, 1)->end_ns - nth(w, SPAN_MODEL_CALL, 1)->start_ns,
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 2);
+	ASSERT_SV(told_nth(&w->told, SPAN_MODEL_CALL, 1)->name, "chat gpt-x");
+	assert_int_equal(
+		span_attr_int(told_nth(&w->told, SPAN_MODEL_CALL, 1), ATTR_ID_USAGE_INPUT, -1), 4);
+	assert_int_equal(told_nth(&w->told, SPAN_MODEL_CALL, 1)->status, STATUS_UNSET);
+	assert_int_equal(told_nth(&w->told, SPAN_MODEL_CALL, 1)->end_ns -
+				 told_nth(&w->told, SPAN_MODEL_CALL, 1)->start_ns,
 			 10 * MS);
-	assert_int_equal(span_attr_int(nth(w, SPAN_HTTP, 0), ATTR_ID_HTTP_STATUS, 0), 101);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_HTTP, 0), ATTR_ID_HTTP_STATUS, 0),
+			 101);
 }
 
 /* One message each way, and the status in the trailers. */
@@ -799,8 +788,8 @@ static void a_grpc_call(void **state)
 	frame(&out, 1, 5, 1, buf_view(&head));
 	send_buf(w, 20 * MS, EV_READ, &out);
 	end(w);
-	assert_int_equal(count(w, SPAN_HTTP), 1);
-	s = nth(w, SPAN_HTTP, 0);
+	assert_int_equal(told_count(&w->told, SPAN_HTTP), 1);
+	s = told_nth(&w->told, SPAN_HTTP, 0);
 	ASSERT_SV(s->name, "qdrant.Points/Query");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_RPC_SYSTEM), "grpc");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_RPC_METHOD), "qdrant.Points/Query");
@@ -849,18 +838,18 @@ static void a_realtime_session(void **state)
 		send_buf(w, (30 + 10 * i) * MS, client ? EV_WRITE : EV_READ, &b);
 	}
 	end(w);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 2);
-	call = nth(w, SPAN_MODEL_CALL, 0);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 2);
+	call = told_nth(&w->told, SPAN_MODEL_CALL, 0);
 	ASSERT_SV(call->name, "chat gpt-rt");
 	ASSERT_SV(span_attr_sv(call, ATTR_ID_API), "openai.realtime");
 	assert_int_equal(span_attr_int(call, ATTR_ID_USAGE_OUTPUT_AUDIO, -1), 3);
 	assert_int_equal(span_attr_int(call, ATTR_ID_FIRST_TOKEN_NS, -1), 10 * MS);
 	assert_int_equal(call->status, STATUS_UNSET);
-	assert_int_equal(nth(w, SPAN_MODEL_CALL, 1)->status, STATUS_UNSET);
-	assert_int_equal(count(w, SPAN_TOOL_CALL), 1);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_TOOL_CALL, 0), ATTR_ID_TOOL_CALL_ID), "c1");
-	assert_int_equal(nth(w, SPAN_TOOL_CALL, 0)->status, STATUS_UNSET);
-	assert_int_equal(count(w, SPAN_HTTP), 1);
+	assert_int_equal(told_nth(&w->told, SPAN_MODEL_CALL, 1)->status, STATUS_UNSET);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 1);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_TOOL_CALL, 0), ATTR_ID_TOOL_CALL_ID), "c1");
+	assert_int_equal(told_nth(&w->told, SPAN_TOOL_CALL, 0)->status, STATUS_UNSET);
+	assert_int_equal(told_count(&w->told, SPAN_HTTP), 1);
 }
 
 /* What was seen open is there in the end, with the same id and start; true: some of that kind was. */
@@ -871,14 +860,14 @@ static bool was_open(const struct world *w, enum span_what what)
 	for (size_t i = 0; i < w->open_cnt; i++) {
 		size_t k = 0;
 
-		while (k < w->cnt && strcmp(w->spans[k]->span_id, w->open[i].id) != 0)
+		while (k < w->told.cnt && strcmp(w->told.spans[k]->span_id, w->open[i].id) != 0)
 			k++;
-		if (k == w->cnt)
+		if (k == w->told.cnt)
 			fail_msg("an open %s is not there in the end",
 				 span_what_name(w->open[i].what));
-		assert_int_equal(w->spans[k]->what, w->open[i].what);
-		assert_int_equal(w->spans[k]->start_ns, w->open[i].start);
-		assert_null(span_attr(w->spans[k], ATTR_ID_UNFINISHED));
+		assert_int_equal(w->told.spans[k]->what, w->open[i].what);
+		assert_int_equal(w->told.spans[k]->start_ns, w->open[i].start);
+		assert_null(span_attr(w->told.spans[k], ATTR_ID_UNFINISHED));
 		seen |= w->open[i].what == what;
 	}
 	return seen;
@@ -906,7 +895,8 @@ static void a_retried_call_is_open_once(void **state)
 	assert_true(was_open(w, SPAN_MODEL_CALL));
 	for (size_t i = 0; i < w->open_cnt; i++)
 		if (w->open[i].what == SPAN_MODEL_CALL)
-			assert_string_equal(w->open[i].id, nth(w, SPAN_MODEL_CALL, 0)->span_id);
+			assert_string_equal(w->open[i].id,
+					    told_nth(&w->told, SPAN_MODEL_CALL, 0)->span_id);
 }
 
 static void same_records_same_spans(void **state)
@@ -919,7 +909,7 @@ static void same_records_same_spans(void **state)
 	v = other;
 	v->watch = true; /* looking changes nothing */
 	parallel_tools_keep_their_processes(&other);
-	assert_string_equal(buf_cstr(&w->ndjson), buf_cstr(&v->ndjson));
+	assert_string_equal(buf_cstr(&w->told.ndjson), buf_cstr(&v->told.ndjson));
 	teardown(&other);
 }
 

@@ -76,10 +76,10 @@ static void at_a_terminal(void **state)
 	input(w, 110 * MS, 112 * MS, AGENT, EV_SRC_TTY); /* it runs: not about it */
 	result(w, 120 * MS, "a", "done", "false");
 	end(w);
-	assert_int_equal(count(w, SPAN_APPROVAL), 1);
-	is_wait(nth(w, SPAN_APPROVAL, 0), 7 * MS, 107 * MS, "terminal", "approved");
-	assert_string_equal(nth(w, SPAN_APPROVAL, 0)->parent_span_id,
-			    nth(w, SPAN_TOOL_CALL, 0)->span_id);
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 1);
+	is_wait(told_nth(&w->told, SPAN_APPROVAL, 0), 7 * MS, 107 * MS, "terminal", "approved");
+	assert_string_equal(told_nth(&w->told, SPAN_APPROVAL, 0)->parent_span_id,
+			    told_nth(&w->told, SPAN_TOOL_CALL, 0)->span_id);
 }
 
 /* Nothing runs: what the result says decides, and a read that waited when it says nothing. */
@@ -97,10 +97,10 @@ static void nothing_runs(void **state)
 	input(w, 407 * MS, 507 * MS, AGENT, EV_SRC_TTY);
 	result(w, 520 * MS, "c", "no such file", "true");
 	end(w);
-	assert_int_equal(count(w, SPAN_APPROVAL), 3);
-	is_wait(nth(w, SPAN_APPROVAL, 0), 7 * MS, 107 * MS, "pipe", "denied");
-	is_wait(nth(w, SPAN_APPROVAL, 1), 207 * MS, 307 * MS, "terminal", "approved");
-	is_wait(nth(w, SPAN_APPROVAL, 2), 407 * MS, 507 * MS, "terminal", NULL);
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 3);
+	is_wait(told_nth(&w->told, SPAN_APPROVAL, 0), 7 * MS, 107 * MS, "pipe", "denied");
+	is_wait(told_nth(&w->told, SPAN_APPROVAL, 1), 207 * MS, 307 * MS, "terminal", "approved");
+	is_wait(told_nth(&w->told, SPAN_APPROVAL, 2), 407 * MS, 507 * MS, "terminal", NULL);
 }
 
 /* Keys that were read by poll: the wait is from the question on, and alone they prove nothing. */
@@ -121,9 +121,9 @@ static void by_poll(void **state)
 	input(w, 300 * MS, 450 * MS, AGENT, EV_SRC_TTY);
 	result(w, 520 * MS, "c", "Rejected by the user", "true");
 	end(w);
-	assert_int_equal(count(w, SPAN_APPROVAL), 2);
-	is_wait(nth(w, SPAN_APPROVAL, 0), 5 * MS, 90 * MS, "terminal", "approved");
-	is_wait(nth(w, SPAN_APPROVAL, 1), 405 * MS, 450 * MS, "terminal", "denied");
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 2);
+	is_wait(told_nth(&w->told, SPAN_APPROVAL, 0), 5 * MS, 90 * MS, "terminal", "approved");
+	is_wait(told_nth(&w->told, SPAN_APPROVAL, 1), 405 * MS, 450 * MS, "terminal", "denied");
 }
 
 /* One after the other, or both before either runs. */
@@ -142,11 +142,11 @@ static void two_questions(void **state)
 	shell(w, 150 * MS, 22, "sh\0-c\0third thing", 18);
 	shell(w, 150 * MS, 23, "sh\0-c\0fourth thing", 19);
 	end(w);
-	assert_int_equal(count(w, SPAN_APPROVAL), 4);
-	is_wait(nth(w, SPAN_APPROVAL, 0), 10 * MS, 20 * MS, "terminal", "approved");
-	is_wait(nth(w, SPAN_APPROVAL, 1), 30 * MS, 40 * MS, "terminal", "approved");
-	is_wait(nth(w, SPAN_APPROVAL, 2), 110 * MS, 120 * MS, "terminal", "approved");
-	is_wait(nth(w, SPAN_APPROVAL, 3), 130 * MS, 140 * MS, "terminal", "approved");
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 4);
+	is_wait(told_nth(&w->told, SPAN_APPROVAL, 0), 10 * MS, 20 * MS, "terminal", "approved");
+	is_wait(told_nth(&w->told, SPAN_APPROVAL, 1), 30 * MS, 40 * MS, "terminal", "approved");
+	is_wait(told_nth(&w->told, SPAN_APPROVAL, 2), 110 * MS, 120 * MS, "terminal", "approved");
+	is_wait(told_nth(&w->told, SPAN_APPROVAL, 3), 130 * MS, 140 * MS, "terminal", "approved");
 }
 
 /* A tool that reads its own standard input asks nobody. */
@@ -159,7 +159,7 @@ static void a_tools_input(void **state)
 	feed(w, record_exec(10 * MS, 20, AGENT, "/bin/sh", "sh\0-c\0first thing", 18));
 	input(w, 11 * MS, 20 * MS, 20, EV_SRC_PIPE);
 	end(w);
-	assert_int_equal(count(w, SPAN_APPROVAL), 0);
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 0);
 }
 
 static void pipes_of_server(struct world *w)
@@ -184,8 +184,8 @@ static void elicitation(void **state)
 		"{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"action\":\"decline\"}}\n");
 	on_pipe(w, 96 * MS, AGENT, 2, EV_READ, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
 	end(w);
-	assert_int_equal(count(w, SPAN_APPROVAL), 1);
-	s = nth(w, SPAN_APPROVAL, 0);
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 1);
+	s = told_nth(&w->told, SPAN_APPROVAL, 0);
 	assert_int_equal(s->end_ns - s->start_ns, 90 * MS);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_BY), "elicitation");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "denied");
@@ -213,8 +213,8 @@ static void elicitation_without_session(void **state)
 		"\"t\",\"arguments\":{},\"inputResponses\":{\"q\":{\"action\":\"accept\"}}}}\n");
 	on_pipe(w, 66 * MS, AGENT, 2, EV_READ, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{}}\n");
 	end(w);
-	assert_int_equal(count(w, SPAN_APPROVAL), 1);
-	s = nth(w, SPAN_APPROVAL, 0);
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 1);
+	s = told_nth(&w->told, SPAN_APPROVAL, 0);
 	ASSERT_SV(s->name, "approval t");
 	assert_int_equal(s->end_ns - s->start_ns, 60 * MS);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "approved");

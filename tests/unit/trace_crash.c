@@ -15,9 +15,10 @@ static void connects(struct world *w, uint64_t ts, uint32_t tgid, int err)
 
 static const struct span *process(const struct world *w, int64_t pid)
 {
-	for (size_t i = 0; i < count(w, SPAN_PROCESS); i++)
-		if (span_attr_int(nth(w, SPAN_PROCESS, i), ATTR_ID_PROCESS_PID, 0) == pid)
-			return nth(w, SPAN_PROCESS, i);
+	for (size_t i = 0; i < told_count(&w->told, SPAN_PROCESS); i++)
+		if (span_attr_int(told_nth(&w->told, SPAN_PROCESS, i), ATTR_ID_PROCESS_PID, 0) ==
+		    pid)
+			return told_nth(&w->told, SPAN_PROCESS, i);
 	fail_msg("no process %d", (int)pid);
 	return NULL;
 }
@@ -46,7 +47,7 @@ static void last_spans(void **state)
 	/* the third of its ten connects, and its span */
 	assert_true(json_str_is(json_get(attrs, "ringspan.event.message"), "connect"));
 	assert_true(json_str_is(json_get(attrs, "ringspan.event.span_id"),
-				nth(w, SPAN_CONNECT, 4)->span_id));
+				told_nth(&w->told, SPAN_CONNECT, 4)->span_id));
 	assert_true(json_true(json_get(attrs, "ringspan.event.failed")));
 	assert_int_equal(process(w, OTHER)->events->cnt, 0);
 }
@@ -118,7 +119,7 @@ static void place_without_a_name(void **state)
 		run_program(w, (10 * i + 3) * MS, SERVER, AGENT, "/bin/server");
 		takes(w, (10 * i + 4) * MS, SIGABRT, SI_TKILL, false, cases[i].stack);
 		feed(w, record_exit((10 * i + 5) * MS, SERVER, SIGABRT));
-		ASSERT_SV(nth(w, SPAN_PROCESS, i)->status_message, cases[i].message);
+		ASSERT_SV(told_nth(&w->told, SPAN_PROCESS, i)->status_message, cases[i].message);
 	}
 	end(w);
 }

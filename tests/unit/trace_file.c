@@ -33,9 +33,10 @@ static void asks(struct world *w, uint64_t ts, const char *tool, const char *key
 
 static const struct span *process(const struct world *w, int64_t pid)
 {
-	for (size_t i = 0; i < count(w, SPAN_PROCESS); i++)
-		if (span_attr_int(nth(w, SPAN_PROCESS, i), ATTR_ID_PROCESS_PID, 0) == pid)
-			return nth(w, SPAN_PROCESS, i);
+	for (size_t i = 0; i < told_count(&w->told, SPAN_PROCESS); i++)
+		if (span_attr_int(told_nth(&w->told, SPAN_PROCESS, i), ATTR_ID_PROCESS_PID, 0) ==
+		    pid)
+			return told_nth(&w->told, SPAN_PROCESS, i);
 	fail_msg("no process %d", (int)pid);
 	return NULL;
 }
@@ -71,21 +72,21 @@ static void what_is_left(void **state)
 	feed(w, change(16 * MS, OTHER, EV_FILE_REMOVE, "/d/r", NULL));
 	feed(w, record_exit(20 * MS, OTHER, 0));
 	end(w);
-	assert_int_equal(count(w, SPAN_FILE), 6);
-	s = nth(w, SPAN_FILE, 0);
+	assert_int_equal(told_count(&w->told, SPAN_FILE), 6);
+	s = told_nth(&w->told, SPAN_FILE, 0);
 	assert_change(s, "created", "/d/a", 207);
 	ASSERT_SV(s->name, "create a");
 	assert_string_equal(s->parent_span_id, process(w, OTHER)->span_id);
 	assert_int_equal(s->end_ns - s->start_ns, 1 * MS);
-	assert_change(nth(w, SPAN_FILE, 1), "written", "/d/old", 5);
-	assert_change(nth(w, SPAN_FILE, 2), "written", "/d/x", 100);
-	assert_change(nth(w, SPAN_FILE, 3), "renamed", "/d/m", -1);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_FILE, 3), ATTR_ID_FILE_TO), "/d/n");
-	assert_change(nth(w, SPAN_FILE, 4), "linked", "/d/l", -1);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_FILE, 4), ATTR_ID_FILE_TO), "../to");
-	assert_change(nth(w, SPAN_FILE, 5), "removed", "/d/r", -1);
+	assert_change(told_nth(&w->told, SPAN_FILE, 1), "written", "/d/old", 5);
+	assert_change(told_nth(&w->told, SPAN_FILE, 2), "written", "/d/x", 100);
+	assert_change(told_nth(&w->told, SPAN_FILE, 3), "renamed", "/d/m", -1);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_FILE, 3), ATTR_ID_FILE_TO), "/d/n");
+	assert_change(told_nth(&w->told, SPAN_FILE, 4), "linked", "/d/l", -1);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_FILE, 4), ATTR_ID_FILE_TO), "../to");
+	assert_change(told_nth(&w->told, SPAN_FILE, 5), "removed", "/d/r", -1);
 	for (int i = 0; i < 2; i++) {
-		s = i ? nth(w, SPAN_RUN, 0) : process(w, OTHER);
+		s = i ? told_nth(&w->told, SPAN_RUN, 0) : process(w, OTHER);
 		assert_int_equal(span_attr_int(s, ATTR_ID_FILES_CREATED, 0), 2);
 		assert_int_equal(span_attr_int(s, ATTR_ID_FILES_WRITTEN, 0), 2);
 		assert_int_equal(span_attr_int(s, ATTR_ID_FILES_RENAMED, 0), 1);
@@ -113,12 +114,12 @@ static void refused(void **state)
 	}
 	feed(w, record_exit(20 * MS, AGENT, 0));
 	end(w);
-	assert_int_equal(count(w, SPAN_FILE), 1);
-	s = nth(w, SPAN_FILE, 0);
+	assert_int_equal(told_count(&w->told, SPAN_FILE), 1);
+	s = told_nth(&w->told, SPAN_FILE, 0);
 	assert_int_equal(s->status, STATUS_ERROR);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "EACCES");
-	assert_string_equal(s->parent_span_id, nth(w, SPAN_RUN, 0)->span_id);
-	s = nth(w, SPAN_RUN, 0);
+	assert_string_equal(s->parent_span_id, told_nth(&w->told, SPAN_RUN, 0)->span_id);
+	s = told_nth(&w->told, SPAN_RUN, 0);
 	assert_null(span_attr(s, ATTR_ID_FILES_REMOVED));
 	assert_int_equal(span_attr_int(s, ATTR_ID_ERRORS, -1), 0);
 }
@@ -142,17 +143,20 @@ static void log_of_a_tool(void **state)
 	feed(w, record_exit(9 * MS, OTHER, 0));
 	feed(w, record_exit(10 * MS, AGENT, 0));
 	end(w);
-	tool = nth(w, SPAN_TOOL_CALL, 0);
+	tool = told_nth(&w->told, SPAN_TOOL_CALL, 0);
 	log = span_attr(tool, ATTR_ID_FILES_CHANGES);
 	assert_int_equal(log->cnt, 1);
 	assert_true(json_str_is(json_get(json_at(log, 0), "path"), "/d/it"));
 	assert_true(json_str_is(json_get(json_at(log, 0), "change"), "created"));
 	assert_int_equal(span_attr_int(tool, ATTR_ID_FILES_CREATED, 0), 1);
 	assert_int_equal(span_attr_int(tool, ATTR_ID_FILES_TEMPORARY, 0), 1);
-	assert_int_equal(count(w, SPAN_FILE), 1);
-	assert_string_equal(nth(w, SPAN_FILE, 0)->parent_span_id, process(w, SERVER)->span_id);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_FILES_CREATED, 0), 1);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_FILES_TEMPORARY, 0), 1);
+	assert_int_equal(told_count(&w->told, SPAN_FILE), 1);
+	assert_string_equal(told_nth(&w->told, SPAN_FILE, 0)->parent_span_id,
+			    process(w, SERVER)->span_id);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_CREATED, 0),
+			 1);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_TEMPORARY, 0),
+			 1);
 }
 
 /* What the agent's own process writes is the tool call's that names it, and nobody's else. */
@@ -174,20 +178,22 @@ static void agents_own_tool(void **state)
 	feed(w, early);
 	feed(w, record_exit(20 * MS, AGENT, 0));
 	end(w);
-	tool = nth(w, SPAN_TOOL_CALL, 0);
+	tool = told_nth(&w->told, SPAN_TOOL_CALL, 0);
 	assert_int_equal(span_attr(tool, ATTR_ID_FILES_CHANGES)->cnt, 1);
-	assert_int_equal(count(w, SPAN_FILE), 5);
+	assert_int_equal(told_count(&w->told, SPAN_FILE), 5);
 	for (size_t i = 0; i < 5; i++) {
-		s = nth(w, SPAN_FILE, i);
+		s = told_nth(&w->told, SPAN_FILE, i);
 		if (sv_is(sv(s->parent_span_id), tool->span_id)) {
 			assert_change(s, "written", "/w/src/main.c", 200);
 			ASSERT_SV(span_attr_sv(s, ATTR_ID_LINK), "argument");
 		} else {
-			assert_string_equal(s->parent_span_id, nth(w, SPAN_RUN, 0)->span_id);
+			assert_string_equal(s->parent_span_id,
+					    told_nth(&w->told, SPAN_RUN, 0)->span_id);
 		}
 	}
 	assert_int_equal(span_attr_int(tool, ATTR_ID_FILES_WRITTEN, 0), 1);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_FILES_WRITTEN, 0), 5);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_WRITTEN, 0),
+			 5);
 }
 
 /* A thousand files are no thousand spans. */
@@ -207,7 +213,7 @@ static void many(void **state)
 	feed(w, over);
 	feed(w, record_exit(6 * MS, OTHER, 0));
 	end(w);
-	assert_int_equal(count(w, SPAN_FILE), LIMIT_CHANGE_SPANS);
+	assert_int_equal(told_count(&w->told, SPAN_FILE), LIMIT_CHANGE_SPANS);
 	assert_int_equal(span_attr_int(process(w, OTHER), ATTR_ID_FILES_CREATED, 0), 1000);
 	assert_int_equal(span_attr_int(process(w, OTHER), ATTR_ID_FILES_BYTES, 0), 100000);
 	assert_int_equal(span_attr_int(process(w, OTHER), ATTR_ID_FILES_UNTOLD, 0),
@@ -226,9 +232,9 @@ static void bounded(void **state)
 	}
 	feed(w, record_exit(90 * MS, AGENT, 0));
 	end(w);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_FILES_CREATED, 0),
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_CREATED, 0),
 			 LIMIT_CHANGES);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_FILES_UNTOLD, 0),
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_UNTOLD, 0),
 			 LIMIT_CHANGES - LIMIT_CHANGE_SPANS + 10);
 }
 

@@ -14,6 +14,7 @@
 #include "hostile.h"
 #include "proto/dns.h"
 #include "span/trace.h"
+#include "told.h"
 
 #define MS 1000000ull
 #define AGENT 10
@@ -21,23 +22,15 @@
 
 struct world {
 	struct trace *trace;
-	struct span *spans[2048];
-	size_t cnt;
+	struct told told;
 	uint64_t pos[16][2]; /* by conn and direction */
-	struct buf ndjson;
 };
 
 static void on_span(void *ctx, const struct span *s)
 {
 	struct world *w = ctx;
-	size_t from = w->ndjson.len;
 
-	assert_true(w->cnt < ARRAY_SIZE(w->spans));
-	assert_int_equal(span_write_json(&w->ndjson, s, true), 0);
-	assert_int_equal(span_read_json(&w->spans[w->cnt++],
-					sv_sub(buf_view(&w->ndjson), from, w->ndjson.len)),
-			 0);
-	buf_ch(&w->ndjson, '\n');
+	told_add(&w->told, s);
 }
 
 static int setup(void **state)
@@ -54,9 +47,7 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	trace_free(&w->trace);
-	for (size_t i = 0; i < w->cnt; i++)
-		span_free(&w->spans[i]);
-	buf_fini(&w->ndjson);
+	told_fini(&w->told);
 	free(w);
 	return 0;
 }
@@ -188,24 +179,6 @@ static void answer(struct world *w, uint64_t ts, uint64_t file, unsigned int id,
 
 /* --- looking at what came out */
 
-static const struct span *nth(const struct world *w, enum span_what what, size_t n)
-{
-	for (size_t i = 0; i < w->cnt; i++)
-		if (w->spans[i]->what == what && !n--)
-			return w->spans[i];
-	fail_msg("no such span in\n" SV_FMT, SV_ARG(buf_view(&w->ndjson)));
-	return NULL;
-}
-
-static size_t count(const struct world *w, enum span_what what)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < w->cnt; i++)
-		n += w->spans[i]->what == what;
-	return n;
-}
-
 static void is_list(const struct span *s, enum attr_id id, const char *text)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
@@ -235,8 +208,8 @@ static void a_name_is_asked_for(void **state)
 	query(w, 10 * MS, 1, 7, "API.example.com", DNS_A);
 	query(w, 10 * MS, 1, 8, "api.example.com", DNS_AAAA);
 	answer(w, 15 * MS, 1, 7, 0x8180, "api.Example.com", "10.0.0.7");
-	assert_int_equal(w->cnt, 1);
-	s = nth(w, SPAN_DNS, 0);
+	assert_int_equal(w->told.cnt, 1);
+	s = told_nth(&w->told, SPAN_DNS, 0);
 	ASSERT_SV(s->name, "dns api.example.com");
 	assert_int_equal(s->kind, SPAN_KIND_CLIENT);
 	assert_int_equal(s->end_ns - s->start_ns, 5 * MS);
@@ -251,15 +224,15 @@ static void a_name_is_asked_for(void **state)
 	assert_int_equal(span_attr_int(s, ATTR_ID_ATTEMPTS, 0), 1);
 	/* whoever connects to the address is told by the name, however the address is written */
 	connected(w, 20 * MS, 2, address("::ffff:10.0.0.7", 443, 5000), -ECONNREFUSED);
-	c = nth(w, SPAN_CONNECT, 0);
+	c = told_nth(&w->told, SPAN_CONNECT, 0);
 	ASSERT_SV(span_attr_sv(c, ATTR_ID_PEER_NAME), "api.example.com");
 	assert_null(span_attr(c, ATTR_ID_SERVER_ADDRESS));
 	end(w);
-	assert_int_equal(count(w, SPAN_DNS), 2); /* nobody answered for AAAA */
-	s = nth(w, SPAN_DNS, 1);
+	assert_int_equal(told_count(&w->told, SPAN_DNS), 2); /* nobody answered for AAAA */
+	s = told_nth(&w->told, SPAN_DNS, 1);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "timeout");
-	assert_string_equal(s->parent_span_id, nth(w, SPAN_RUN, 0)->span_id);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_ERRORS, 0), 2);
+	assert_string_equal(s->parent_span_id, told_nth(&w->told, SPAN_RUN, 0)->span_id);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_ERRORS, 0), 2);
 }
 
 /* The second server is asked by a socket of its own; both answer in the end. */
@@ -277,8 +250,8 @@ static void another_server_is_asked(void **state)
 	answer(w, 25 * MS, 2, 7, 0x8180, "a.example", "10.0.0.7");
 	answer(w, 26 * MS, 1, 7, 0x8180, "a.example", "10.0.0.7");
 	end(w);
-	assert_int_equal(count(w, SPAN_DNS), 1);
-	s = nth(w, SPAN_DNS, 0);
+	assert_int_equal(told_count(&w->told, SPAN_DNS), 1);
+	s = told_nth(&w->told, SPAN_DNS, 0);
 	assert_int_equal(s->end_ns - s->start_ns, 15 * MS);
 	assert_int_equal(span_attr_int(s, ATTR_ID_ATTEMPTS, 0), 3);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_NET_PEER_ADDRESS), "10.0.0.2");
@@ -306,7 +279,7 @@ static void falls_back_to_tcp(struct world *w, unsigned int id)
 	put_record(&b, SV(DNS_QUESTION_AT), DNS_A, SV("abcd"));
 	for (wire = buf_view(&b); wire.n; wire = sv_sub(wire, 10, wire.n))
 		send_dns(w, 20 * MS - wire.n, 2, EV_READ, EV_SRC_STREAM, sv_sub(wire, 0, 10));
-	assert_int_equal(w->cnt, 1);
+	assert_int_equal(w->told.cnt, 1);
 }
 
 static void what_is_too_long_goes_by_tcp(void **state)
@@ -320,8 +293,8 @@ static void what_is_too_long_goes_by_tcp(void **state)
 		begin(w);
 		falls_back_to_tcp(w, id);
 		end(w);
-		s = nth(w, SPAN_DNS, 0);
-		assert_int_equal(count(w, SPAN_DNS), 1);
+		s = told_nth(&w->told, SPAN_DNS, 0);
+		assert_int_equal(told_count(&w->told, SPAN_DNS), 1);
 		assert_int_equal(s->end_ns - s->start_ns, 10 * MS - 5);
 		assert_int_equal(span_attr_int(s, ATTR_ID_ATTEMPTS, 0), 2);
 		ASSERT_SV(span_attr_sv(s, ATTR_ID_NET_TRANSPORT), "tcp");
@@ -344,7 +317,7 @@ static void nobody_asks_by_tcp(void **state)
 	query(w, 10 * MS, 1, 7, "a.example", DNS_A);
 	answer(w, 12 * MS, 1, 7, 0x8380, "a.example", NULL);
 	end(w);
-	s = nth(w, SPAN_DNS, 0);
+	s = told_nth(&w->told, SPAN_DNS, 0);
 	assert_int_equal(s->status, STATUS_UNSET);
 	assert_int_equal(s->end_ns - s->start_ns, 2 * MS);
 	assert_true(says(s, "cut"));
@@ -359,7 +332,7 @@ static void there_is_no_such_name(void **state)
 	udp(w, 1, "10.0.0.1");
 	query(w, 10 * MS, 1, 7, "no.example", DNS_A);
 	answer(w, 11 * MS, 1, 7, 0x8183, "no.example", NULL);
-	s = nth(w, SPAN_DNS, 0);
+	s = told_nth(&w->told, SPAN_DNS, 0);
 	assert_int_equal(s->status, STATUS_ERROR);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "NXDOMAIN");
 	assert_null(span_attr(s, ATTR_ID_DNS_ANSWERS));
@@ -376,10 +349,10 @@ static void nobody_answers(void **state)
 	query(w, 110 * MS, 1, 7, "a.example", DNS_A);
 	flow_end(w, 210 * MS, 1, 0);
 	feed(w, record(EV_TICK, sizeof(struct ev_tick), 110 * MS + LIMIT_DNS_NS, 0, NULL, 0));
-	assert_int_equal(w->cnt, 0);
+	assert_int_equal(w->told.cnt, 0);
 	feed(w, record(EV_TICK, sizeof(struct ev_tick), 111 * MS + LIMIT_DNS_NS, 0, NULL, 0));
-	assert_int_equal(w->cnt, 1);
-	s = nth(w, SPAN_DNS, 0);
+	assert_int_equal(w->told.cnt, 1);
+	s = told_nth(&w->told, SPAN_DNS, 0);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "timeout");
 	assert_int_equal(s->end_ns - s->start_ns,
 			 200 * MS); /* it gave up when it closed the socket */
@@ -399,7 +372,7 @@ static void the_process_serves_names(void **state)
 	send_dns(w, 10 * MS, 1, EV_READ, EV_SRC_DGRAM, buf_view(&b));
 	b.p[2] = (char)0x81;
 	send_dns(w, 11 * MS, 1, EV_WRITE, EV_SRC_DGRAM, buf_view(&b));
-	assert_int_equal(nth(w, SPAN_DNS, 0)->kind, SPAN_KIND_SERVER);
+	assert_int_equal(told_nth(&w->told, SPAN_DNS, 0)->kind, SPAN_KIND_SERVER);
 }
 
 static void more_queries_than_are_kept(void **state)
@@ -410,9 +383,9 @@ static void more_queries_than_are_kept(void **state)
 	udp(w, 1, "10.0.0.1");
 	for (unsigned int id = 0; id < LIMIT_DNS_QUERIES + 3; id++)
 		query(w, (10 + id) * MS, 1, id, "a.example", DNS_A);
-	assert_int_equal(count(w, SPAN_DNS), 3);
+	assert_int_equal(told_count(&w->told, SPAN_DNS), 3);
 	end(w);
-	assert_int_equal(count(w, SPAN_DNS), LIMIT_DNS_QUERIES + 3);
+	assert_int_equal(told_count(&w->told, SPAN_DNS), LIMIT_DNS_QUERIES + 3);
 }
 
 /* --- content that is not seen */
@@ -428,10 +401,10 @@ static void tls_of_an_unknown_library(void **state)
 	connected(w, 5 * MS, 3, addr, 0);
 	flow(w, 6 * MS, 3, addr, EV_SRC_STREAM, EV_PROTO_TLS, SV(CLIENT_HELLO));
 	flow_end(w, 50 * MS, 3, 0);
-	assert_int_equal(w->cnt, 2);
+	assert_int_equal(w->told.cnt, 2);
 	end(w);
-	s = nth(w, SPAN_TLS, 0);
-	run = nth(w, SPAN_RUN, 0);
+	s = told_nth(&w->told, SPAN_TLS, 0);
+	run = told_nth(&w->told, SPAN_RUN, 0);
 	ASSERT_SV(s->name, "tls api.example.com");
 	assert_int_equal(s->kind, SPAN_KIND_CLIENT);
 	assert_int_equal(s->status, STATUS_UNSET);
@@ -449,7 +422,7 @@ static void tls_of_an_unknown_library(void **state)
 	assert_int_equal(span_attr_int(s, ATTR_ID_RTT, 0), 25 * MS);
 	assert_int_equal(span_attr_int(s, ATTR_ID_RETRANSMITS, 0), 3);
 	assert_int_equal(span_attr_int(run, ATTR_ID_NOT_SEEN, 0), 1);
-	assert_null(span_attr(nth(w, SPAN_CONNECT, 0), ATTR_ID_CONTENT));
+	assert_null(span_attr(told_nth(&w->told, SPAN_CONNECT, 0), ATTR_ID_CONTENT));
 	trace_totals(w->trace, &totals);
 	assert_int_equal(totals.not_seen, 1);
 }
@@ -463,19 +436,19 @@ static void seen(struct world *w, bool before)
 	connected(w, 5 * MS, 3, addr, 0);
 	if (before)
 		bound(w, 6 * MS, 3, addr);
-	assert_int_equal(w->cnt, before); /* nobody would tell more of the connect */
+	assert_int_equal(w->told.cnt, before); /* nobody would tell more of the connect */
 	flow(w, 7 * MS, 3, addr, EV_SRC_STREAM, EV_PROTO_TLS, SV(CLIENT_HELLO));
 	if (!before)
 		bound(w, 8 * MS, 3, addr);
-	assert_int_equal(w->cnt, before);
+	assert_int_equal(w->told.cnt, before);
 	flow_end(w, 50 * MS, 3, 0);
-	assert_int_equal(span_attr_int(nth(w, SPAN_CONNECT, 0), ATTR_ID_SENT_BYTES, 0),
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_CONNECT, 0), ATTR_ID_SENT_BYTES, 0),
 			 before ? 0 : 700);
 	end(w);
-	assert_int_equal(count(w, SPAN_TLS), 0);
-	assert_int_equal(count(w, SPAN_CONNECT), 1);
-	assert_null(span_attr(nth(w, SPAN_CONNECT, 0), ATTR_ID_CONTENT));
-	assert_null(span_attr(nth(w, SPAN_RUN, 0), ATTR_ID_NOT_SEEN));
+	assert_int_equal(told_count(&w->told, SPAN_TLS), 0);
+	assert_int_equal(told_count(&w->told, SPAN_CONNECT), 1);
+	assert_null(span_attr(told_nth(&w->told, SPAN_CONNECT, 0), ATTR_ID_CONTENT));
+	assert_null(span_attr(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_NOT_SEEN));
 }
 
 static void tls_that_is_followed_before(void **state)
@@ -499,9 +472,10 @@ static void inode_numbers_are_used_again(void **state)
 	addr.lport = 5001;
 	flow(w, 7 * MS, 3, addr, EV_SRC_STREAM, EV_PROTO_TLS, SV(CLIENT_HELLO));
 	end(w); /* no FLOW_END either */
-	assert_int_equal(count(w, SPAN_TLS), 1);
-	assert_null(span_attr(nth(w, SPAN_TLS, 0), ATTR_ID_SENT_BYTES));
-	assert_int_equal(nth(w, SPAN_TLS, 0)->kind, SPAN_KIND_SERVER); /* it did not connect */
+	assert_int_equal(told_count(&w->told, SPAN_TLS), 1);
+	assert_null(span_attr(told_nth(&w->told, SPAN_TLS, 0), ATTR_ID_SENT_BYTES));
+	assert_int_equal(told_nth(&w->told, SPAN_TLS, 0)->kind,
+			 SPAN_KIND_SERVER); /* it did not connect */
 }
 
 static void tls_behind_a_proxy(void **state)
@@ -519,9 +493,9 @@ static void tls_behind_a_proxy(void **state)
 	flow(w, 9 * MS, 3, addr, EV_SRC_STREAM, EV_PROTO_TLS, SV(CLIENT_HELLO));
 	flow_end(w, 50 * MS, 3, 0);
 	end(w);
-	assert_int_equal(count(w, SPAN_HTTP), 1);
-	ASSERT_SV(nth(w, SPAN_TLS, 0)->name, "tls api.example.com");
-	assert_int_equal(count(w, SPAN_CONNECT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_HTTP), 1);
+	ASSERT_SV(told_nth(&w->told, SPAN_TLS, 0)->name, "tls api.example.com");
+	assert_int_equal(told_count(&w->told, SPAN_CONNECT), 1);
 }
 
 static void quic_by_its_name(void **state)
@@ -536,7 +510,7 @@ static void quic_by_its_name(void **state)
 	flow(w, 12 * MS, 2, address("10.0.0.7", 443, 5000), EV_SRC_DGRAM, EV_PROTO_QUIC,
 	     SV("\xc3\0\0\0\1"));
 	flow_end(w, 50 * MS, 2, 0);
-	s = nth(w, SPAN_TLS, 0);
+	s = told_nth(&w->told, SPAN_TLS, 0);
 	ASSERT_SV(s->name, "quic h3.example");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_CONTENT_REASON), "quic");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_NET_TRANSPORT), "udp");
@@ -551,23 +525,23 @@ static void protocols_that_are_not_known(void **state)
 	begin(w);
 	connected(w, 5 * MS, 3, addr, 0);
 	flow(w, 6 * MS, 3, addr, EV_SRC_STREAM, EV_PROTO_UNKNOWN, SV(""));
-	assert_int_equal(w->cnt, 0);
+	assert_int_equal(w->told.cnt, 0);
 	flow_end(w, 50 * MS, 3, 0);
 	addr.lport++;
 	flow(w, 60 * MS, 4, addr, EV_SRC_STREAM, EV_PROTO_UNKNOWN, SV(""));
 	flow_end(w, 70 * MS, 4, 500);
 	end(w);
-	assert_int_equal(w->cnt, 3);
-	s = nth(w, SPAN_CONNECT, 0);
+	assert_int_equal(w->told.cnt, 3);
+	s = told_nth(&w->told, SPAN_CONNECT, 0);
 	assert_int_equal(s->end_ns - s->start_ns, 2 * MS); /* still what connecting took */
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_CONTENT_REASON), "protocol_unknown");
 	assert_int_equal(span_attr_int(s, ATTR_ID_RECEIVED_BYTES, 0), 3000);
-	s = nth(w, SPAN_CONNECT, 1);
+	s = told_nth(&w->told, SPAN_CONNECT, 1);
 	ASSERT_SV(s->name, "connection");
 	assert_int_equal(s->end_ns - s->start_ns, 10 * MS);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_CONTENT_REASON), "io_uring_or_sendfile");
 	assert_int_equal(span_attr_int(s, ATTR_ID_UNSEEN_BYTES, 0), 500);
-	assert_int_equal(span_attr_int(nth(w, SPAN_RUN, 0), ATTR_ID_NOT_SEEN, 0), 2);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_NOT_SEEN, 0), 2);
 }
 
 static void plain_http_is_seen(void **state)
@@ -581,8 +555,8 @@ static void plain_http_is_seen(void **state)
 	flow(w, 6 * MS, 3, addr, EV_SRC_STREAM, EV_PROTO_HTTP1, SV(""));
 	flow_end(w, 50 * MS, 3, 0);
 	end(w);
-	s = nth(w, SPAN_CONNECT, 0);
-	assert_int_equal(count(w, SPAN_CONNECT), 1);
+	s = told_nth(&w->told, SPAN_CONNECT, 0);
+	assert_int_equal(told_count(&w->told, SPAN_CONNECT), 1);
 	assert_int_equal(span_attr_int(s, ATTR_ID_RTT, 0), 25 * MS);
 	assert_null(span_attr(s, ATTR_ID_CONTENT));
 }
@@ -597,7 +571,7 @@ static void only_the_network_is_a_connection(void **state)
 	flow(w, 6 * MS, 3, none, EV_SRC_PIPE, EV_PROTO_JSONRPC, SV(""));
 	flow_end(w, 50 * MS, 3, 0);
 	end(w);
-	assert_int_equal(w->cnt, 1);
+	assert_int_equal(w->told.cnt, 1);
 }
 
 /* --- hostile */
@@ -659,14 +633,14 @@ static void records_in_any_order(void **state)
 			else
 				trace_end(w[i]->trace);
 		}
-		assert_string_equal(buf_cstr(&w[0]->ndjson), buf_cstr(&w[1]->ndjson));
-		for (size_t i = 0; i < w[0]->cnt; i++)
+		assert_string_equal(buf_cstr(&w[0]->told.ndjson), buf_cstr(&w[1]->told.ndjson));
+		for (size_t i = 0; i < w[0]->told.cnt; i++)
 			for (size_t k = 0; k < i; k++)
-				if (!strcmp(w[0]->spans[i]->span_id, w[0]->spans[k]->span_id))
+				if (!strcmp(w[0]->told.spans[i]->span_id, w[0]->told.spans[k]->span_id))
 					fail_msg("twice " SV_FMT " " SV_FMT,
-						 SV_ARG(w[0]->spans[i]->name),
-						 SV_ARG(w[0]->spans[k]->name));
-		assert_int_equal(count(w[0], SPAN_RUN), 1);
+						 SV_ARG(w[0]->told.spans[i]->name),
+						 SV_ARG(w[0]->told.spans[k]->name));
+		assert_int_equal(told_count(&w[0]->told, SPAN_RUN), 1);
 		teardown((void **)&w[0]);
 		teardown((void **)&w[1]);
 	}

@@ -85,12 +85,13 @@ static void named_by_a_header(void **state)
 		  "GET /x HTTP/1.1\r\nHost: h\r\ntraceparent: nonsense\r\n\r\n");
 	on_socket(w, 8 * MS, AGENT, 1, EV_READ, "HTTP/1.1 204 N\r\n\r\n");
 	end(w);
-	is_link(nth(w, SPAN_MODEL_CALL, 0), TRACE, "b7ad6b7169203331", "continues");
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_TRACE_PARENT), PARENT);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MODEL_CALL, 0), ATTR_ID_TRACE_STATE), "a=b");
-	is_link(nth(w, SPAN_RUN, 0), TRACE, "b7ad6b7169203331", "continues");
-	assert_int_equal(nth(w, SPAN_HTTP, 0)->links->cnt, 0);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_HTTP, 0), ATTR_ID_TRACE_PARENT), "nonsense");
+	is_link(told_nth(&w->told, SPAN_MODEL_CALL, 0), TRACE, "b7ad6b7169203331", "continues");
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 0), ATTR_ID_TRACE_PARENT),
+		  PARENT);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 0), ATTR_ID_TRACE_STATE), "a=b");
+	is_link(told_nth(&w->told, SPAN_RUN, 0), TRACE, "b7ad6b7169203331", "continues");
+	assert_int_equal(told_nth(&w->told, SPAN_HTTP, 0)->links->cnt, 0);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_HTTP, 0), ATTR_ID_TRACE_PARENT), "nonsense");
 }
 
 static void named_by_meta(void **state)
@@ -102,8 +103,8 @@ static void named_by_meta(void **state)
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
 		"\"t\",\"_meta\":{\"traceparent\":\"" PARENT "\"}}}\n");
 	end(w);
-	is_link(nth(w, SPAN_MCP, 0), TRACE, "b7ad6b7169203331", "continues");
-	is_link(nth(w, SPAN_RUN, 0), TRACE, "b7ad6b7169203331", "continues");
+	is_link(told_nth(&w->told, SPAN_MCP, 0), TRACE, "b7ad6b7169203331", "continues");
+	is_link(told_nth(&w->told, SPAN_RUN, 0), TRACE, "b7ad6b7169203331", "continues");
 }
 
 /* One request, whose records of both ends come in that order: c(lient) or s(erver), asks or answers. */
@@ -138,14 +139,14 @@ static void in_one_run(void **state)
 		both_ends(w, orders[i / 2],
 			  model ? ASK("", MODEL_BODY) : "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
 		end(w);
-		assert_int_equal(count(w, SPAN_HTTP), model ? 1 : 2);
-		for (size_t n = 0; n < count(w, SPAN_HTTP); n++)
-			if (nth(w, SPAN_HTTP, n)->kind == SPAN_KIND_SERVER)
-				server = nth(w, SPAN_HTTP, n);
+		assert_int_equal(told_count(&w->told, SPAN_HTTP), model ? 1 : 2);
+		for (size_t n = 0; n < told_count(&w->told, SPAN_HTTP); n++)
+			if (told_nth(&w->told, SPAN_HTTP, n)->kind == SPAN_KIND_SERVER)
+				server = told_nth(&w->told, SPAN_HTTP, n);
 			else
-				client = nth(w, SPAN_HTTP, n);
+				client = told_nth(&w->told, SPAN_HTTP, n);
 		if (model)
-			client = nth(w, SPAN_MODEL_CALL, 0);
+			client = told_nth(&w->told, SPAN_MODEL_CALL, 0);
 		assert_non_null(client);
 		assert_non_null(server);
 		assert_string_equal(server->parent_span_id, client->span_id);
@@ -167,8 +168,8 @@ static void in_two_runs(void **state)
 	http_flow(w, SERVER, 2, 5000, true);
 	both_ends(w, orders[0], "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
 	end(w);
-	a = nth(w, SPAN_HTTP, 0);
-	b = nth(w, SPAN_HTTP, 1);
+	a = told_nth(&w->told, SPAN_HTTP, 0);
+	b = told_nth(&w->told, SPAN_HTTP, 1);
 	client = a->kind == SPAN_KIND_CLIENT ? a : b;
 	server = client == a ? b : a;
 	assert_string_not_equal(client->trace_id, server->trace_id);
@@ -192,14 +193,15 @@ static void each_its_own(void **state)
 	both_ends(w, orders[1], ask);
 	on_socket(w, 30 * MS, AGENT, 3, EV_READ, OK);
 	end(w);
-	assert_int_equal(count(w, SPAN_HTTP), 5);
+	assert_int_equal(told_count(&w->told, SPAN_HTTP), 5);
 	for (size_t i = 0; i < 5; i++) {
-		const struct span *s = nth(w, SPAN_HTTP, i);
+		const struct span *s = told_nth(&w->told, SPAN_HTTP, i);
 
 		if (s->kind == SPAN_KIND_SERVER) {
 			assert_non_null(span_attr(s, ATTR_ID_LINK));
 			for (size_t j = 0; j < 5; j++)
-				tied += !strcmp(nth(w, SPAN_HTTP, j)->span_id, s->parent_span_id);
+				tied += !strcmp(told_nth(&w->told, SPAN_HTTP, j)->span_id,
+						s->parent_span_id);
 		} else {
 			assert_int_equal(span_attr_int(s, ATTR_ID_RPC_PEER_PID, 0),
 					 span_attr_int(s, ATTR_ID_CONNECTION, 0) == 3 ? 0 : SERVER);

@@ -39,15 +39,15 @@ static void client_alone(void **state)
 			  "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrst"
 			  "uvwxyzabcdefghijklmnoAA"));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 2);
-	s = nth(w, SPAN_MCP, 0);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 2);
+	s = told_nth(&w->told, SPAN_MCP, 0);
 	ASSERT_SV(s->name, "initialize");
 	assert_int_equal(s->kind, SPAN_KIND_CLIENT);
 	assert_int_equal(s->end_ns - s->start_ns, 5 * MS);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_MCP_PROTOCOL), "2025-03-26");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_MCP_CLIENT_NAME), "cl");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_NET_TRANSPORT), "pipe");
-	s = nth(w, SPAN_MCP, 1);
+	s = told_nth(&w->told, SPAN_MCP, 1);
 	ASSERT_SV(s->name, "tools/call read");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_MCP_METHOD), "tools/call");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_OP), "execute_tool");
@@ -57,7 +57,7 @@ static void client_alone(void **state)
 	assert_true(json_str_is(json_get(span_attr(s, ATTR_ID_TOOL_ARGUMENTS), "path"), "/x"));
 	assert_true(sv_has(span_attr_sv(s, ATTR_ID_TOOL_RESULT), "***"));
 	assert_false(sv_has(span_attr_sv(s, ATTR_ID_TOOL_RESULT), "xyzabc"));
-	assert_string_equal(s->parent_span_id, nth(w, SPAN_RUN, 0)->span_id);
+	assert_string_equal(s->parent_span_id, told_nth(&w->told, SPAN_RUN, 0)->span_id);
 	assert_int_equal(span_attr_int(s, ATTR_ID_RPC_PEER_PID, -1), -1);
 }
 
@@ -71,9 +71,10 @@ static void server_alone(void **state)
 	pipe_end(w, 11 * MS, SERVER, 4, 501, 1);
 	on_pipe(w, 12 * MS, SERVER, 4, EV_WRITE, TEXT("1", "ok"));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 1);
-	assert_int_equal(nth(w, SPAN_MCP, 0)->kind, SPAN_KIND_SERVER);
-	assert_string_equal(nth(w, SPAN_MCP, 0)->parent_span_id, nth(w, SPAN_PROCESS, 0)->span_id);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 1);
+	assert_int_equal(told_nth(&w->told, SPAN_MCP, 0)->kind, SPAN_KIND_SERVER);
+	assert_string_equal(told_nth(&w->told, SPAN_MCP, 0)->parent_span_id,
+			    told_nth(&w->told, SPAN_PROCESS, 0)->span_id);
 }
 
 /* Both ends of the pipes are traced; `late`: the server's records come before the client's. */
@@ -97,8 +98,8 @@ static void both_ends(struct world *w, bool late)
 	pipe_end(w, 14 * MS, AGENT, 2, 501, 8);
 	on_pipe(w, 14 * MS, AGENT, 2, EV_READ, TEXT("1", "ok"));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 1);
-	s = nth(w, SPAN_MCP, 0);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 1);
+	s = told_nth(&w->told, SPAN_MCP, 0);
 	assert_int_equal(s->kind, SPAN_KIND_CLIENT);
 	assert_int_equal(s->end_ns - s->start_ns, 4 * MS);
 	assert_int_equal(span_attr_int(s, ATTR_ID_RPC_PEER_PID, -1), SERVER);
@@ -117,12 +118,16 @@ static void both_ends_answer_late(void **state)
 	on_socket(w, 10 * MS, AGENT, 1, EV_WRITE, CALL("1", "read", "{}"));
 	on_socket(w, 11 * MS, SERVER, 2, EV_READ, CALL("1", "read", "{}"));
 	on_socket(w, 15 * MS, AGENT, 1, EV_READ, TEXT("1", "ok"));
-	assert_int_equal(count(w, SPAN_MCP), 0);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 0);
 	on_socket(w, 14 * MS, SERVER, 2, EV_WRITE, TEXT("1", "ok"));
 	feed(w, record(EV_TICK, sizeof(struct ev_tick), 16 * MS, 0, NULL, 0));
-	assert_int_equal(count(w, SPAN_MCP), 1);
-	assert_int_equal(span_attr_int(nth(w, SPAN_MCP, 0), ATTR_ID_RPC_HANDLING_NS, -1), 3 * MS);
-	assert_int_equal(nth(w, SPAN_MCP, 0)->end_ns - nth(w, SPAN_MCP, 0)->start_ns, 5 * MS);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 1);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_MCP, 0), ATTR_ID_RPC_HANDLING_NS,
+				       -1),
+			 3 * MS);
+	assert_int_equal(told_nth(&w->told, SPAN_MCP, 0)->end_ns -
+				 told_nth(&w->told, SPAN_MCP, 0)->start_ns,
+			 5 * MS);
 }
 
 /* ... and that record never comes. */
@@ -137,10 +142,10 @@ static void both_ends_answer_lost(void **state)
 	on_socket(w, 11 * MS, SERVER, 2, EV_READ, CALL("1", "read", "{}"));
 	on_socket(w, 15 * MS, AGENT, 1, EV_READ, TEXT("1", "ok"));
 	feed(w, record(EV_TICK, sizeof(struct ev_tick), 500 * MS, 0, NULL, 0));
-	assert_int_equal(count(w, SPAN_MCP), 1);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 1);
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 1);
-	assert_null(span_attr(nth(w, SPAN_MCP, 0), ATTR_ID_INCOMPLETE));
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 1);
+	assert_null(span_attr(told_nth(&w->told, SPAN_MCP, 0), ATTR_ID_INCOMPLETE));
 }
 
 static void both_ends_in_order(void **state)
@@ -175,7 +180,7 @@ static void both_sides_ask(struct world *w, unsigned int src)
 	bytes(w, 20 * MS, SERVER, 2, src, EV_WRITE, TEXT("1", "ok"));
 	bytes(w, 21 * MS, AGENT, 1, src, EV_READ, TEXT("1", "ok"));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 2);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 2);
 	call = named(w, SPAN_MCP, "tools/call rm");
 	ask = named(w, SPAN_MCP, "elicitation/create");
 	assert_int_equal(call->end_ns - call->start_ns, 11 * MS);
@@ -224,8 +229,8 @@ static void socketpair_each_way(void **state)
 	one_way_socket(w, 14 * MS, AGENT, 2, 702, 703, 8);
 	on_socket(w, 14 * MS, AGENT, 2, EV_READ, INIT_ANSWER("files"));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 1);
-	s = nth(w, SPAN_MCP, 0);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 1);
+	s = told_nth(&w->told, SPAN_MCP, 0);
 	assert_null(span_attr(s, ATTR_ID_INCOMPLETE));
 	assert_int_equal(s->end_ns - s->start_ns, 4 * MS);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_MCP_SERVER_NAME), "files");
@@ -248,7 +253,7 @@ static void socketpairs_of_two_servers(void **state)
 	on_socket(w, 22 * MS, AGENT, 4, EV_READ, TEXT("1", "of b"));
 	on_socket(w, 23 * MS, AGENT, 2, EV_READ, TEXT("1", "of a"));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 2);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 2);
 	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call a"), ATTR_ID_TOOL_RESULT), "of a");
 	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call b"), ATTR_ID_TOOL_RESULT), "of b");
 }
@@ -269,7 +274,7 @@ static void same_ids_on_two_servers(void **state)
 	on_pipe(w, 22 * MS, AGENT, 4, EV_READ, TEXT("1", "of b"));
 	on_pipe(w, 23 * MS, AGENT, 2, EV_READ, TEXT("1", "of a"));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 4);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 4);
 	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call a"), ATTR_ID_TOOL_RESULT), "of a");
 	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call b"), ATTR_ID_TOOL_RESULT), "of b");
 	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call b"), ATTR_ID_MCP_SERVER_NAME), "two");
@@ -284,8 +289,8 @@ static void answer_first(void **state)
 	on_pipe(w, 12 * MS, AGENT, 2, EV_READ, TEXT("1", "ok"));
 	on_pipe(w, 10 * MS, AGENT, 1, EV_WRITE, CALL("1", "a", "{}"));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 1);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MCP, 0), ATTR_ID_TOOL_RESULT), "ok");
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 1);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MCP, 0), ATTR_ID_TOOL_RESULT), "ok");
 }
 
 static void errors_and_ends(void **state)
@@ -307,7 +312,7 @@ static void errors_and_ends(void **state)
 		"\"requestId\":3,\"reason\":\"bored\"}}\n");
 	feed(w, record_exit(50 * MS, AGENT, 0));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 4);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 4);
 	s = named(w, SPAN_MCP, "tools/call bad");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "tool_error");
 	ASSERT_SV(s->status_message, "broke");
@@ -345,8 +350,8 @@ static void stateless_era(void **state)
 		"\"inputRequests\":{\"q\":{\"method\":\"elicitation/create\",\"params\":{"
 		"\"mode\":\"url\",\"message\":\"log in\"}}}}}\n");
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 1);
-	s = nth(w, SPAN_MCP, 0);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 1);
+	s = told_nth(&w->told, SPAN_MCP, 0);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_MCP_PROTOCOL), "2026-07-28");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_MCP_CLIENT_NAME), "new");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_MCP_RESULT_TYPE), "input_required");
@@ -378,13 +383,13 @@ static void tool_calls(void **state)
 	on_pipe(w, 12 * MS, AGENT, 2, EV_READ, TEXT("2", "r2") TEXT("1", "r1"));
 	on_pipe(w, 12 * MS, AGENT, 2, EV_READ, TEXT("4", "r4") TEXT("3", "r3"));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 4);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 4);
 	for (size_t i = 0; i < 4; i++) {
-		const struct span *s = nth(w, SPAN_MCP, i);
+		const struct span *s = told_nth(&w->told, SPAN_MCP, i);
 
 		ASSERT_SV(span_attr_sv(s, ATTR_ID_LINK), "argument");
 		for (size_t j = 0; j < 4; j++) {
-			const struct span *tool = nth(w, SPAN_TOOL_CALL, j);
+			const struct span *tool = told_nth(&w->told, SPAN_TOOL_CALL, j);
 
 			if (strcmp(tool->span_id, s->parent_span_id) != 0)
 				continue;
@@ -394,8 +399,8 @@ static void tool_calls(void **state)
 				ASSERT_SV(span_attr_sv(tool, ATTR_ID_TOOL_CALL_ID), "toolu_1");
 		}
 	}
-	a = nth(w, SPAN_MCP, 2);
-	b = nth(w, SPAN_MCP, 3);
+	a = told_nth(&w->told, SPAN_MCP, 2);
+	b = told_nth(&w->told, SPAN_MCP, 3);
 	assert_string_not_equal(a->parent_span_id, b->parent_span_id);
 }
 
@@ -416,10 +421,10 @@ static void tool_call_by_id_and_time(void **state)
 	end(w);
 	s = named(w, SPAN_MCP, "tools/call now");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_LINK), "exact");
-	assert_string_equal(s->parent_span_id, nth(w, SPAN_TOOL_CALL, 1)->span_id);
+	assert_string_equal(s->parent_span_id, told_nth(&w->told, SPAN_TOOL_CALL, 1)->span_id);
 	s = named(w, SPAN_MCP, "tools/call elsewhere");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_LINK), "time");
-	assert_string_equal(s->parent_span_id, nth(w, SPAN_TOOL_CALL, 0)->span_id);
+	assert_string_equal(s->parent_span_id, told_nth(&w->told, SPAN_TOOL_CALL, 0)->span_id);
 	s = named(w, SPAN_MCP, "tools/call again"); /* nobody is left who may have asked */
 	assert_null(span_attr(s, ATTR_ID_LINK));
 }
@@ -438,7 +443,7 @@ static void not_mcp(void **state)
 	on_pipe(w, 13 * MS, AGENT, 1, EV_WRITE,
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"textDocument/hover\",\"params\":{}}\n");
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 0);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 0);
 }
 
 static void holes_and_reuse(void **state)
@@ -457,7 +462,7 @@ static void holes_and_reuse(void **state)
 	on_pipe(w, 511 * MS, AGENT, 1, EV_WRITE, CALL("1", "c", "{}"));
 	on_pipe(w, 512 * MS, AGENT, 2, EV_READ, TEXT("1", "of c"));
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 3);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 3);
 	s = named(w, SPAN_MCP, "tools/call a");
 	assert_true(says(s, "cut"));
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_TOOL_RESULT), "r");

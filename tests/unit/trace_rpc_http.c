@@ -82,7 +82,7 @@ static void session_era(void **state)
 	request(w, 40 * MS, 1, "DELETE /mcp", "Mcp-Session-Id: s1\r\n", "");
 	answer(w, 41 * MS, 1, "200 OK", "", "");
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 2);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 2);
 	s = named(w, SPAN_MCP, "initialize");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_MCP_SESSION), "s1");
 	s = named(w, SPAN_MCP, "tools/call add");
@@ -96,8 +96,8 @@ static void session_era(void **state)
 	assert_int_equal(span_attr_int(s, ATTR_ID_HTTP_STATUS, 0), 200);
 	assert_int_equal(span_attr_int(s, ATTR_ID_HTTP_REQUEST_BODY, 0), strlen(CALL("1", "add")));
 	assert_int_equal(s->events->cnt, 1);
-	assert_int_equal(count(w, SPAN_HTTP), 1);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_HTTP, 0), ATTR_ID_MCP_SESSION), "s1");
+	assert_int_equal(told_count(&w->told, SPAN_HTTP), 1);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_HTTP, 0), ATTR_ID_MCP_SESSION), "s1");
 }
 
 /* The server asks by the GET's stream, and is answered by a POST. */
@@ -121,7 +121,7 @@ static void server_asks(void **state)
 	assert_int_equal(s->kind, SPAN_KIND_SERVER);
 	assert_int_equal(s->end_ns - s->start_ns, 4 * MS);
 	assert_null(span_attr(s, ATTR_ID_INCOMPLETE));
-	assert_int_equal(count(w, SPAN_HTTP), 2); /* what carried it */
+	assert_int_equal(told_count(&w->told, SPAN_HTTP), 2); /* what carried it */
 }
 
 /* The request's exchange ends, and only then the record of what took it back comes. */
@@ -142,7 +142,7 @@ static void cancelled(void **state)
 	request(w, 40 * MS, 1, POST, "Mcp-Session-Id: s1\r\n", CALL("2", "sub"));
 	answer(w, 41 * MS, 1, "200 OK", "", "");
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 3);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 3);
 	s = named(w, SPAN_MCP, "tools/call add");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "cancelled");
 	assert_null(span_attr(s, ATTR_ID_INCOMPLETE));
@@ -165,8 +165,8 @@ static void transport_of_2024(void **state)
 	answer(w, 13 * MS, 2, "202 Accepted", "", "Accepted");
 	on_socket(w, 19 * MS, AGENT, 1, EV_READ, "event: message\ndata: " TEXT("1", "5") "\n\n");
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 1);
-	s = nth(w, SPAN_MCP, 0);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 1);
+	s = told_nth(&w->told, SPAN_MCP, 0);
 	assert_int_equal(s->end_ns - s->start_ns, 7 * MS);
 	assert_int_equal(span_attr_int(s, ATTR_ID_HTTP_STATUS, 0), 202);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_TOOL_RESULT), "5");
@@ -183,8 +183,8 @@ static void stateless_and_batch(void **state)
 	request(w, 20 * MS, 1, POST, "", "[" CALL("1", "a") "," CALL("2", "b") "]");
 	answer(w, 22 * MS, 1, "200 OK", JSON_TYPE, "[" TEXT("2", "rb") "," TEXT("1", "ra") "]");
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 3);
-	assert_int_equal(count(w, SPAN_HTTP), 0);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 3);
+	assert_int_equal(told_count(&w->told, SPAN_HTTP), 0);
 	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call add"), ATTR_ID_ERROR_TYPE), "404");
 	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call a"), ATTR_ID_TOOL_RESULT), "ra");
 	ASSERT_SV(span_attr_sv(named(w, SPAN_MCP, "tools/call b"), ATTR_ID_TOOL_RESULT), "rb");
@@ -221,7 +221,7 @@ static void loopback(struct world *w, bool late)
 	on_socket(w, 12 * MS, AGENT, 1, EV_READ, root);
 	on_socket(w, 15 * MS, AGENT, 1, EV_READ, reply);
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 2);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 2);
 	call = named(w, SPAN_MCP, "tools/call add");
 	back = named(w, SPAN_MCP, "roots/list");
 	assert_int_equal(call->kind, SPAN_KIND_CLIENT);
@@ -266,7 +266,7 @@ static void a2a(void **state)
 	answer(w, 41 * MS, 1, "200 OK", JSON_TYPE,
 	       "{\"task\":{\"id\":\"t2\",\"status\":{\"state\":\"TASK_STATE_FAILED\"}}}");
 	end(w);
-	assert_int_equal(count(w, SPAN_A2A), 3);
+	assert_int_equal(told_count(&w->told, SPAN_A2A), 3);
 	named(w, SPAN_A2A, "GetAgentCard Planner");
 	s = named(w, SPAN_A2A, "SendStreamingMessage");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_A2A_TASK_ID), "t1");
@@ -289,8 +289,8 @@ static void not_mcp(void **state)
 	answer(w, 12 * MS, 1, "200 OK", JSON_TYPE,
 	       "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0x1\"}");
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 0);
-	assert_int_equal(count(w, SPAN_HTTP), 1);
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 0);
+	assert_int_equal(told_count(&w->told, SPAN_HTTP), 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

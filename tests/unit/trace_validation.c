@@ -52,10 +52,10 @@ static void arguments(void **state)
 										      "{}"),
 	       "tool_use");
 	end(w);
-	assert_int_equal(count(w, SPAN_TOOL_CALL), 4);
-	assert_int_equal(count(w, SPAN_VALIDATION), 3);
-	s = nth(w, SPAN_VALIDATION, 0);
-	tool = nth(w, SPAN_TOOL_CALL, 1);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 4);
+	assert_int_equal(told_count(&w->told, SPAN_VALIDATION), 3);
+	s = told_nth(&w->told, SPAN_VALIDATION, 0);
+	tool = told_nth(&w->told, SPAN_TOOL_CALL, 1);
 	ASSERT_SV(s->name, "validate arguments");
 	assert_string_equal(s->parent_span_id, tool->span_id);
 	ASSERT_SV(span_attr_sv(tool, ATTR_ID_TOOL_CALL_ID), "b");
@@ -67,9 +67,10 @@ static void arguments(void **state)
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_VALIDATION_RULE), "minimum");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_VALIDATION_PATH), "/n");
 	ASSERT_SV(s->status_message, "/n: 0 is below 1");
-	assert_null(span_attr(nth(w, SPAN_TOOL_CALL, 0), ATTR_ID_VALIDATION_OUTCOME));
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_VALIDATION, 1), ATTR_ID_ERROR_TYPE), "unknown_tool");
-	ASSERT_SV(nth(w, SPAN_VALIDATION, 2)->status_message, "arguments: lacks path");
+	assert_null(span_attr(told_nth(&w->told, SPAN_TOOL_CALL, 0), ATTR_ID_VALIDATION_OUTCOME));
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_VALIDATION, 1), ATTR_ID_ERROR_TYPE),
+		  "unknown_tool");
+	ASSERT_SV(told_nth(&w->told, SPAN_VALIDATION, 2)->status_message, "arguments: lacks path");
 }
 
 /* A stream whose middle was not seen, and one that ends inside the arguments. */
@@ -110,8 +111,8 @@ static void half_seen(void **state)
 		if (hole != 2)
 			bytes(w, 7 * MS, AGENT, MODEL, EV_SRC_OPENSSL, EV_READ, tail);
 		end(w);
-		assert_int_equal(count(w, SPAN_TOOL_CALL), 1);
-		assert_int_equal(count(w, SPAN_VALIDATION), hole ? 0 : 1);
+		assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 1);
+		assert_int_equal(told_count(&w->told, SPAN_VALIDATION), hole ? 0 : 1);
 		teardown(&own);
 	}
 }
@@ -134,8 +135,8 @@ static void of_openai(void **state)
 		 "\"finish_reason\":\"tool_calls\"}]}");
 	end(w);
 	/* no text at all may be one that was cut */
-	assert_int_equal(count(w, SPAN_VALIDATION), 1);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_VALIDATION, 0), ATTR_ID_ERROR_TYPE),
+	assert_int_equal(told_count(&w->told, SPAN_VALIDATION), 1);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_VALIDATION, 0), ATTR_ID_ERROR_TYPE),
 		  "malformed_arguments");
 }
 
@@ -172,22 +173,23 @@ static void of_mcp(void **state)
 		"\"read\",\"arguments\":{\"n\":7}}}\n");
 	on_pipe(w, 13 * MS, AGENT, 2, EV_READ, "{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":{}}\n");
 	end(w);
-	assert_int_equal(count(w, SPAN_MCP), 5);
-	assert_int_equal(count(w, SPAN_VALIDATION), 2);
-	s = nth(w, SPAN_VALIDATION, 0);
-	assert_string_equal(s->parent_span_id, nth(w, SPAN_MCP, 2)->span_id);
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_MCP, 2), ATTR_ID_JSONRPC_ID), "3");
+	assert_int_equal(told_count(&w->told, SPAN_MCP), 5);
+	assert_int_equal(told_count(&w->told, SPAN_VALIDATION), 2);
+	s = told_nth(&w->told, SPAN_VALIDATION, 0);
+	assert_string_equal(s->parent_span_id, told_nth(&w->told, SPAN_MCP, 2)->span_id);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MCP, 2), ATTR_ID_JSONRPC_ID), "3");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_VALIDATION_BY), "mcp");
 	ASSERT_SV(s->status_message, "/path: number instead of string");
-	ASSERT_SV(span_attr_sv(nth(w, SPAN_VALIDATION, 1), ATTR_ID_VALIDATION_BY), "request");
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_VALIDATION, 1), ATTR_ID_VALIDATION_BY),
+		  "request");
 }
 
 static void is_verdict(const struct world *w, const char *subject, const char *type,
 		       const char *reason)
 {
-	const struct span *s = nth(w, SPAN_VALIDATION, 0);
+	const struct span *s = told_nth(&w->told, SPAN_VALIDATION, 0);
 
-	assert_int_equal(count(w, SPAN_VALIDATION), 1);
+	assert_int_equal(told_count(&w->told, SPAN_VALIDATION), 1);
 	assert_int_equal(s->status, STATUS_ERROR);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_VALIDATION_SUBJECT), subject);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), type);
@@ -200,8 +202,8 @@ static void out_of_tokens(void **state)
 
 	claude(w, 5 * MS, USE("a", "read", "{}"), "max_tokens");
 	end(w);
-	assert_int_equal(count(w, SPAN_TOOL_CALL), 1);
-	assert_int_equal(count(w, SPAN_VALIDATION), 0);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 1);
+	assert_int_equal(told_count(&w->told, SPAN_VALIDATION), 0);
 }
 
 static void refusal(void **state)
@@ -211,9 +213,9 @@ static void refusal(void **state)
 	claude(w, 5 * MS, "{\"type\":\"text\",\"text\":\"I won't.\"}", "refusal");
 	end(w);
 	is_verdict(w, "answer", "refusal", "refusal");
-	assert_string_equal(nth(w, SPAN_VALIDATION, 0)->parent_span_id,
-			    nth(w, SPAN_MODEL_CALL, 0)->span_id);
-	assert_int_equal(nth(w, SPAN_MODEL_CALL, 0)->status, STATUS_UNSET);
+	assert_string_equal(told_nth(&w->told, SPAN_VALIDATION, 0)->parent_span_id,
+			    told_nth(&w->told, SPAN_MODEL_CALL, 0)->span_id);
+	assert_int_equal(told_nth(&w->told, SPAN_MODEL_CALL, 0)->status, STATUS_UNSET);
 }
 
 static void prompt_blocked(void **state)
@@ -239,7 +241,7 @@ static void filtered(void **state)
 		 "\"status\":400}}");
 	end(w);
 	is_verdict(w, "prompt", "content_filter", "content_filter");
-	ASSERT_SV(nth(w, SPAN_VALIDATION, 0)->status_message, "filtered");
+	ASSERT_SV(told_nth(&w->told, SPAN_VALIDATION, 0)->status_message, "filtered");
 }
 
 static void moderation(void **state)
@@ -261,17 +263,17 @@ static void moderation(void **state)
 		 "\"topics\":[{\"name\":\"money\",\"type\":\"DENY\",\"action\":\"BLOCKED\"}]},"
 		 "\"contentPolicy\":{\"filters\":[{\"type\":\"HATE\",\"action\":\"NONE\"}]}}]}");
 	end(w);
-	assert_int_equal(count(w, SPAN_VALIDATION), 3);
-	assert_int_equal(count(w, SPAN_MODEL_CALL), 0);
-	s = nth(w, SPAN_VALIDATION, 0);
+	assert_int_equal(told_count(&w->told, SPAN_VALIDATION), 3);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 0);
+	s = told_nth(&w->told, SPAN_VALIDATION, 0);
 	ASSERT_SV(s->name, "moderation omni");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_VALIDATION_OUTCOME), "passed");
 	assert_int_equal(s->status, STATUS_UNSET);
-	s = nth(w, SPAN_VALIDATION, 1);
+	s = told_nth(&w->told, SPAN_VALIDATION, 1);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_VALIDATION_OUTCOME), "failed");
 	ASSERT_SV(json_sv(json_at(span_attr(s, ATTR_ID_VALIDATION_REASONS), 0)), "violence");
 	assert_int_equal(s->status, STATUS_ERROR);
-	s = nth(w, SPAN_VALIDATION, 2);
+	s = told_nth(&w->told, SPAN_VALIDATION, 2);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_API), "bedrock.guardrail");
 	assert_int_equal(span_attr(s, ATTR_ID_VALIDATION_REASONS)->cnt, 1);
 	ASSERT_SV(json_sv(json_at(span_attr(s, ATTR_ID_VALIDATION_REASONS), 0)), "money");
@@ -313,9 +315,10 @@ static void test_runners(void **state)
 	}
 	end(w);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const struct span *s = nth(w, SPAN_PROCESS, 2 * i + 1);
+		const struct span *s = told_nth(&w->told, SPAN_PROCESS, 2 * i + 1);
 
-		assert_null(span_attr(nth(w, SPAN_PROCESS, 2 * i), ATTR_ID_VALIDATION_OUTCOME));
+		assert_null(span_attr(told_nth(&w->told, SPAN_PROCESS, 2 * i),
+				      ATTR_ID_VALIDATION_OUTCOME));
 		if (!cases[i].by) {
 			assert_null(span_attr(s, ATTR_ID_VALIDATION_OUTCOME));
 			continue;

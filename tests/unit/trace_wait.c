@@ -104,18 +104,18 @@ static void between_attempts(void **state)
 	ask(w, 150 * MS, MODEL, "x");
 	answer(w, 160 * MS, MODEL, 200, "");
 	end(w);
-	assert_int_equal(count(w, SPAN_WAIT), 2);
-	s = nth(w, SPAN_WAIT, 0);
+	assert_int_equal(told_count(&w->told, SPAN_WAIT), 2);
+	s = told_nth(&w->told, SPAN_WAIT, 0);
 	ASSERT_SV(s->name, "wait throttled");
 	assert_int_equal(s->end_ns - s->start_ns, 100 * MS);
-	assert_string_equal(s->parent_span_id, nth(w, SPAN_MODEL_CALL, 0)->span_id);
+	assert_string_equal(s->parent_span_id, told_nth(&w->told, SPAN_MODEL_CALL, 0)->span_id);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_WAIT_REASON), "throttled");
 	assert_int_equal(waited(s, ATTR_ID_RETRY_AFTER), 1000 * MS);
-	s = nth(w, SPAN_WAIT, 1);
+	s = told_nth(&w->told, SPAN_WAIT, 1);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_WAIT_REASON), "retry");
 	assert_null(span_attr(s, ATTR_ID_RETRY_AFTER));
-	run = nth(w, SPAN_RUN, 0);
-	turn = nth(w, SPAN_TURN, 0);
+	run = told_nth(&w->told, SPAN_RUN, 0);
+	turn = told_nth(&w->told, SPAN_TURN, 0);
 	for (int i = 0; i < 2; i++) {
 		s = i ? run : turn;
 		assert_int_equal(waited(s, ATTR_ID_WAIT_PROVIDER), 30 * MS);
@@ -136,9 +136,9 @@ static void at_once(void **state)
 	answer(w, 30 * MS, MODEL, 200, "");
 	answer(w, 35 * MS, MODEL - 1, 200, "");
 	end(w);
-	assert_int_equal(waited(nth(w, SPAN_RUN, 0), ATTR_ID_WAIT_PROVIDER), 25 * MS);
-	assert_int_equal(waited(nth(w, SPAN_TURN, 0), ATTR_ID_WAIT_PROVIDER), 20 * MS);
-	assert_int_equal(waited(nth(w, SPAN_TURN, 1), ATTR_ID_WAIT_PROVIDER), 20 * MS);
+	assert_int_equal(waited(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_WAIT_PROVIDER), 25 * MS);
+	assert_int_equal(waited(told_nth(&w->told, SPAN_TURN, 0), ATTR_ID_WAIT_PROVIDER), 20 * MS);
+	assert_int_equal(waited(told_nth(&w->told, SPAN_TURN, 1), ATTR_ID_WAIT_PROVIDER), 20 * MS);
 }
 
 static void connects(struct world *w, uint64_t from, uint64_t to, uint32_t tgid)
@@ -172,13 +172,13 @@ static void network_and_human(void **state)
 	connects(w, 51 * MS, 57 * MS, 20);
 	feed(w, record_exit(60 * MS, 20, 0));
 	end(w);
-	tool = nth(w, SPAN_TOOL_CALL, 0);
+	tool = told_nth(&w->told, SPAN_TOOL_CALL, 0);
 	assert_int_equal(waited(tool, ATTR_ID_WAIT_HUMAN), 20 * MS);
 	assert_int_equal(waited(tool, ATTR_ID_WAIT_NETWORK), 6 * MS);
-	assert_int_equal(waited(nth(w, SPAN_TURN, 0), ATTR_ID_WAIT_HUMAN), 20 * MS);
-	assert_int_equal(waited(nth(w, SPAN_TURN, 0), ATTR_ID_WAIT_NETWORK), 8 * MS);
-	assert_int_equal(waited(nth(w, SPAN_RUN, 0), ATTR_ID_WAIT_HUMAN), 20 * MS);
-	assert_int_equal(waited(nth(w, SPAN_RUN, 0), ATTR_ID_WAIT_NETWORK), 9 * MS);
+	assert_int_equal(waited(told_nth(&w->told, SPAN_TURN, 0), ATTR_ID_WAIT_HUMAN), 20 * MS);
+	assert_int_equal(waited(told_nth(&w->told, SPAN_TURN, 0), ATTR_ID_WAIT_NETWORK), 8 * MS);
+	assert_int_equal(waited(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_WAIT_HUMAN), 20 * MS);
+	assert_int_equal(waited(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_WAIT_NETWORK), 9 * MS);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
