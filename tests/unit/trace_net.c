@@ -636,7 +636,8 @@ static void records_in_any_order(void **state)
 		assert_string_equal(buf_cstr(&w[0]->told.ndjson), buf_cstr(&w[1]->told.ndjson));
 		for (size_t i = 0; i < w[0]->told.cnt; i++)
 			for (size_t k = 0; k < i; k++)
-				if (!strcmp(w[0]->told.spans[i]->span_id, w[0]->told.spans[k]->span_id))
+				if (!strcmp(w[0]->told.spans[i]->span_id,
+					    w[0]->told.spans[k]->span_id))
 					fail_msg("twice " SV_FMT " " SV_FMT,
 						 SV_ARG(w[0]->told.spans[i]->name),
 						 SV_ARG(w[0]->told.spans[k]->name));
