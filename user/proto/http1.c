@@ -531,6 +531,14 @@ int http1_feed(struct http1 *h, enum http_dir dir, uint64_t ts, struct sv bytes)
 	return h->err;
 }
 
+bool http1_is_early(const struct http1 *h)
+{
+	const struct side *asks = &h->sides[HTTP_REQUEST], *s = &h->sides[HTTP_RESPONSE];
+
+	return !h->upgraded && !h->pending_cnt && !asks->lost && s->state == AT_START && !s->lost &&
+	       !s->text.len;
+}
+
 /* --- holes and the end */
 
 /* Whatever is open ends here, with `flags`. */

@@ -40,6 +40,8 @@ int http1_feed(struct http1 *h, enum http_dir dir, uint64_t ts, struct sv bytes)
 void http1_gap(struct http1 *h, enum http_dir dir, uint64_t ts, uint64_t missing);
 /* The connection ended (both directions): every open message gets its done(). */
 void http1_end(struct http1 *h, uint64_t ts);
+/* A response that began now would be to a request that was not fed yet, and not lost as far as is known. */
+bool http1_is_early(const struct http1 *h);
 /* 101 or 2xx to CONNECT was seen: the bytes that follow are no HTTP. */
 bool http1_upgraded(const struct http1 *h);
 /*

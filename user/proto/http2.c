@@ -41,6 +41,7 @@ struct side {
 struct http2 {
 	struct http2_streams streams;
 	struct side sides[2];
+	uint32_t newest; /* stream that a request began; a client's are numbered upwards, 5.1.1 */
 	int err;
 };
 
@@ -208,6 +209,8 @@ static int frame_open(struct http2 *h, struct side *s)
 		err = block_abort(h, s, 0);
 	if (err)
 		return err;
+	if (f->type == FRAME_HEADERS && s->dir == HTTP_REQUEST && f->id > h->newest)
+		h->newest = f->id;
 	s->prefix = http2_frame_prefix(f);
 	s->content = f->len - s->prefix;
 	s->tail = 0;
@@ -342,6 +345,40 @@ int http2_feed(struct http2 *h, enum http_dir dir, uint64_t ts, struct sv bytes)
 			h->err = side_drain(h, s, false);
 	}
 	return h->err;
+}
+
+/* Frames in bytes, from at on, as far as their heads are whole there. */
+static bool has_early(const struct http2 *h, struct sv bytes, size_t at)
+{
+	while (at < bytes.n && bytes.n - at >= HTTP2_FRAME_HEAD) {
+		struct http2_frame f = http2_frame_read(bytes.p + at);
+
+		/* even numbers are the server's own */
+		if (f.type == FRAME_HEADERS && f.id % 2 && f.id > h->newest)
+			return true;
+		at += HTTP2_FRAME_HEAD + f.len;
+	}
+	return false;
+}
+
+bool http2_is_early(const struct http2 *h, struct sv bytes)
+{
+	const struct side *asks = &h->sides[HTTP_REQUEST], *s = &h->sides[HTTP_RESPONSE];
+	struct sv rest = sv_sub(bytes, 0, HTTP2_FRAME_HEAD - s->head_len);
+	struct http2_frame f;
+	char head[HTTP2_FRAME_HEAD];
+
+	if (h->err || asks->state == SEARCHING || s->state == SEARCHING)
+		return false;
+	if (s->state > IN_FRAME_HEAD)
+		return has_early(h, bytes, (size_t)s->prefix + s->content + s->tail);
+	if (!s->head_len || s->head_len + rest.n < HTTP2_FRAME_HEAD)
+		return !s->head_len && has_early(h, bytes, 0);
+	memcpy(head, s->head, s->head_len);
+	memcpy(head + s->head_len, rest.p, rest.n);
+	f = http2_frame_read(head);
+	return has_early(h, (struct sv){ head, sizeof(head) }, 0) ||
+	       has_early(h, bytes, rest.n + f.len);
 }
 
 /* --- holes and the end */

@@ -36,6 +36,11 @@ int http2_new(struct http2 **out, const struct http_ops *ops, void *ctx);
 void http2_free(struct http2 **h); /* calls nothing back: http2_end() first */
 /* ts: when the bytes were seen, ns.  0, or -ENOMEM (the connection is then given up). */
 int http2_feed(struct http2 *h, enum http_dir dir, uint64_t ts, struct sv bytes);
+/*
+ * Responses begin in these bytes, the next in their direction, to a request that was not fed yet, and not
+ * lost as far as is known.
+ */
+bool http2_is_early(const struct http2 *h, struct sv bytes);
 /* `missing` bytes come next in that direction, and are lost; ts: when the bytes behind them were seen. */
 void http2_gap(struct http2 *h, enum http_dir dir, uint64_t ts, uint64_t missing);
 /* The connection ended (both directions): every open message gets its done(). */

@@ -285,6 +285,8 @@ struct http_conn {
 	struct ws *ws;         /* NULL: no WebSocket */
 	uint64_t ws_from[2];   /* where it begins */
 	struct exchange *open; /* oldest first; LIMIT_HTTP_PIPELINE bounds them */
+	struct early *early;   /* bytes of answers that came before what they answer, in order */
+	size_t early_cnt, early_bytes;
 };
 
 extern const struct http_ops exchange_ops; /* ctx: struct http_conn */

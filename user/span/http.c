@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "span/engine.h"
 
 static int max(int a, int b)
@@ -85,9 +87,8 @@ static int http_open(struct stream *s, enum ev_dir dir, struct sv first)
 	return 0;
 }
 
-static void http_data(struct stream *s, enum ev_dir dir, uint64_t ts, struct sv bytes)
+static void feed(struct http_conn *h, enum ev_dir dir, uint64_t ts, struct sv bytes)
 {
-	struct http_conn *h = s->state;
 	uint64_t end = h->fed[dir] += bytes.n;
 	bool was_ws = h->ws;
 
@@ -107,6 +108,90 @@ static void http_data(struct stream *s, enum ev_dir dir, uint64_t ts, struct sv 
 	}
 }
 
+/* --- answers that came early */
+
+/*
+ * The thread that writes a request and the one that reads its answer are not always the same (Go), and
+ * the first may be stopped between the write's last step and the probe behind it, on a busy machine for
+ * longer than the answer takes.  So the answer waits for it, within the bounds that conn.h has for what
+ * comes early in one direction.
+ */
+struct early {
+	struct early *next;
+	uint64_t ts;
+	size_t n;
+	char bytes[];
+};
+
+static bool is_early(const struct http_conn *h, struct sv bytes)
+{
+	if (h->ws || h->role != ROLE_CLIENT)
+		return false;
+	return h->http2 ? http2_is_early(h->http2, bytes) : http1_is_early(h->http1);
+}
+
+/* The oldest is fed, and gone. */
+static void early_feed(struct http_conn *h)
+{
+	struct early *e = h->early;
+
+	h->early = e->next;
+	h->early_cnt--;
+	h->early_bytes -= e->n;
+	feed(h, EV_READ, e->ts, (struct sv){ e->bytes, e->n });
+	free(e);
+}
+
+static void early_feed_all(struct http_conn *h)
+{
+	while (h->early)
+		early_feed(h);
+}
+
+static bool early_waits_enough(const struct http_conn *h, uint64_t ts, size_t n)
+{
+	return h->early &&
+	       (ts > h->early->ts + LIMIT_REORDER_NS || h->early_cnt >= LIMIT_REORDER_RECORDS ||
+		h->early_bytes + n > LIMIT_REORDER_BYTES);
+}
+
+/* False: it is not to wait, or there is no memory for it. */
+static bool early_hold(struct http_conn *h, uint64_t ts, struct sv bytes)
+{
+	struct early **at = &h->early, *e;
+
+	if (early_waits_enough(h, ts, bytes.n))
+		early_feed_all(h);
+	else if (!h->early && !is_early(h, bytes))
+		return false;
+	else if ((e = malloc(sizeof(*e) + bytes.n))) {
+		*e = (struct early){ .ts = ts, .n = bytes.n };
+		memcpy(e->bytes, bytes.p, bytes.n);
+		while (*at)
+			at = &(*at)->next;
+		*at = e;
+		h->early_cnt++;
+		h->early_bytes += bytes.n;
+		return true;
+	}
+	early_feed_all(h);
+	return false;
+}
+
+static void http_data(struct stream *s, enum ev_dir dir, uint64_t ts, struct sv bytes)
+{
+	struct http_conn *h = s->state;
+
+	if (dir == EV_READ && early_hold(h, ts, bytes))
+		return;
+	while (h->early &&
+	       h->early->ts < ts) /* it came before this request, so it is not its answer */
+		early_feed(h);
+	feed(h, dir, ts, bytes);
+	while (h->early && !is_early(h, (struct sv){ h->early->bytes, h->early->n }))
+		early_feed(h);
+}
+
 static void http_gap(struct stream *s, enum ev_dir dir, uint64_t ts, uint64_t missing)
 {
 	struct http_conn *h = s->state;
@@ -116,6 +201,8 @@ static void http_gap(struct stream *s, enum ev_dir dir, uint64_t ts, uint64_t mi
 		http_data(s, dir, ts, HTTP2_PREFACE);
 		return;
 	}
+	if (dir == EV_READ)
+		early_feed_all(h);
 	h->fed[dir] += missing;
 	if (http_dir(h, dir) == HTTP_RESPONSE)
 		exchange_answers_missed(h);
@@ -125,12 +212,14 @@ static void http_gap(struct stream *s, enum ev_dir dir, uint64_t ts, uint64_t mi
 		http2_gap(h->http2, http_dir(h, dir), ts, missing);
 	else
 		http1_gap(h->http1, http_dir(h, dir), ts, missing);
+	early_feed_all(h); /* what they answer may have been in it */
 }
 
 static void http_close(struct stream *s, uint64_t ts)
 {
 	struct http_conn *h = s->state;
 
+	early_feed_all(h);
 	ws_close(h);
 	if (h->http2)
 		http2_end(h->http2);
