@@ -43,7 +43,7 @@ result() {
 		return
 	fi
 	echo "not ok - $1"
-	[ -z "${3:-}" ] || head -n 20 "$3" | cut -c1-400 | sed 's/^/# /'
+	[ -z "${3:-}" ] || head -n 60 "$3" | cut -c1-400 | sed 's/^/# /'
 }
 
 # wait_for SECONDS COMMAND...: until it succeeds.
@@ -68,6 +68,8 @@ start_mock() {
 	export NODE_EXTRA_CA_CERTS=$mock_ca
 }
 
+agent_log=agent.log # of the processes that agents start; empty: none
+
 # agent_command LANGUAGE API SCENARIO [OPTION...]: sets the array `agent`.
 agent_command() {
 	local language=$1 api=$2 scenario=$3 model=claude-sonnet-4-5
@@ -79,7 +81,7 @@ agent_command() {
 	deno) agent=("$DENO" run --quiet --no-lock --allow-all "$tests/agents/agent.mjs") ;;
 	esac
 	agent+=(--api "$api" --model "$model" --base-url "https://127.0.0.1:$mock_port"
-		--ca "$mock_ca" --log agent.log "$@" "Do as I say. [[scenario:$scenario]]")
+		--ca "$mock_ca" ${agent_log:+--log "$agent_log"} "$@" "Do as I say. [[scenario:$scenario]]")
 	[ "$language" != terminal ] ||
 		agent=(script -qec "$(printf '%q ' "${agent[@]}")" /dev/null)
 }
@@ -117,6 +119,40 @@ one_error() {
 	echo "not one line that starts with \"ringspan: \":"
 	cat "$2"
 	return 1
+}
+
+# tree_options [--write] [NAME...]: what the arguments of a script that calls tree_case mean: only those
+# trees; and what is found is written to trees/, to be read before it is believed.
+tree_options() {
+	tree_write=()
+	[ "${1:-}" != --write ] || { tree_write=(--write) && shift; }
+	tree_names=" $* "
+}
+
+# tree_case NAME COMMAND...: records the command, which runs in an empty folder; the whole tree of its run
+# is that of trees/NAME.tree (see tree.py, which gets the options in tree_extra), obeys the schema, and
+# is the same when it is replayed.
+tree_extra=()
+tree_case() {
+	local name=$1
+	shift
+	case $tree_names in "  " | *" $name "*) ;; *) return 0 ;; esac
+	rm -rf db db-* c.rsp run
+	mkdir run
+	: >mock.log
+	{
+		# it exits as the command did, which the tree holds; ls -l tells no time
+		(cd run && TIME_STYLE=+ bounded "$RINGSPAN" record --store ../db --capture ../c.rsp -- "$@") >out 2>err
+		grep -q "nothing lost" err || cat err
+		bounded "$RINGSPAN" export --store db --format ndjson --payload >spans.ndjson ||
+			echo "export fails"
+		"$PYTHON" "$here/tree.py" "${tree_write[@]}" "${tree_extra[@]}" \
+			--schema "$root/schemas/span.schema.json" --word "ca=$mock_ca" --word "tmp=$tmp" \
+			--word "tests=$tests" --word "python=$PYTHON" spans.ndjson "$here/trees/$name.tree"
+		same_twice
+	} >problems 2>&1
+	! [ -s problems ]
+	result "$name" $? problems
 }
 
 # What check.py is asked beside what it always is.
