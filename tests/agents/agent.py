@@ -73,8 +73,11 @@ def parse(text):
 class Anthropic:
     path, key_variable = "/v1/messages", "ANTHROPIC_API_KEY"
 
-    def __init__(self, prompt):
-        self.messages = [{"role": "user", "content": prompt}]
+    def __init__(self):
+        self.messages = []
+
+    def prompt(self, text):
+        self.messages.append({"role": "user", "content": text})
 
     def headers(self, key):
         return {"x-api-key": key, "anthropic-version": "2023-06-01"}
@@ -118,8 +121,10 @@ class Anthropic:
         block[name] += delta[name]
         answer.text += delta.get("text", "")
 
-    def results(self, answer, results):
+    def answered(self, answer):
         self.messages.append({"role": "assistant", "content": answer.echo})
+
+    def results(self, results):
         blocks = [{"type": "tool_result", "tool_use_id": call.id, "content": text, "is_error": bad}
                   for call, text, bad in results]
         self.messages.append({"role": "user", "content": blocks})
@@ -135,9 +140,11 @@ class OpenAI:
 class Chat(OpenAI):
     path = "/v1/chat/completions"
 
-    def __init__(self, prompt):
-        self.messages = [{"role": "system", "content": "You are a careful assistant."},
-                         {"role": "user", "content": prompt}]
+    def __init__(self):
+        self.messages = [{"role": "system", "content": "You are a careful assistant."}]
+
+    def prompt(self, text):
+        self.messages.append({"role": "user", "content": text})
 
     def body(self, model, stream):
         tools = [{"type": "function",
@@ -164,10 +171,13 @@ class Chat(OpenAI):
                     answer.calls.append(Call(call["id"], call["function"]["name"]))
                 answer.calls[call["index"]].arguments += call["function"]["arguments"]
 
-    def results(self, answer, results):
+    def answered(self, answer):
         calls = [{"id": c.id, "type": "function",
                   "function": {"name": c.name, "arguments": c.arguments}} for c in answer.calls]
-        self.messages.append({"role": "assistant", "content": answer.text, "tool_calls": calls})
+        message = {"role": "assistant", "content": answer.text}
+        self.messages.append({**message, "tool_calls": calls} if calls else message)
+
+    def results(self, results):
         for call, text, _ in results:
             self.messages.append({"role": "tool", "tool_call_id": call.id, "content": text})
 
@@ -175,8 +185,11 @@ class Chat(OpenAI):
 class Responses(OpenAI):
     path = "/v1/responses"
 
-    def __init__(self, prompt):
-        self.items = [{"role": "user", "content": prompt}]
+    def __init__(self):
+        self.items = []
+
+    def prompt(self, text):
+        self.items.append({"role": "user", "content": text})
 
     def body(self, model, stream):
         tools = [{"type": "function", "name": n, "description": d, "parameters": schema(a)}
@@ -200,8 +213,10 @@ class Responses(OpenAI):
         elif kind in ("error", "response.failed"):
             raise Broken(value.get("message", kind))
 
-    def results(self, answer, results):
+    def answered(self, answer):
         self.items += answer.echo
+
+    def results(self, results):
         for call, text, _ in results:
             self.items.append({"type": "function_call_output", "call_id": call.id, "output": text})
 
@@ -353,6 +368,21 @@ def open_mcp(options):
     return client
 
 
+def converse(client, tools, prompt):
+    """The final answer to a prompt."""
+    client.api.prompt(prompt)
+    for _ in range(TURNS):
+        try:
+            answer = client.ask()
+        except Retryable as error:
+            sys.exit(f"agent: gave up: {error}")
+        client.api.answered(answer)
+        if not answer.calls:
+            return answer.text
+        client.api.results(tools.run_all(answer.calls))
+    sys.exit("agent: too many turns")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--api", choices=APIS, default="anthropic")
@@ -368,23 +398,15 @@ def main():
     parser.add_argument("--mcp-log", metavar="FILE", help="that gets a line for every request")
     parser.add_argument("--traceparent", help="W3C trace context of every request")
     parser.add_argument("--ask", action="store_true", help="a human, before each tool call")
-    parser.add_argument("prompt")
+    parser.add_argument("prompt", nargs="+", help="the next one when the one before is answered")
     options = parser.parse_args()
     mcp = open_mcp(options) if options.mcp else None
-    api = APIS[options.api](options.prompt)
+    api = APIS[options.api]()
     client, tools = Client(options, api), Tools(options.log, mcp, options.ask)
-    for _ in range(TURNS):
-        try:
-            answer = client.ask()
-        except Retryable as error:
-            sys.exit(f"agent: gave up: {error}")
-        if not answer.calls:
-            print(answer.text)
-            if mcp:
-                mcp.close()
-            return
-        api.results(answer, tools.run_all(answer.calls))
-    sys.exit("agent: too many turns")
+    for prompt in options.prompt:
+        print(converse(client, tools, prompt))
+    if mcp:
+        mcp.close()
 
 
 if __name__ == "__main__":

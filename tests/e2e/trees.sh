@@ -12,16 +12,50 @@ tree_options "$@"
 start_mock
 agent_log=
 
-# agent_tree NAME LANGUAGE API SCENARIO [OPTION...]: the tree of one of the bundled agents
+# agent_tree NAME API SCENARIO [OPTION...]: of agent.py
 agent_tree() {
 	local name=$1
 	shift
-	agent_command "$@"
+	agent_command python "$@"
 	tree_case "$name" "${agent[@]}"
 }
 
-agent_tree retry_429 python anthropic rate
-agent_tree retry_529 python anthropic over --no-stream
-agent_tree retry_500 python chat e500
-agent_tree cut_stream python anthropic cut
-agent_tree parallel_tools python responses parallel
+# scripted_tree NAME: of the script of that name
+scripted_tree() {
+	tree_case "$1" "$PYTHON" "$tests/agents/scripted.py" --base-url "https://127.0.0.1:$mock_port" \
+		--ca "$mock_ca" "$1"
+}
+
+# model calls and their attempts
+agent_tree retry_429 anthropic rate
+agent_tree retry_529 anthropic over --no-stream
+agent_tree retry_500 chat e500
+agent_tree cut_stream anthropic cut
+agent_tree cut_unary responses cut --no-stream
+agent_tree stream_error chat streamerror
+agent_tree gave_up chat down --no-stream
+agent_tree reasoning responses think
+agent_tree thinking anthropic think
+agent_tree context anthropic text \
+	--traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+
+# tools
+agent_tree parallel_tools responses parallel
+agent_tree nested_arguments anthropic nested
+agent_tree invalid_arguments anthropic badargs
+agent_tree cut_arguments chat badjson --no-stream
+agent_tree unknown_tool chat unknown
+
+# answers that are none
+agent_tree refused_chat chat refused
+agent_tree refused_anthropic anthropic refused --no-stream
+agent_tree filtered chat filtered
+
+# conversations
+scripted_tree sub_agents
+scripted_tree edited
+scripted_tree by_response_id
+scripted_tree by_conversation_id
+scripted_tree beside
+scripted_tree retrieval
+agent_tree two_turns chat text --no-stream "And again. [[scenario:text]]"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The three wire formats that the mock speaks.
+"""The three wire formats in which the mock answers a prompt.
 
 A format reads a request into a Request and renders a Reply as one JSON object or as the events of a
 stream.  It knows neither sockets nor scenarios.
@@ -79,7 +79,7 @@ class Reply:
     reasoning: str
     calls: list
     usage: Usage
-    finish: str  # "stop", "tool" or "length"; a format has its own words
+    finish: str  # "stop", "tool", "length", "refusal" or "filter"; a format has its own words
     created: int = field(default_factory=lambda: int(time.time()))
 
 
@@ -93,7 +93,7 @@ class Anthropic:
     path = "/v1/messages"
     arguments_are_object = True  # in a unary answer, where they cannot break off
     prefix, call_prefix = "msg_", "toolu_"
-    finish = {"stop": "end_turn", "tool": "tool_use", "length": "max_tokens"}
+    finish = {"stop": "end_turn", "tool": "tool_use", "length": "max_tokens", "refusal": "refusal"}
     errors = {
         400: "invalid_request_error",
         404: "not_found_error",
@@ -225,7 +225,8 @@ class Chat(OpenAI):
     api = "openai.chat"
     path = "/v1/chat/completions"
     prefix, call_prefix = "chatcmpl-", "call_"
-    finish = {"stop": "stop", "tool": "tool_calls", "length": "length"}
+    finish = {"stop": "stop", "tool": "tool_calls", "length": "length", "refusal": "stop",
+              "filter": "content_filter"}
 
     def read(self, body):
         request = Request(body["model"], body.get("stream", False))
@@ -262,7 +263,9 @@ class Chat(OpenAI):
             yield {"id": call.id, "type": "function", "function": function}
 
     def unary(self, reply, _request):
-        message = {"role": "assistant", "content": reply.text or None, "refusal": None}
+        refused = reply.finish == "refusal"
+        message = {"role": "assistant", "content": None if refused else reply.text or None,
+                   "refusal": reply.text if refused else None}
         if reply.reasoning:
             message["reasoning_content"] = reply.reasoning
         if reply.calls:
@@ -294,7 +297,7 @@ class Chat(OpenAI):
         for piece in pieces(reply.reasoning):
             yield chunk({"reasoning_content": piece})
         for piece in pieces(reply.text):
-            yield chunk({"content": piece})
+            yield chunk({"refusal" if reply.finish == "refusal" else "content": piece})
         for index, call in enumerate(self.calls(reply)):
             arguments = call["function"]["arguments"]
             call["function"]["arguments"] = ""
@@ -315,8 +318,14 @@ class Responses(OpenAI):
     finish = {"stop": "completed", "tool": "completed", "length": "max_output_tokens"}
     status = {"stop": "completed", "tool": "completed", "length": "incomplete"}
 
+    def __init__(self):
+        self.asked = {}  # id of an answer -> the prompt that it is about, and its rounds
+
     def read(self, body):
         request = Request(body["model"], body.get("stream", False))
+        before = self.asked.get(body.get("previous_response_id"))
+        if before:
+            request.prompt, request.rounds = before
         for tool in body.get("tools", []):
             request.add_tool(tool["name"], tool["parameters"])
         items = body["input"]
@@ -373,7 +382,8 @@ class Responses(OpenAI):
             "usage": usage,
         }
 
-    def unary(self, reply, _request):
+    def unary(self, reply, request):
+        self.asked[reply.id] = request.prompt, request.rounds
         usage, output = self.usage(reply.usage), list(self.items(reply))
         return self.response(reply, self.status[reply.finish], output, usage)
 
@@ -393,7 +403,8 @@ class Responses(OpenAI):
             yield event(name + ".delta", **at, delta=piece)
         yield event(name + ".done", **at, **done)
 
-    def stream(self, reply, _request):
+    def stream(self, reply, request):
+        self.asked[reply.id] = request.prompt, request.rounds
         number = 0
 
         def event(name, **data):

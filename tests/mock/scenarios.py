@@ -2,12 +2,13 @@
 """What the mock model says.
 
 A scenario is a list of turns; the turn that answers a request is the one whose number is the count
-of rounds of tool results behind the last prompt.  A fault strikes the first time a request is seen,
-so that its retry succeeds, and the third time, so that a second agent meets it too.
+of rounds of tool results behind the last prompt.  "{#}" is the number that the prompt has behind its
+first "#".  A fault strikes the first time a request is seen, so that its retry succeeds, and the third
+time, so that a second agent meets it too.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Looks like a provider's key: a tool's command and its output must be redacted as well.
 TOOL_SECRET = "sk-ant-api03-" + "THISMUSTNOTLEAK-by-the-tool-".ljust(93, "0") + "AA"
@@ -18,6 +19,8 @@ class Call:
     kind: str  # a part of the tool's name
     argument: str
     key: str = ""  # what the model calls the argument, where it makes that up
+    name: str = ""  # ... and the tool
+    more: tuple = ()  # other arguments: (key, value)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Turn:
     lasting: bool = False  # ... every time
     cut: bool = False  # fault: break off in the middle of the answer
     stream_error: bool = False  # fault: an error event inside a 200 stream
+    silent: bool = False  # fault: end the connection without an answer
+    finish: str = ""  # "refusal" or "filter": no answer like others
     token_limit: bool = False  # the last tool call's arguments break off
     close: bool = False  # the end of the connection ends the body
     wait: float = 0  # seconds before the answer begins
@@ -41,6 +46,12 @@ DONE = Turn("MOCK-FINAL-ANSWER: done.")
 
 BIG_TEXT = "".join(
     f"Sentence {i} says that {i * 7919 % 6007} is not {i * i % 997}. " for i in range(9000)
+)
+
+SUMMARY = (
+    "The user asked for notes. What was asked for was noted with the tool, which said that it was done. "
+    "Nothing failed, and no file was changed. The user will go on with further notes, and wants each "
+    "of them to be kept in the same way, in the order in which they come."
 )
 
 SCENARIOS = {
@@ -99,6 +110,54 @@ SCENARIOS = {
         Turn("One that fails.", (Call("fail", "the disk is full"),)),
         DONE,
     ],
+    "nested": [
+        Turn(
+            "One is a part of the other.",
+            (
+                Call("shell", "echo same; sleep 0.2; echo other"),
+                Call("shell", "echo same; sleep 0.2"),
+                Call("shell", "echo same"),
+            ),
+        ),
+        DONE,
+    ],
+    "down": [Turn(status=500, lasting=True)],
+    "silent": [Turn("After the silence.", (READ,), silent=True), DONE],
+    "unknown": [Turn("A tool that is not there.", (Call("", "now", name="launch"),)), DONE],
+    "refused": [Turn("I will not help with that.", finish="refusal")],
+    "filtered": [Turn("This much and", finish="filter")],
+    "lead": [
+        Turn(
+            "Two agents look into it.",
+            (
+                Call("task", "Look into the north, thoroughly. [[scenario:north]]",
+                     more=(("subagent_type", "scout"),)),
+                Call("task", "Look into the south, thoroughly. [[scenario:south]]",
+                     more=(("subagent_type", "scout"),)),
+            ),
+        ),
+        DONE,
+    ],
+    "north": [Turn("North first.", (Call("look", "north"),)), Turn("The north is cold.")],
+    "south": [Turn("South first.", (Call("look", "south"),)), Turn("The south is warm.")],
+    "delegate": [
+        Turn("Another program does it.",
+             (Call("shell", '$SUB_AGENT "Count the files, one by one. [[scenario:count]]"'),)),
+        DONE,
+    ],
+    "count": [Turn("I count.", (Call("shell", "ls | wc -l"),)), Turn("MOCK-FINAL-ANSWER: none.")],
+    "triage": [
+        Turn("Billing can help.", (Call("transfer", "a refund"),)),
+        Turn("I see what was paid.", (Call("refund", "order 17"),)),
+        Turn("MOCK-FINAL-ANSWER: refunded."),
+    ],
+    "note": [Turn("I note it.", (Call("note", "what was asked for"),)), DONE],
+    "summary": [Turn(SUMMARY)],
+    "title": [Turn("Notes on what was asked for")],
+    "conversation": [
+        Turn("I look up {#}.", (Call("look", "key #{#}"),)),
+        Turn("MOCK-FINAL-ANSWER: it is value #{#}."),
+    ],
     "secret": [Turn("A careless command.", (Call("shell", f"echo {TOOL_SECRET}"),)), DONE],
 }
 
@@ -108,4 +167,9 @@ def choose(prompt, rounds):
     names = [n for n in re.findall(r"\[\[scenario:(\w+)\]\]", prompt) if n in SCENARIOS]
     name = names[-1] if names else "basic"
     number = min(rounds, len(SCENARIOS[name]) - 1)
-    return name, number, SCENARIOS[name][number]
+    turn = SCENARIOS[name][number]
+    which = re.search(r"#(\d+)", prompt)
+    if which:
+        calls = [replace(c, argument=c.argument.replace("{#}", which[1])) for c in turn.calls]
+        turn = replace(turn, text=turn.text.replace("{#}", which[1]), calls=tuple(calls))
+    return name, number, turn

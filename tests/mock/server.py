@@ -3,9 +3,10 @@
 """A model server to test against: HTTPS on a free port of 127.0.0.1; needs python3 and openssl.
 
 Speaks Anthropic Messages, OpenAI Chat Completions and OpenAI Responses, unary and streamed (see
-apis.py); what it says is chosen by "[[scenario:NAME]]" in the prompt (see scenarios.py).  Prints
-one JSON line {"port", "ca"} when it is ready.  --log FILE gets the ground truth, one JSON object a
-line: every request and every answer, with ids, tool calls, tokens and bytes.
+apis.py); what it says is chosen by "[[scenario:NAME]]" in the prompt (see scenarios.py).  Requests
+without a prompt have one answer each (see others.py).  Prints one JSON line {"port", "ca"} when it is
+ready.  --log FILE gets the ground truth, one JSON object a line: every request and every answer, with
+ids, tool calls, tokens and bytes.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import time
 import zlib
 
 import apis
+import others
 import scenarios
 
 EXTENSIONS = """\
@@ -149,6 +151,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "retry": int(self.headers.get("x-stainless-retry-count", 0)),
             "body_bytes": len(raw),
         }
+        answer = others.ANSWERS.get((self.command, self.path))
+        if answer:
+            log.write("request", **facts)
+            self.send_unary(200, answer(json.loads(raw)))
+            return
         try:
             self.request_read = self.wire and self.wire.read(json.loads(raw))
         except (ValueError, KeyError, TypeError):
@@ -161,7 +168,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         name, number, turn = scenarios.choose(request.prompt, request.rounds)
         log.write("request", **facts, api=self.wire.api, model=request.model, stream=request.stream,
-                  scenario=name, turn=number, tool_results=request.results)
+                  prompt=request.prompt, scenario=name, turn=number, tool_results=request.results)
         try:
             self.answer(request, turn, raw)
         except OSError:
@@ -170,8 +177,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self, request, turn, raw):
         time.sleep(turn.wait)
-        faulty = turn.status or turn.cut or turn.stream_error
+        faulty = turn.status or turn.cut or turn.stream_error or turn.silent
         due = faulty and (turn.lasting or self.server.log.fault_is_due((request.prompt, raw)))
+        if due and turn.silent:
+            self.cut_off()
+            return
         status = turn.status if due else 0
         if due and turn.stream_error and not request.stream:
             status = 500
@@ -194,12 +204,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def make_reply(self, request, turn, raw):
         calls = []
         for call in turn.calls:
-            name = next((n for n in request.tools if call.kind in n.lower()), None)
+            name = call.name or next((n for n in request.tools if call.kind in n.lower()), None)
             if name:
-                arguments = apis.compact({call.key or request.tools[name]: call.argument})
+                key = call.key or request.tools.get(name, "input")
+                arguments = apis.compact({key: call.argument, **dict(call.more)})
                 calls.append(apis.ToolCall(apis.new_id(self.wire.call_prefix), name, arguments,
-                                           invalid=bool(call.key)))
-        finish = "tool" if calls else "stop"
+                                           invalid=bool(call.key or call.name)))
+        finish = turn.finish or ("tool" if calls else "stop")
         if turn.token_limit and calls:
             whole = self.wire.arguments_are_object and not request.stream
             calls[-1].arguments = "{}" if whole else calls[-1].arguments[:-12]

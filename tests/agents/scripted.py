@@ -1,0 +1,223 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Agents whose every request is written down here: what agent.py does not do, one function each.
+
+    scripted.py --base-url URL --ca FILE SCRIPT
+
+They ask in one piece and do their tools themselves, so that nothing but the messages tells which
+conversation a request belongs to.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import ssl
+import threading
+import urllib.parse
+
+
+def tool(name, *arguments):
+    properties = {argument: {"type": "string"} for argument in arguments}
+    schema = {"type": "object", "properties": properties, "required": list(arguments)}
+    return {"name": name, "description": f"The tool {name}.", "input_schema": schema}
+
+
+class Server:
+    """One connection."""
+
+    def __init__(self, base_url, ca):
+        url = urllib.parse.urlsplit(base_url)
+        self.connection = http.client.HTTPSConnection(
+            url.hostname, url.port, context=ssl.create_default_context(cafile=ca), timeout=60)
+
+    def post(self, path, body):
+        headers = {"content-type": "application/json", "user-agent": "scripted/1.0",
+                   "x-api-key": os.environ["ANTHROPIC_API_KEY"], "anthropic-version": "2023-06-01",
+                   "authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
+        self.connection.request("POST", path, json.dumps(body).encode(), headers)
+        response = self.connection.getresponse()
+        text = response.read()
+        if response.status != 200:
+            raise SystemExit(f"scripted: status {response.status}: {text.decode()}")
+        return json.loads(text)
+
+
+class Messages:
+    """A conversation with Anthropic's Messages API."""
+
+    def __init__(self, server, system, *tools):
+        self.server, self.system, self.tools, self.history = server, system, list(tools), []
+
+    def ask(self, content, **more):
+        """The tool calls of the answer, or its text."""
+        self.history.append({"role": "user", "content": content})
+        body = {"model": "claude-sonnet-4-5", "max_tokens": 1024, "system": self.system,
+                "messages": self.history, "tools": self.tools, **more}
+        blocks = self.server.post("/v1/messages", body)["content"]
+        self.history.append({"role": "assistant", "content": blocks})
+        calls = [block for block in blocks if block["type"] == "tool_use"]
+        return calls or "".join(block["text"] for block in blocks)
+
+    def results(self, calls, texts):
+        return self.ask([{"type": "tool_result", "tool_use_id": call["id"], "content": text}
+                         for call, text in zip(calls, texts)])
+
+
+class Chat:
+    """A conversation with OpenAI's Chat Completions API."""
+
+    def __init__(self, server):
+        self.server, self.history = server, []
+
+    def ask(self, instructions, tools, *messages):
+        """The tool calls of the answer, or its text."""
+        self.history += messages
+        body = {"model": "gpt-4.1",
+                "messages": [{"role": "system", "content": instructions}, *self.history],
+                "tools": [{"type": "function", "function": {
+                    "name": t["name"], "description": t["description"],
+                    "parameters": t["input_schema"]}} for t in tools]}
+        message = self.server.post("/v1/chat/completions", body)["choices"][0]["message"]
+        self.history.append({k: v for k, v in message.items() if v is not None})
+        return message.get("tool_calls") or message["content"]
+
+
+def sub_agents(connect):
+    """Two tool calls are agents of their own, at the same time, each with a tool call of its own."""
+    lead = Messages(connect(), "You lead.", tool("task", "prompt", "subagent_type"))
+    calls = lead.ask("Look into both. [[scenario:lead]]")
+    both, found = threading.Barrier(2), {}
+
+    def scout(call):
+        agent = Messages(connect(), "You are a scout.", tool("look", "where"))
+        looks = agent.ask(call["input"]["prompt"])
+        both.wait()
+        found[call["id"]] = agent.results(looks, ["It is there."])
+        both.wait()  # neither is over before the other is done
+
+    threads = [threading.Thread(target=scout, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return lead.results(calls, [found[call["id"]] for call in calls])
+
+
+def hand_off(connect):
+    """Another agent goes on with the same history: other instructions, and other tools."""
+    triage, billing = [tool("transfer_to_billing", "why")], [tool("refund", "what")]
+    chat = Chat(connect())
+    call = chat.ask("You decide who helps.", triage,
+                    {"role": "user", "content": "I paid twice. [[scenario:triage]]"})[0]
+    call = chat.ask("You do the billing.", billing,
+                    {"role": "tool", "tool_call_id": call["id"], "content": "Billing has it."})[0]
+    return chat.ask("You do the billing.", billing,
+                    {"role": "tool", "tool_call_id": call["id"], "content": "It is refunded."})
+
+
+def notes(connect):
+    """An agent that has noted what it was asked for."""
+    agent = Messages(connect(), "You keep notes.", tool("note", "what"))
+    agent.results(agent.ask("Note this. [[scenario:note]]"), ["Noted."])
+    return agent
+
+
+def compaction(connect):
+    """The history is summed up, without tools, and the summary takes its place."""
+    agent = notes(connect)
+    body = {"model": "claude-sonnet-4-5", "max_tokens": 1024, "system": agent.system}
+    question = {"role": "user", "content": "Sum up all of this. [[scenario:summary]]"}
+    answer = agent.server.post("/v1/messages", {**body, "messages": [*agent.history, question]})
+    summary = answer["content"][0]["text"]
+    agent.history = []
+    calls = agent.ask("This goes on from an earlier conversation: " + summary +
+                      "\nNote that, too. [[scenario:note]]")
+    return agent.results(calls, ["Noted again."])
+
+
+def edited(connect):
+    """An old result is cleared from the history to make room."""
+    agent = notes(connect)
+    agent.history[2]["content"][0]["content"] = "[cleared]"
+    calls = agent.ask("Note that, too. [[scenario:note]]")
+    return agent.results(calls, ["Noted again."])
+
+
+def unanswered(connect):
+    """The user goes on instead of the tool, and the last call is never answered."""
+    agent = Messages(connect(), "You keep notes.", tool("note", "what"))
+    agent.ask("Note this. [[scenario:note]]")
+    agent.ask("No, leave that; note this. [[scenario:note]]")
+
+
+def beside(connect):
+    """What a command line tool asks beside the conversation: is all well, how long is it, a title."""
+    server = connect()
+    small = {"model": "claude-haiku-4-5"}
+    server.post("/v1/messages", {**small, "max_tokens": 1,
+                                 "messages": [{"role": "user", "content": "quota"}]})
+    agent = Messages(server, "You keep notes.", tool("note", "what"))
+    prompt = "Note this. [[scenario:note]]"
+    server.post("/v1/messages/count_tokens",
+                {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": prompt}]})
+    server.post("/v1/messages", {**small, "max_tokens": 64,
+                                 "system": "Write a title of at most five words for this.",
+                                 "messages": [{"role": "user", "content": "Note this. "
+                                               "[[scenario:title]]"}]})
+    return agent.results(agent.ask(prompt), ["Noted."])
+
+
+def by_response_id(connect):
+    """Requests hold only what is new and name the answer that they go on from."""
+    server = connect()
+    body = {"model": "gpt-4.1", "instructions": "You keep notes.", "store": True,
+            "tools": [{"type": "function", "name": "note", "description": "Notes.",
+                       "parameters": tool("note", "what")["input_schema"]}]}
+    first = server.post("/v1/responses", {**body, "input": "Note this. [[scenario:note]]"})
+    call = next(item for item in first["output"] if item["type"] == "function_call")
+    result = {"type": "function_call_output", "call_id": call["call_id"], "output": "Noted."}
+    second = server.post("/v1/responses", {**body, "input": [result],
+                                           "previous_response_id": first["id"]})
+    server.post("/v1/responses", {**body, "input": "And now? [[scenario:text]]",
+                                  "previous_response_id": second["id"]})
+
+
+def by_conversation_id(connect):
+    """The provider keeps the history; its id is all that requests have in common."""
+    server = connect()
+    for prompt in ("Good morning. [[scenario:text]]", "And now? [[scenario:text]]"):
+        server.post("/v1/responses", {"model": "gpt-4.1", "conversation": "conv_morning",
+                                      "input": prompt})
+
+
+def retrieval(connect):
+    """Embeddings, a search, what is found put in order, and a question about it."""
+    server = connect()
+    question = "Which part is warm?"
+    server.post("/v1/embeddings", {"model": "text-embedding-3-small", "input": [question],
+                                   "dimensions": 4, "encoding_format": "float"})
+    found = server.post("/v1/vector_stores/vs_maps/search",
+                        {"query": question, "max_num_results": 2})["data"]
+    texts = [part["text"] for document in found for part in document["content"]]
+    server.post("/v2/rerank", {"model": "rerank-v3.5", "query": question, "documents": texts})
+    agent = Messages(server, "You answer from these: " + " ".join(texts))
+    return agent.ask(question + " [[scenario:text]]")
+
+
+SCRIPTS = {script.__name__: script for script in (
+    sub_agents, hand_off, compaction, edited, unanswered, beside, by_response_id,
+    by_conversation_id, retrieval)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--base-url", required=True)
+    parser.add_argument("--ca", required=True, help="file with the certificates to trust")
+    parser.add_argument("script", choices=SCRIPTS)
+    options = parser.parse_args()
+    print(SCRIPTS[options.script](lambda: Server(options.base_url, options.ca)))
+
+
+if __name__ == "__main__":
+    main()
