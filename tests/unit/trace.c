@@ -246,6 +246,24 @@ static void broken_answer_is_tried_again_elsewhere(void **state)
 	assert_true(says(told_nth(&w->told, SPAN_ATTEMPT, 0), "cut"));
 }
 
+/* Nothing was said, not even what it cost. */
+static void connection_that_ends_without_an_answer(void **state)
+{
+	struct world *w = *state;
+	const struct span *attempt;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	close_conn(w, 25 * MS, 1);
+	ask(w, 50 * MS, 2, HELLO);
+	answer(w, 60 * MS, 2, 200, DONE);
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 1);
+	attempt = told_nth(&w->told, SPAN_ATTEMPT, 0);
+	ASSERT_SV(span_attr_sv(attempt, ATTR_ID_ERROR_TYPE), "no_response");
+	assert_null(span_attr(attempt, ATTR_ID_COST_REPORTED));
+}
+
 /* Where a stream broke, claude-code asks for the answer in one piece. */
 static void broken_stream_is_asked_for_whole(void **state)
 {
@@ -921,6 +939,7 @@ int main(void)
 		TEST(one_call),
 		TEST(retry_is_one_call),
 		TEST(broken_answer_is_tried_again_elsewhere),
+		TEST(connection_that_ends_without_an_answer),
 		TEST(broken_stream_is_asked_for_whole),
 		TEST(no_rate_of_a_broken_stream),
 		TEST(another_path_for_the_same),

@@ -37,6 +37,7 @@ struct exchange *exchange_new(struct http_conn *h, uint64_t seq)
 	if (!x)
 		return NULL;
 	arena_init(&x->arena, 4 * LIMIT_HTTP_HEAD);
+	sem_headers(&x->facts, &x->arena, NULL, NULL); /* none are known yet */
 	x->run = h->stream->run;
 	x->http = h;
 	x->conn_id = c->id;
