@@ -77,10 +77,16 @@ static void feed(struct world *w, void *rec)
 	free(rec);
 }
 
+static void bytes_of(struct world *w, uint64_t ts, uint32_t pid, uint64_t conn, int dir,
+		     const char *text)
+{
+	feed(w, record_data(ts, pid, conn, dir, w->pos[conn][dir], text, strlen(text)));
+	w->pos[conn][dir] += strlen(text);
+}
+
 static void bytes(struct world *w, uint64_t ts, uint64_t conn, int dir, const char *text)
 {
-	feed(w, record_data(ts, AGENT, conn, dir, w->pos[conn][dir], text, strlen(text)));
-	w->pos[conn][dir] += strlen(text);
+	bytes_of(w, ts, AGENT, conn, dir, text);
 }
 
 static void begin(struct world *w)
@@ -160,6 +166,15 @@ static bool says(const struct span *s, const char *reason)
 		if (json_str_is(e, reason))
 			return true;
 	return false;
+}
+
+static const struct span *by_id(const struct world *w, const char *id)
+{
+	for (size_t i = 0; i < w->told.cnt; i++)
+		if (strcmp(w->told.spans[i]->span_id, id) == 0)
+			return w->told.spans[i];
+	fail_msg("no span %s", id);
+	return NULL;
 }
 
 /* --- tests */
@@ -453,6 +468,42 @@ static void parallel_tools_keep_their_processes(void **state)
 	assert_int_equal(span_attr_int(p2, ATTR_ID_PROCESS_EXIT_CODE, -1), 3);
 	assert_string_equal(told_nth(&w->told, SPAN_PROCESS, 1)->parent_span_id, p1->span_id);
 	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
+}
+
+/* The command of a call is an agent, in the shell's own process: what it starts is its own calls' doing. */
+static void command_that_is_an_agent(void **state)
+{
+	static const char request[] =
+		"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\nContent-Length: 56\r\n\r\n"
+		"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}";
+	static const char calls[] =
+		"HTTP/1.1 200 X\r\nContent-Type: application/json\r\nContent-Length: 138\r\n\r\n"
+		"{\"id\":\"msg_3\",\"type\":\"message\",\"role\":\"assistant\",\"content\":["
+		"{\"type\":\"tool_use\",\"id\":\"t3\",\"name\":\"shell\",\"input\":{\"command\":"
+		"\"date +%s\"}}]}";
+	struct world *w = *state;
+	const struct span *outer, *inner;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	answer(w, 20 * MS, 1, 200, TWO_TOOLS);
+	run_bash(w, 30 * MS, 21, ARGS("bash\0-c\0echo 'one'; sleep 1"));
+	feed(w, record_exec(32 * MS, 21, AGENT, "/usr/bin/python3", ARGS("python3\0sub.py")));
+	bytes_of(w, 33 * MS, 21, 2, EV_WRITE, request);
+	bytes_of(w, 34 * MS, 21, 2, EV_READ, calls);
+	feed(w, record_fork(35 * MS, 21, 22));
+	feed(w, record_exec(36 * MS, 22, 21, "/bin/bash", ARGS("bash\0-c\0date +%s")));
+	feed(w, record_fork(37 * MS, 22, 23));
+	feed(w, record_exec(38 * MS, 23, 22, "/bin/date", ARGS("date\0+%s")));
+	for (uint32_t pid = 23; pid > 20; pid--)
+		feed(w, record_exit((60 - pid) * MS, pid, 0));
+	end(w);
+	outer = told_nth(&w->told, SPAN_PROCESS, 2);
+	inner = told_nth(&w->told, SPAN_PROCESS, 1);
+	ASSERT_SV(span_attr_sv(by_id(w, outer->parent_span_id), ATTR_ID_TOOL_CALL_ID), "t1");
+	ASSERT_SV(span_attr_sv(by_id(w, inner->parent_span_id), ATTR_ID_TOOL_CALL_ID), "t3");
+	ASSERT_SV(span_attr_sv(inner, ATTR_ID_LINK), "argument");
+	assert_string_equal(told_nth(&w->told, SPAN_PROCESS, 0)->parent_span_id, inner->span_id);
 }
 
 /* The client acts when the stream says that it is over, not when its connection ends. */
@@ -948,6 +999,7 @@ int main(void)
 		TEST(same_question_twice_at_once_is_two_calls),
 		TEST(failure_that_nobody_mends),
 		TEST(parallel_tools_keep_their_processes),
+		TEST(command_that_is_an_agent),
 		TEST(tool_is_known_before_the_connection_ends),
 		TEST(tool_without_answer),
 		TEST(hole_is_on_the_call_that_has_it),

@@ -404,9 +404,11 @@ void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *t
 void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts);
 /*
  * The open tool call that a process was started by, of what it ran; false: none can be told.  Time
- * alone says so only of a call that an ancestor of the process was asked for.
+ * alone says so only of a call that an ancestor of the process asked for.  by: only among the calls that
+ * this process asked for; NULL: whoever did.
  */
-bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out);
+bool tool_of_process(struct run *r, const struct proc *p, const struct proc *by,
+		     struct tool_ref *out);
 /*
  * The open tool call that a conversation was begun by which has these messages (of a first request);
  * by_time: also when only the call's name and time say so.

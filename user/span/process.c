@@ -22,18 +22,17 @@ static void on_born(void *ctx, struct proc *p)
 
 /*
  * Only what an agent's process started itself can be a tool call's doing directly; what that started
- * in turn hangs under it.
+ * in turn hangs under it, unless that is an agent, too, and started it for a call of its own.
  */
 static void find_tool(struct proc *p)
 {
 	struct pstate *ps = p->user, *parent = p->parent ? p->parent->user : NULL;
+	const struct proc *by = parent && parent->tool_span[0] ? p->parent : NULL;
 	struct tool_ref ref;
 
-	if (ps->is_root || (parent && parent->tool_span[0]))
+	if (ps->is_root || (ps->link && strcmp(ps->link, "argument") == 0))
 		return;
-	if (ps->link && strcmp(ps->link, "argument") == 0)
-		return;
-	if (!tool_of_process(ps->run, p, &ref))
+	if (!tool_of_process(ps->run, p, by, &ref))
 		return;
 	snprintf(ps->tool_span, sizeof(ps->tool_span), "%s", ref.span_id);
 	ps->link = ref.link;

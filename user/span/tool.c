@@ -286,12 +286,17 @@ static size_t match_programs(const struct tool *tool, const struct program *prog
 	return best;
 }
 
+static bool asked_by(const struct tool *tool, const struct proc *p)
+{
+	return p->tgid == tool->tgid && p->start == tool->proc_start;
+}
+
 /* Did an ancestor of the process ask the model for the call? */
 static bool asked_above(const struct tool *tool, const struct proc *p)
 {
 	/* a tree is as deep as it is long, but who asks is near */
 	for (int depth = 0; p && depth < 64; depth++, p = p->parent)
-		if (p->tgid == tool->tgid && p->start == tool->proc_start)
+		if (asked_by(tool, p))
 			return true;
 	return false;
 }
@@ -304,7 +309,8 @@ static bool is_likelier(const struct tool *tool, const struct tool *than, const 
 	return asked_above(tool, p) && !asked_above(than, p);
 }
 
-bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out)
+bool tool_of_process(struct run *r, const struct proc *p, const struct proc *by,
+		     struct tool_ref *out)
 {
 	const struct program *programs = ((const struct pstate *)p->user)->programs;
 	char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
@@ -314,8 +320,11 @@ bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out)
 	if (!scratch)
 		return false;
 	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		size_t n = match_programs(tool, programs, scratch);
+		size_t n;
 
+		if (by && !asked_by(tool, by))
+			continue;
+		n = match_programs(tool, programs, scratch);
 		if (n > best_n || (n && n == best_n && is_likelier(tool, best, p))) {
 			best = tool;
 			best_n = n;
