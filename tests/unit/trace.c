@@ -473,16 +473,17 @@ static void parallel_tools_keep_their_processes(void **state)
 /* The command of a call is an agent, in the shell's own process: what it starts is its own calls' doing. */
 static void command_that_is_an_agent(void **state)
 {
-	static const char request[] =
-		"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\nContent-Length: 56\r\n\r\n"
-		"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}";
+	static const char request[] = "POST /v1/messages HTTP/1.1\r\nHost: "
+				      "api.anthropic.com\r\nContent-Length: 74\r\n\r\n"
+				      "{\"model\":\"m\",\"messages\":[{\"role\":\"user\","
+				      "\"content\":\"echo 'one'; sleep 1\"}]}";
 	static const char calls[] =
 		"HTTP/1.1 200 X\r\nContent-Type: application/json\r\nContent-Length: 138\r\n\r\n"
 		"{\"id\":\"msg_3\",\"type\":\"message\",\"role\":\"assistant\",\"content\":["
 		"{\"type\":\"tool_use\",\"id\":\"t3\",\"name\":\"shell\",\"input\":{\"command\":"
 		"\"date +%s\"}}]}";
 	struct world *w = *state;
-	const struct span *outer, *inner;
+	const struct span *outer, *inner, *agent;
 
 	begin(w);
 	ask(w, 10 * MS, 1, HELLO);
@@ -504,6 +505,9 @@ static void command_that_is_an_agent(void **state)
 	ASSERT_SV(span_attr_sv(by_id(w, inner->parent_span_id), ATTR_ID_TOOL_CALL_ID), "t3");
 	ASSERT_SV(span_attr_sv(inner, ATTR_ID_LINK), "argument");
 	assert_string_equal(told_nth(&w->told, SPAN_PROCESS, 0)->parent_span_id, inner->span_id);
+	agent = told_nth(&w->told, SPAN_AGENT, 1);
+	ASSERT_SV(span_attr_sv(by_id(w, agent->parent_span_id), ATTR_ID_TOOL_CALL_ID), "t1");
+	ASSERT_SV(agent->name, "invoke_agent sub.py");
 }
 
 /* The client acts when the stream says that it is over, not when its connection ends. */

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "proc/program.h"
 #include "span/chain.h"
 #include "span/engine.h"
 
@@ -233,29 +234,42 @@ static struct agent *find_agent(struct run *r, const struct chain_request *q, en
 	return best ? best : best_match(r, q, chain_match_edited, step);
 }
 
-/* Under the tool call or process that began it, else under the run. */
-static void find_parent(struct agent *a, const struct exchange *x)
+/* What the program is called that asks. */
+static struct sv name_of_program(const struct exchange *x)
 {
-	struct run *r = a->run;
-	struct pstate *ps = engine_pstate(r->t, x->tgid, x->proc_start);
-	struct tool_ref ref;
-	bool found = tool_of_input(r, x->call->input_messages, !ps || ps->is_root, &ref);
+	const struct proc *p = proc_find(x->run->t->procs, x->tgid, x->proc_start);
+	struct sv args;
 
-	a->top = !found;
-	if (found) {
-		memcpy(a->span->parent_span_id, ref.span_id, sizeof(a->span->parent_span_id));
-		span_set_str(a->span, ATTR_ID_LINK, sv(ref.link));
+	if (!p || (p->tgid == x->run->tgid && p->start == x->run->start))
+		return sv(x->run->agent);
+	args = (struct sv){ p->args, p->args_len };
+	return program_name(proc_exe_name(p), args, &args);
+}
+
+/* Under the tool call or process that began it, else under the run; and by what name. */
+static void set_place(struct agent *a, const struct exchange *x)
+{
+	struct pstate *ps = engine_pstate(a->run->t, x->tgid, x->proc_start);
+	struct sv name = name_of_program(x);
+	struct span *s = a->span;
+	struct tool_ref ref;
+
+	a->top = !tool_of_input(x, !ps || ps->is_root, &ref);
+	if (!a->top) {
+		memcpy(s->parent_span_id, ref.span_id, sizeof(s->parent_span_id));
+		span_set_str(s, ATTR_ID_LINK, sv(ref.link));
 		if (ref.agent.n)
-			span_set_str(a->span, ATTR_ID_AGENT_NAME, ref.agent);
+			name = ref.agent;
 	} else if (ps) {
-		memcpy(a->span->parent_span_id, engine_parent(ps), sizeof(a->span->parent_span_id));
+		memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
 	}
+	span_set_str(s, ATTR_ID_AGENT_NAME, name);
+	span_set_name(s, arena_fmt(&s->arena, "invoke_agent " SV_FMT, SV_ARG(name)));
 }
 
 static struct agent *agent_new(struct run *r, const struct exchange *x)
 {
 	struct agent *a = calloc(1, sizeof(*a)), **at = &r->agents;
-	struct sv name;
 
 	if (!a)
 		return NULL;
@@ -270,12 +284,8 @@ static struct agent *agent_new(struct run *r, const struct exchange *x)
 	}
 	engine_id(a->span->span_id, r, SPAN_AGENT,
 		  (uint64_t[4]){ x->tgid, x->proc_start, x->conn_id, x->seq });
-	if (r->agent)
-		span_set_str(a->span, ATTR_ID_AGENT_NAME, sv(r->agent));
-	find_parent(a, x);
+	set_place(a, x);
 	span_set_str(a->span, ATTR_ID_OP, SV("invoke_agent"));
-	name = span_attr_sv(a->span, ATTR_ID_AGENT_NAME);
-	span_set_name(a->span, arena_fmt(&a->span->arena, "invoke_agent " SV_FMT, SV_ARG(name)));
 	span_set_str(a->span, ATTR_ID_CONVERSATION_ID,
 		     x->call->conversation_id.n ? x->call->conversation_id : sv(a->span->span_id));
 	span_set_json(a->span, ATTR_ID_SYSTEM_INSTRUCTIONS, x->call->system_instructions);

@@ -410,10 +410,10 @@ void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts
 bool tool_of_process(struct run *r, const struct proc *p, const struct proc *by,
 		     struct tool_ref *out);
 /*
- * The open tool call that a conversation was begun by which has these messages (of a first request);
- * by_time: also when only the call's name and time say so.
+ * The open tool call that began the conversation whose first request this is; by_time: also when only
+ * the call's name and time say so.
  */
-bool tool_of_input(struct run *r, const struct json *messages, bool by_time, struct tool_ref *out);
+bool tool_of_input(const struct exchange *x, bool by_time, struct tool_ref *out);
 void tool_unanswered(struct run *r, uint64_t now);
 void tool_each_open(struct run *r, const struct open_walk *w);
 

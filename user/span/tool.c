@@ -377,8 +377,11 @@ static bool names_agent(struct sv name)
 	       sv_has(name, "Task") || sv_has(name, "delegate");
 }
 
-/* What the call says that its agent is called. */
-static struct sv agent_of(const struct tool *tool)
+/*
+ * What the call says that its agent is called: the tool's own name may, where it is no other program
+ * that asks.
+ */
+static struct sv agent_of(const struct tool *tool, const struct exchange *x)
 {
 	static const char *const keys[] = { "subagent_type", "agent_type", "agent_name", "agent" };
 
@@ -388,7 +391,9 @@ static struct sv agent_of(const struct tool *tool)
 		if (name.n)
 			return name;
 	}
-	return tool->name;
+	if (names_agent(tool->name) || (tool->tgid == x->tgid && tool->proc_start == x->proc_start))
+		return tool->name;
+	return SV("");
 }
 
 /* The same of all that was said before the model's first answer. */
@@ -411,13 +416,13 @@ static size_t match_messages(const struct json *args, const struct json *message
 	return best;
 }
 
-bool tool_of_input(struct run *r, const struct json *messages, bool by_time, struct tool_ref *out)
+bool tool_of_input(const struct exchange *x, bool by_time, struct tool_ref *out)
 {
 	struct tool *best = NULL, *lone = NULL;
 	size_t best_n = 0, named = 0;
 
-	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		size_t n = match_messages(tool->args, messages);
+	for (struct tool *tool = x->run->tools; tool; tool = tool->next) {
+		size_t n = match_messages(tool->args, x->call->input_messages);
 
 		if (n > best_n) {
 			best = tool;
@@ -433,7 +438,7 @@ bool tool_of_input(struct run *r, const struct json *messages, bool by_time, str
 	*out = (struct tool_ref){
 		.span_id = best ? best->span->span_id : lone->span->span_id,
 		.link = best ? "argument" : "time",
-		.agent = agent_of(best ? best : lone),
+		.agent = agent_of(best ? best : lone, x),
 	};
 	return true;
 }
