@@ -435,6 +435,26 @@ static void summary_is_asked_for_without_tools(void **state)
 			    told_nth(&w->told, SPAN_AGENT, 0)->span_id);
 }
 
+/* ... and what comes of it takes the history's place: still one conversation. */
+static void history_replaced_by_a_summary_made_beside_it(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, SYSTEM("You help.") "," USER("planets"));
+	answer(w, 1, SAYS("sorted"));
+	ask(w, 1, "",
+	    SYSTEM("You help.") "," USER("planets") "," MODEL(SAYS("sorted")) "," USER(
+		    "sum it up"));
+	answer(w, 1, SAYS(LONG));
+	ask(w, 1, TOOLS, SYSTEM("You help.") "," USER("This goes on from before. " LONG));
+	answer(w, 1, SAYS("on it"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 2);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 2), ATTR_ID_CONTEXT),
+		  "replaced");
+}
+
 static void failed_turn_goes_on_with_the_next_try(void **state)
 {
 	struct world *w = *state;
@@ -569,6 +589,7 @@ int main(void)
 		TEST(history_that_was_trimmed),
 		TEST(calls_beside_the_conversation),
 		TEST(summary_is_asked_for_without_tools),
+		TEST(history_replaced_by_a_summary_made_beside_it),
 		TEST(failed_turn_goes_on_with_the_next_try),
 		TEST(turn_that_failed_says_so),
 		TEST(responses_are_chained_by_id),

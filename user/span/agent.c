@@ -348,6 +348,14 @@ static void set_aside(struct exchange *x, const struct agent *a, const char *pur
 		memcpy(x->parent_span, a->span->span_id, sizeof(x->parent_span));
 }
 
+/* So is one for a summary, which may take the history's place. */
+static void sum_up(struct exchange *x, struct agent *a)
+{
+	set_aside(x, a, "summary");
+	agent_hold(a);
+	x->sums_up = a;
+}
+
 static void join(struct exchange *x, struct agent *a, struct chain_request *q, enum chain_step step)
 {
 	chain_advance(&a->chain, q);
@@ -363,6 +371,17 @@ static void join(struct exchange *x, struct agent *a, struct chain_request *q, e
 	x->context = step < ARRAY_SIZE(step_names) ? step_names[step] : NULL;
 	memcpy(x->parent_span, a->turn ? a->turn->span_id : a->span->span_id,
 	       sizeof(x->parent_span));
+}
+
+static void converse(struct exchange *x, struct agent *a, struct chain_request *q,
+		     enum chain_step step)
+{
+	if (a && step == CHAIN_HANDED)
+		a = hand_over(a, x);
+	else if (!a)
+		a = agent_new(x->run, x);
+	if (a)
+		join(x, a, q, step);
 }
 
 /*
@@ -396,17 +415,12 @@ void agent_asked(struct exchange *x)
 		return;
 	x->key = attempt_key(x, &q);
 	a = find_agent(x->run, &q, &step);
-	if (purpose || (a && a->chain.tools && !q.tools && step != CHAIN_AGAIN)) {
-		set_aside(x, a, purpose ? purpose : "summary");
-		chain_request_fini(&q);
-		return;
-	}
-	if (a && step == CHAIN_HANDED)
-		a = hand_over(a, x);
-	else if (!a)
-		a = agent_new(x->run, x);
-	if (a)
-		join(x, a, &q, step);
+	if (purpose)
+		set_aside(x, a, purpose);
+	else if (a && a->chain.tools && !q.tools && step != CHAIN_AGAIN)
+		sum_up(x, a);
+	else
+		converse(x, a, &q, step);
 	chain_request_fini(&q);
 }
 
@@ -463,6 +477,8 @@ void agent_answered(struct exchange *x)
 {
 	struct agent *a = x->agent;
 
+	if (x->sums_up && x->call)
+		chain_summary(&x->sums_up->chain, x->call);
 	if (!a || !x->call)
 		return;
 	chain_answer(&a->chain, x->call);

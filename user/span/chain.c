@@ -294,15 +294,20 @@ void chain_advance(struct chain *ch, struct chain_request *q)
 
 void chain_answer(struct chain *ch, const struct sem_call *c)
 {
-	struct sv text = buf_view(&c->text);
-
 	ch->answered = true;
-	ch->text = hash_text(text);
+	ch->text = hash_text(buf_view(&c->text));
 	memset(ch->calls, 0, sizeof(ch->calls));
 	for (const struct sem_tool_call *tc = c->calls; tc; tc = tc->next)
 		if (tc->id.n)
 			add(ch->calls, CHAIN_CALLS, hash_text(tc->id));
 	keep(&ch->response_id, c->response_id);
+	chain_summary(ch, c);
+}
+
+void chain_summary(struct chain *ch, const struct sem_call *c)
+{
+	struct sv text = buf_view(&c->text);
+
 	free(ch->summary);
 	ch->summary = NULL;
 	ch->summary_len = 0;

@@ -28,7 +28,7 @@ struct chain {
 	uint64_t text;                /* of the latest answer; 0: none */
 	uint64_t calls[CHAIN_CALLS];  /* ids of the tools that it called; 0 behind the last */
 	struct sv response_id, conversation_id; /* allocated */
-	char *summary; /* text of the latest answer, where it is long enough */
+	char *summary; /* text that may take the history's place; NULL: none that is long enough */
 	size_t summary_len;
 };
 
@@ -71,6 +71,8 @@ int chain_match_edited(const struct chain *ch, const struct chain_request *q,
 void chain_advance(struct chain *ch, struct chain_request *q);
 /* The answer to its latest request. */
 void chain_answer(struct chain *ch, const struct sem_call *c);
+/* The answer to a request that was made beside it, for a summary. */
+void chain_summary(struct chain *ch, const struct sem_call *c);
 void chain_fini(struct chain *ch);
 
 #endif

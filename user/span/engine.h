@@ -263,7 +263,8 @@ struct exchange {
 	uint64_t key;        /* same for every attempt of one call: host, target and request body */
 	struct agent *agent; /* whose conversation it is; NULL: nobody's */
 	int64_t turn;        /* ordinal in it */
-	uint64_t tools_asked; /* by its answer, so far */
+	struct agent *sums_up; /* of a call for a summary: whose history; NULL: nobody's */
+	uint64_t tools_asked;  /* by its answer, so far */
 	char parent_span[HEX64];
 	struct context peer; /* span of the other end; "": not known */
 	uint32_t peer_tgid;

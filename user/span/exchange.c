@@ -19,6 +19,8 @@ static void exchange_free(struct exchange *x)
 		*at = x->run_next;
 	if (x->agent)
 		agent_release(x->agent);
+	if (x->sums_up)
+		agent_release(x->sums_up);
 	sem_call_free(&x->call);
 	rpc_http_free(x);
 	framer_free(&x->framer);
