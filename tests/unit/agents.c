@@ -331,6 +331,9 @@ static void hand_off_is_another_agent(void **state)
 	end(w);
 	assert_int_equal(told_count(&w->told, SPAN_AGENT), 2);
 	second = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 1));
+	/* what makes it another one, although this API has instructions among the messages */
+	ASSERT_SV(json_sv(json_path(span_attr(second, ATTR_ID_SYSTEM_INSTRUCTIONS), "0.content")),
+		  "You refund.");
 	assert_int_equal(second->links->cnt, 1);
 	ASSERT_SV(json_sv(json_path(second->links, "0.span_id")),
 		  agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 0))->span_id);

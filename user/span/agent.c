@@ -267,6 +267,20 @@ static void set_place(struct agent *a, const struct exchange *x)
 	span_set_name(s, arena_fmt(&s->arena, "invoke_agent " SV_FMT, SV_ARG(name)));
 }
 
+static void set_instructions(struct span *s, const struct sem_call *c)
+{
+	struct json *parts = json_array(&s->arena);
+
+	json_for_each (c->input_messages, m)
+		if (chain_is_system(m))
+			json_for_each (json_get(m, "parts"), part)
+				json_push(parts, json_copy(&s->arena, part));
+	if (c->system_instructions)
+		span_set_json(s, ATTR_ID_SYSTEM_INSTRUCTIONS, c->system_instructions);
+	else if (parts && parts->cnt)
+		span_set_json(s, ATTR_ID_SYSTEM_INSTRUCTIONS, parts);
+}
+
 static struct agent *agent_new(struct run *r, const struct exchange *x)
 {
 	struct agent *a = calloc(1, sizeof(*a)), **at = &r->agents;
@@ -288,7 +302,7 @@ static struct agent *agent_new(struct run *r, const struct exchange *x)
 	span_set_str(a->span, ATTR_ID_OP, SV("invoke_agent"));
 	span_set_str(a->span, ATTR_ID_CONVERSATION_ID,
 		     x->call->conversation_id.n ? x->call->conversation_id : sv(a->span->span_id));
-	span_set_json(a->span, ATTR_ID_SYSTEM_INSTRUCTIONS, x->call->system_instructions);
+	set_instructions(a->span, x->call);
 	if (r->agent_cnt >= LIMIT_AGENTS)
 		drop_idle(r);
 	while (*at)

@@ -11,7 +11,7 @@
 #define SUMMARY_MAX 65536 /* of an answer, kept to be found again */
 #define KEEP_MIN 2        /* messages that edited histories must share */
 
-static bool is_system(const struct json *message)
+bool chain_is_system(const struct json *message)
 {
 	const struct json *role = json_get(message, "role");
 
@@ -126,7 +126,7 @@ int chain_request_init(struct chain_request *q, const struct sem_call *c)
 	}
 	add_system(q, &scratch, c->system_instructions);
 	json_for_each (list, m) {
-		if (is_system(m))
+		if (chain_is_system(m))
 			add_system(q, &scratch, json_get(m, "parts"));
 		else
 			q->msgs[q->cnt++] = hash_json(&scratch, m);

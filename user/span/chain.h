@@ -56,6 +56,8 @@ struct chain_request {
 
 int chain_request_init(struct chain_request *q, const struct sem_call *c); /* 0 or -ENOMEM */
 void chain_request_fini(struct chain_request *q);
+/* A message that holds instructions: some APIs have them nowhere else. */
+bool chain_is_system(const struct json *message);
 
 /* Of all that the request asks: messages, instructions and which tools there are. */
 uint64_t chain_request_hash(const struct chain_request *q);
