@@ -195,6 +195,45 @@ static void tools_stay_in_their_turn(void **state)
 	assert_int_equal(turn->end_ns, told_nth(&w->told, SPAN_MODEL_CALL, 1)->end_ns);
 }
 
+/* What the user says then is input like any other: it begins a turn. */
+static void user_goes_on_instead_of_a_tool(void **state)
+{
+	struct world *w = *state;
+	const struct span *first, *second;
+
+	ask(w, 1, TOOLS, USER("do it"));
+	answer(w, 1, CALLS("t1", "shell", "{}"));
+	ask(w, 1, TOOLS, USER("do it") "," MODEL(CALLS("t1", "shell", "{}")) "," USER("stop"));
+	answer(w, 1, SAYS("fine"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 2);
+	first = told_nth(&w->told, SPAN_TURN, 0);
+	second = told_nth(&w->told, SPAN_TURN, 1);
+	assert_true(json_str_is(json_at(span_attr(first, ATTR_ID_INCOMPLETE), 0), "unanswered"));
+	assert_null(span_attr(second, ATTR_ID_INCOMPLETE));
+	assert_string_equal(told_nth(&w->told, SPAN_TOOL_CALL, 0)->parent_span_id, first->span_id);
+	ASSERT_SV(
+		json_sv(json_path(span_attr(second, ATTR_ID_INPUT_MESSAGES), "0.parts.0.content")),
+		"stop");
+}
+
+/* Clients remind the model of this and that beside the result: the turn is the same. */
+static void user_says_more_beside_a_result(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, USER("do it"));
+	answer(w, 1, CALLS("t1", "shell", "{}"));
+	ask(w, 1, TOOLS,
+	    USER("do it") "," MODEL(CALLS("t1", "shell", "{}")) "," RESULT("t1", "done") "," USER(
+		    "keep it short"));
+	answer(w, 1, SAYS("done"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 1);
+	assert_null(span_attr(told_nth(&w->told, SPAN_TURN, 0), ATTR_ID_INCOMPLETE));
+}
+
 static void decision_is_told(void **state)
 {
 	struct world *w = *state;
@@ -581,6 +620,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(turns_of_one_conversation),
 		TEST(tools_stay_in_their_turn),
+		TEST(user_goes_on_instead_of_a_tool),
+		TEST(user_says_more_beside_a_result),
 		TEST(decision_is_told),
 		TEST(conversations_that_begin_alike),
 		TEST(many_conversations_over_few_connections),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Agents and turns.  A conversation (chain.h) is an agent; a turn goes from input to the next answer
- * that calls no tool, and model and tool calls hang under it.  An agent that begins while a tool call
+ * that calls no tool, or to where the user goes on instead; model and tool calls hang under it.  An agent that begins while a tool call
  * of another runs, and whose input that call's arguments hold, is its sub-agent.  Calls that programs
  * make beside the conversation (titles, warm-ups, summaries) are told as such and are in no turn.
  */
@@ -372,6 +372,10 @@ static void sum_up(struct exchange *x, struct agent *a)
 
 static void join(struct exchange *x, struct agent *a, struct chain_request *q, enum chain_step step)
 {
+	if (a->turn && step == CHAIN_NEXT && chain_interrupted(&a->chain, q)) {
+		span_incomplete(a->turn, "unanswered");
+		a->over = true;
+	}
 	chain_advance(&a->chain, q);
 	if (a->over && step != CHAIN_AGAIN)
 		end_turn(a, a->ts_last);

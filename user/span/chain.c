@@ -268,6 +268,22 @@ int chain_match_edited(const struct chain *ch, const struct chain_request *q, en
 	return holds_summary(ch, q->call->input_messages) ? 1 : 0;
 }
 
+bool chain_interrupted(const struct chain *ch, const struct chain_request *q)
+{
+	const struct json *messages = q->call->input_messages;
+
+	/* without ids nobody can tell */
+	if (!ch->answered || !ch->calls[0] || !messages->tail ||
+	    !json_str_is(json_get(messages->tail, "role"), "user"))
+		return false;
+	json_for_each (messages, m)
+		json_for_each (json_get(m, "parts"), part)
+			if (json_str_is(json_get(part, "type"), "tool_call_response") &&
+			    holds(ch->calls, CHAIN_CALLS, hash_text(json_sv(json_get(part, "id")))))
+				return false;
+	return true;
+}
+
 static void keep(struct sv *dst, struct sv src)
 {
 	char *copy = src.n ? malloc(src.n) : NULL;

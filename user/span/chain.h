@@ -69,6 +69,8 @@ uint64_t chain_request_hash(const struct chain_request *q);
 int chain_match(const struct chain *ch, const struct chain_request *q, enum chain_step *step);
 int chain_match_edited(const struct chain *ch, const struct chain_request *q,
 		       enum chain_step *step);
+/* The user goes on, and of the tools that the latest answer called there is no result. */
+bool chain_interrupted(const struct chain *ch, const struct chain_request *q);
 /* The chain is as the request says now; takes q->msgs. */
 void chain_advance(struct chain *ch, struct chain_request *q);
 /* The answer to its latest request. */
