@@ -30,6 +30,7 @@ class Server:
         url = urllib.parse.urlsplit(base_url)
         self.connection = http.client.HTTPSConnection(
             url.hostname, url.port, context=ssl.create_default_context(cafile=ca), timeout=60)
+        self.connection.connect()
 
     def post(self, path, body):
         headers = {"content-type": "application/json", "user-agent": "scripted/1.0",
@@ -89,14 +90,14 @@ def sub_agents(connect):
     calls = lead.ask("Look into both. [[scenario:lead]]")
     both, found = threading.Barrier(2), {}
 
-    def scout(call):
-        agent = Messages(connect(), "You are a scout.", tool("look", "where"))
+    def scout(agent, call):
         looks = agent.ask(call["input"]["prompt"])
         both.wait()
         found[call["id"]] = agent.results(looks, ["It is there."])
         both.wait()  # neither is over before the other is done
 
-    threads = [threading.Thread(target=scout, args=(call,)) for call in calls]
+    scouts = [Messages(connect(), "You are a scout.", tool("look", "where")) for _ in calls]
+    threads = [threading.Thread(target=scout, args=pair) for pair in zip(scouts, calls)]
     for thread in threads:
         thread.start()
     for thread in threads:

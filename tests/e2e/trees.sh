@@ -33,6 +33,7 @@ agent_tree retry_500 chat e500
 agent_tree cut_stream anthropic cut
 agent_tree cut_unary responses cut --no-stream
 agent_tree stream_error chat streamerror
+agent_tree no_answer anthropic silent
 agent_tree gave_up chat down --no-stream
 agent_tree reasoning responses think
 agent_tree thinking anthropic think
@@ -45,6 +46,7 @@ agent_tree nested_arguments anthropic nested
 agent_tree invalid_arguments anthropic badargs
 agent_tree cut_arguments chat badjson --no-stream
 agent_tree unknown_tool chat unknown
+scripted_tree unanswered
 
 # answers that are none
 agent_tree refused_chat chat refused
@@ -53,6 +55,10 @@ agent_tree filtered chat filtered
 
 # conversations
 scripted_tree sub_agents
+SUB_AGENT="$PYTHON $tests/agents/agent.py --base-url https://127.0.0.1:$mock_port --ca $mock_ca" \
+	agent_tree sub_agent_program anthropic delegate
+scripted_tree hand_off
+scripted_tree compaction
 scripted_tree edited
 scripted_tree by_response_id
 scripted_tree by_conversation_id
