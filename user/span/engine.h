@@ -3,9 +3,10 @@
  * What the files of the trace engine share: trace.c (runs, records in), process.c (processes),
  * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
  * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
- * agent.c (agents and turns), tool.c (tool calls), verdict.c (validations), approval.c (waits for a
- * human), crash.c (signals), wait.c (waits by cause), peer.c (the other end of connections), open.c
- * (what is not over yet), file.c (files that are changed), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
+ * agent.c (agents and turns), tool.c (tool calls) and tool_link.c (what did them), verdict.c
+ * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), peer.c (the
+ * other end of connections), open.c (what is not over yet), file.c (files that are changed), rpc*.c (MCP
+ * and A2A; grpc_call.c: gRPC).
  * Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
