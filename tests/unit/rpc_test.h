@@ -120,8 +120,9 @@ static inline void on_socket(struct world *w, uint64_t ts, uint32_t tgid, uint64
 	bytes(w, ts, tgid, conn, EV_SRC_STREAM, dir, text);
 }
 
-/* The model asks for tools: a JSON array of tool_use blocks. */
-static inline void model_asks(struct world *w, uint64_t ts, const char *blocks)
+/* The model asks that process for tools: a JSON array of tool_use blocks. */
+static inline void model_asks_of(struct world *w, uint64_t ts, uint32_t tgid, uint64_t conn,
+				 const char *blocks)
 {
 	static const char ask[] = "{\"model\":\"claude-x\",\"messages\":[]}";
 	_cleanup_buf_ struct buf b = BUF_INIT, body = BUF_INIT;
@@ -130,7 +131,7 @@ static inline void model_asks(struct world *w, uint64_t ts, const char *blocks)
 		"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
 		"Content-Length: %zu\r\n\r\n%s",
 		strlen(ask), ask);
-	bytes(w, ts, AGENT, MODEL, EV_SRC_OPENSSL, EV_WRITE, buf_cstr(&b));
+	bytes(w, ts, tgid, conn, EV_SRC_OPENSSL, EV_WRITE, buf_cstr(&b));
 	buf_fmt(&body,
 		"{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-x\","
 		"\"content\":%s,\"stop_reason\":\"tool_use\","
@@ -141,7 +142,12 @@ static inline void model_asks(struct world *w, uint64_t ts, const char *blocks)
 		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 		"Content-Length: %zu\r\n\r\n%s",
 		body.len, buf_cstr(&body));
-	bytes(w, ts, AGENT, MODEL, EV_SRC_OPENSSL, EV_READ, buf_cstr(&b));
+	bytes(w, ts, tgid, conn, EV_SRC_OPENSSL, EV_READ, buf_cstr(&b));
+}
+
+static inline void model_asks(struct world *w, uint64_t ts, const char *blocks)
+{
+	model_asks_of(w, ts, AGENT, MODEL, blocks);
 }
 
 static void end(struct world *w)

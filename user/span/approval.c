@@ -72,9 +72,8 @@ void approval_feed(struct trace *t, const struct ev_input *in)
 	struct proc *p = proc_find(t->procs, in->hdr.tgid, in->hdr.start);
 	struct pstate *ps = p ? p->user : NULL;
 
-	/* what a tool's own process reads is its business */
-	if (ps && ps->run && !process_in_tool(p))
-		tool_input(ps->run, in);
+	if (ps && ps->run)
+		tool_input(ps->run, p, in);
 }
 
 void approval_input(struct approval *a, const struct ev_input *in, uint64_t asked, bool own)

@@ -149,6 +149,7 @@ struct pstate {
 	char span_id[HEX64];
 	char tool_span[HEX64];    /* the tool call that started it; "" for none */
 	const char *link;         /* ringspan.link of that */
+	bool tool_sure;           /* and its arguments told */
 	struct output *output[2]; /* stdout and stderr; NULL: nothing came */
 	struct fault *faults;     /* newest first; see crash.c */
 	struct ledger *files;     /* what it changed; NULL: nothing */
@@ -264,10 +265,11 @@ struct exchange {
 	uint64_t key;        /* same for every attempt of one call: host, target and request body */
 	struct agent *agent; /* whose conversation it is; NULL: nobody's */
 	int64_t turn;        /* ordinal in it */
-	struct agent *sums_up; /* of a call for a summary: whose history; NULL: nobody's */
-	uint64_t tools_asked;  /* by its answer, so far */
-	char parent_span[HEX64];
-	struct context peer; /* span of the other end; "": not known */
+	struct agent *sums_up;   /* of a call for a summary: whose history; NULL: nobody's */
+	uint64_t tools_asked;    /* by its answer, so far */
+	char parent_span[HEX64]; /* "": its process's */
+	const char *link;        /* ringspan.link of that, or NULL */
+	struct context peer;     /* span of the other end; "": not known */
 	uint32_t peer_tgid;
 	char own_span[HEX64]; /* what the other end was told; "": nothing */
 	const char *context;  /* ringspan.context, or NULL */
@@ -395,22 +397,22 @@ void wait_of_process(struct run *r, const struct proc *p, uint64_t from, uint64_
 /* An open tool call waited, and so did the turn that it is of; of another id only the run did. */
 void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint64_t from,
 		 uint64_t to);
-void tool_input(struct run *r, const struct ev_input *in); /* the agent was answered */
+/* The process was answered, by a human maybe. */
+void tool_input(struct run *r, const struct proc *p, const struct ev_input *in);
 struct tool_ref {
 	const char *span_id;
 	struct sv agent;  /* name of the sub-agent that the call asks for; may be empty */
 	const char *link; /* "exact", "argument" or "time" */
 	bool invalid;     /* its arguments were found to break its schema */
+	bool by_args;     /* its arguments told, if only that it is one of several */
 };
 void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *tc);
 void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts);
 /*
  * The open tool call that a process was started by, of what it ran; false: none can be told.  Time
- * alone says so only of a call that an ancestor of the process asked for.  by: only among the calls that
- * this process asked for; NULL: whoever did.
+ * alone says so only of a call that an ancestor of the process asked for.
  */
-bool tool_of_process(struct run *r, const struct proc *p, const struct proc *by,
-		     struct tool_ref *out);
+bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out);
 /*
  * The open tool call that began the conversation whose first request this is; by_time: also when only
  * the call's name and time say so.
@@ -425,17 +427,25 @@ struct tool_ask {
 	const struct json *args,
 		*ids; /* ids: array of texts that may be the model's id of the call */
 	uint64_t ts;
-	bool by_time; /* when nothing else tells, being the only open one does */
+	const struct proc *proc; /* whose end of the conversation; may be NULL */
+	bool by_time;            /* when nothing else tells, being the only open one does */
 };
 /* The open tool call that it was made for; false: none can be told. */
 bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out);
 /* Files that were changed for an open tool call of that span; NULL: there is no such call. */
 struct ledger **tool_ledger(struct run *r, const char *span_id);
-/* The same of the open tool call whose arguments name the path; NULL: none does. */
-struct ledger **tool_of_file(struct run *r, struct sv path, uint64_t ts);
-/* Was the process started by a tool call, itself or one before it? */
-bool process_in_tool(const struct proc *p);
-/* The span of that call, or NULL. */
+/*
+ * The same of the open tool call whose arguments name the path that the process changed, and how sure
+ * that is; NULL: none does.
+ */
+struct ledger **tool_of_file(struct run *r, const struct proc *p, struct sv path, uint64_t ts,
+			     const char **link);
+/*
+ * The open tool call that an HTTP request was sent for, by its URL and body, or by the time; false: none
+ * can be told.
+ */
+bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out);
+/* The span of the tool call that the process or one above it was started by, or NULL. */
 const char *process_tool(const struct proc *p);
 
 /* rpc_link.c */

@@ -162,6 +162,35 @@ static bool body_is_cut(const struct http_msg *m)
 	return !(m->flags & HTTP_COMPLETE) || (m->flags & (HTTP_HOLE | HTTP_BODY_CAP));
 }
 
+static struct sv url_of(struct arena *a, const struct exchange *x)
+{
+	if (sv_starts(x->target, "http://") || sv_starts(x->target, "https://"))
+		return x->target; /* absolute form, RFC 9112 3.2.2 */
+	return arena_fmt(a, "%s://" SV_FMT SV_FMT, x->tls ? "https" : "http", SV_ARG(x->host),
+			 SV_ARG(x->target));
+}
+
+/* What a tool may be asked to do, as opposed to what makes the conversation. */
+static bool may_be_tools(const struct exchange *x)
+{
+	const char *operation = x->call ? x->call->operation : NULL;
+
+	if (!x->client || x->rpc || x->parent_span[0])
+		return false;
+	return !x->call || (operation && (strcmp(operation, "retrieval") == 0 ||
+					  strcmp(operation, "embeddings") == 0));
+}
+
+static void find_tool(struct exchange *x)
+{
+	struct tool_ref ref;
+
+	if (!may_be_tools(x) || !tool_of_request(x, url_of(&x->arena, x), &ref))
+		return;
+	memcpy(x->parent_span, ref.span_id, sizeof(x->parent_span));
+	x->link = ref.link;
+}
+
 static void request_done(struct exchange *x, const struct http_msg *m)
 {
 	x->request_done = true;
@@ -173,6 +202,7 @@ static void request_done(struct exchange *x, const struct http_msg *m)
 		exchange_asked(x, body_is_cut(m));
 	else
 		rpc_http_asked(x, m, body_is_cut(m));
+	find_tool(x);
 	peer_find(x);
 }
 
@@ -277,14 +307,6 @@ static void response_done(struct exchange *x, const struct http_msg *m)
 
 /* --- its end */
 
-static struct sv url_of(struct span *s, const struct exchange *x)
-{
-	if (sv_starts(x->target, "http://") || sv_starts(x->target, "https://"))
-		return x->target; /* absolute form, RFC 9112 3.2.2 */
-	return arena_fmt(&s->arena, "%s://" SV_FMT SV_FMT, x->tls ? "https" : "http",
-			 SV_ARG(x->host), SV_ARG(x->target));
-}
-
 static void set_server(struct span *s, const struct exchange *x)
 {
 	struct sv host = x->host, name;
@@ -336,7 +358,7 @@ void exchange_describe(struct span *s, const struct exchange *x)
 	span_set_int(s, ATTR_ID_HTTP_REQUEST_BODY, x->req_wire);
 	span_set_int(s, ATTR_ID_HTTP_RESPONSE_BODY, x->resp_wire);
 	if (x->host.n)
-		span_set_str(s, ATTR_ID_URL_FULL, url_of(s, x));
+		span_set_str(s, ATTR_ID_URL_FULL, url_of(&s->arena, x));
 	set_server(s, x);
 	span_set_str(s, ATTR_ID_USER_AGENT, x->user_agent);
 	span_set_str(s, ATTR_ID_NET_PROTOCOL, SV("http"));
@@ -384,6 +406,9 @@ static void emit_http(struct exchange *x)
 		return;
 	/* low cardinality, as OpenTelemetry asks of a name: the address is in url.full */
 	span_set_name(s, x->method.n ? x->method : SV("HTTP"));
+	if (x->parent_span[0])
+		memcpy(s->parent_span_id, x->parent_span, sizeof(s->parent_span_id));
+	span_set_str(s, ATTR_ID_LINK, sv(x->link));
 	if (x->call && !x->call->operation)
 		span_set_str(s, ATTR_ID_API, sv(x->call->api));
 	peer_set(s, x);

@@ -293,42 +293,42 @@ static void hand_over(struct ledger *from, struct ledger **to, struct sv path)
 	map_del(&from->changes, key_of(path, 0, 0));
 }
 
-static void agent_changes(struct trace *t, struct pstate *ps, struct sv path, struct sv to,
-			  const struct ev_file *f)
+/* The ledger of the open tool call that names what was changed: under its new name, else its old one. */
+static struct ledger **named_by(struct run *r, const struct proc *p, struct sv path, struct sv to,
+				const struct ev_file *f, const char **link)
 {
-	struct sv named = f->op == EV_FILE_RENAME ? to : path;
-	struct ledger **tool =
-		f->op == EV_FILE_OVER ? NULL : tool_of_file(ps->run, named, f->enter_ts);
-	struct change *c;
+	struct ledger **tool = NULL;
 
-	if (!tool) {
-		apply(t, &ps->files, path, to, f, false);
-		return;
-	}
+	if (f->op == EV_FILE_OVER)
+		return NULL;
 	if (f->op == EV_FILE_RENAME)
-		hand_over(ps->files, tool, path);
-	c = apply(t, tool, path, to, f, false);
-	if (c)
-		c->link = "argument";
+		tool = tool_of_file(r, p, to, f->enter_ts, link);
+	return tool ? tool : tool_of_file(r, p, path, f->enter_ts, link);
 }
 
 void file_feed(struct trace *t, const struct ev_file *f)
 {
+	const struct proc *p = proc_find(t->procs, f->hdr.tgid, f->hdr.start);
 	struct pstate *ps = engine_pstate(t, f->hdr.tgid, f->hdr.start);
 	_cleanup_buf_ struct buf path = BUF_INIT, to = BUF_INIT;
-	const char *tool_span;
+	const char *tool_span, *link = NULL;
 	struct ledger **tool;
 	struct change *c;
 
 	if (!ps || event_file_path(&path, f, 0) || event_file_path(&to, f, 1))
 		return;
-	tool_span = process_tool(proc_find(t->procs, f->hdr.tgid, f->hdr.start));
-	if (!tool_span) {
-		agent_changes(t, ps, buf_view(&path), buf_view(&to), f);
+	tool = named_by(ps->run, p, buf_view(&path), buf_view(&to), f, &link);
+	if (tool) {
+		if (f->op == EV_FILE_RENAME)
+			hand_over(ps->files, tool, buf_view(&path));
+		c = apply(t, tool, buf_view(&path), buf_view(&to), f, false);
+		if (c)
+			c->link = link;
 		return;
 	}
 	apply(t, &ps->files, buf_view(&path), buf_view(&to), f, false);
-	tool = tool_ledger(ps->run, tool_span);
+	tool_span = process_tool(p);
+	tool = tool_span ? tool_ledger(ps->run, tool_span) : NULL;
 	c = tool ? apply(t, tool, buf_view(&path), buf_view(&to), f, true) : NULL;
 	if (c)
 		c->passed_on = true;

@@ -253,6 +253,7 @@ static void set_place(struct span *s, const struct exchange *x)
 			      : sv(c->operation));
 	if (x->parent_span[0])
 		memcpy(s->parent_span_id, x->parent_span, sizeof(s->parent_span_id));
+	span_set_str(s, ATTR_ID_LINK, sv(x->link));
 	span_set_str(s, ATTR_ID_CONTEXT, sv(x->context));
 	span_set_str(s, ATTR_ID_PURPOSE, sv(x->purpose));
 	peer_set(s, x);

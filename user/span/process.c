@@ -20,22 +20,17 @@ static void on_born(void *ctx, struct proc *p)
 	p->user = ps;
 }
 
-/*
- * Only what an agent's process started itself can be a tool call's doing directly; what that started
- * in turn hangs under it, unless that is an agent, too, and started it for a call of its own.
- */
+/* What is started for a tool call hangs under that; what it starts in turn hangs under it. */
 static void find_tool(struct proc *p)
 {
-	struct pstate *ps = p->user, *parent = p->parent ? p->parent->user : NULL;
-	const struct proc *by = parent && parent->tool_span[0] ? p->parent : NULL;
+	struct pstate *ps = p->user;
 	struct tool_ref ref;
 
-	if (ps->is_root || (ps->link && strcmp(ps->link, "argument") == 0))
-		return;
-	if (!tool_of_process(ps->run, p, by, &ref))
+	if (ps->is_root || ps->tool_sure || !tool_of_process(ps->run, p, &ref))
 		return;
 	snprintf(ps->tool_span, sizeof(ps->tool_span), "%s", ref.span_id);
 	ps->link = ref.link;
+	ps->tool_sure = ref.by_args;
 }
 
 static struct program *program_new(const struct proc *p)
@@ -318,11 +313,6 @@ const char *process_tool(const struct proc *p)
 			return ps->tool_span;
 	}
 	return NULL;
-}
-
-bool process_in_tool(const struct proc *p)
-{
-	return process_tool(p);
 }
 
 static void on_gone(void *ctx, struct proc *p)

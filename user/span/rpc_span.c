@@ -74,7 +74,8 @@ static bool parent_tool(const struct rpc_end *e, struct rpc_call *c, const struc
 		.args = span_attr(c->span, ATTR_ID_TOOL_ARGUMENTS),
 		.ids = c->facts.ids,
 		.ts = c->ts_first,
-		.by_time = c->dir == EV_WRITE && !(p && process_in_tool(p)),
+		.proc = p,
+		.by_time = c->dir == EV_WRITE,
 	};
 	struct tool_ref ref;
 

@@ -167,12 +167,14 @@ void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint
 }
 
 /* Questions are asked one after the other: about the oldest call that waits, or was not asked about. */
-void tool_input(struct run *r, const struct ev_input *in)
+void tool_input(struct run *r, const struct proc *p, const struct ev_input *in)
 {
 	struct tool *first = NULL, *fresh = NULL;
 
 	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		if (tool->ts_begun || in->hdr.ts < tool->ts_start)
+		/* what a tool's own process reads is its business */
+		if (tool->ts_begun || in->hdr.ts < tool->ts_start ||
+		    tool_kin(r, tool, p) < KIN_APART)
 			continue;
 		if (!first)
 			first = tool;

@@ -14,8 +14,8 @@ struct tool {
 	struct sv id, name;
 	uint64_t ts_start;
 	const struct json *args; /* as the span has them: redacted, like the command lines */
-	bool has_process;        /* some process was tied to it by its argument */
-	bool has_ask;            /* so was an MCP call */
+	bool has_process;        /* some process was tied to it by its arguments */
+	bool has_ask;            /* so was an MCP call, or an HTTP request */
 	struct agent *agent;     /* held; may be NULL */
 	int64_t turn;
 	struct waits waits;
@@ -26,6 +26,16 @@ struct tool {
 	bool invalid;         /* its arguments break its schema */
 	struct ledger *files; /* what was changed for it; may be NULL */
 };
+
+/* How near a process stands to a call, by rising nearness. */
+enum {
+	KIN_TAKEN, /* it does the work of one, this or another */
+	KIN_LOOSE, /* only the time said that it did, of one that is over */
+	KIN_APART,
+	KIN_ASKED, /* it asked the model for the call, or was started by who did: the nearer, the more */
+};
+#define KIN_DEPTH 64 /* a tree is as deep as it is long, but who asks is near */
+int tool_kin(struct run *r, const struct tool *tool, const struct proc *p);
 
 /* Something does the call from then on: what is read now answers no question about it. */
 void tool_begin(struct tool *tool, uint64_t ts);

@@ -42,104 +42,252 @@ static struct sv canonical(struct sv in, char *out, size_t max)
 	return (struct sv){ out, n };
 }
 
-/* Length of the longest text among the arguments that the command line holds. */
-static size_t match_args(const struct json *v, struct sv command, char *scratch, unsigned int depth)
+/* --- which of several */
+
+/* The nearest decides, with p itself: who asked, or what was started for a call. */
+int tool_kin(struct run *r, const struct tool *tool, const struct proc *p)
 {
-	size_t best = 0;
+	for (int depth = 0; p && depth < KIN_DEPTH; depth++, p = p->parent) {
+		const struct pstate *ps = p->user;
 
-	if (json_is(v, JSON_STRING)) {
-		struct sv want = canonical(json_sv(v), scratch, CANONICAL_MAX);
-
-		return want.n >= MATCH_MIN && sv_find(command, want) >= 0 ? want.n : 0;
+		if (p->tgid == tool->tgid && p->start == tool->proc_start)
+			return KIN_ASKED + KIN_DEPTH - depth;
+		if (ps && ps->tool_span[0])
+			return ps->tool_sure || tool_find(r, ps->tool_span) ? KIN_TAKEN : KIN_LOOSE;
 	}
-	if (depth >= LIMIT_JSON_DEPTH)
-		return 0;
-	json_for_each (v, e) {
-		size_t n = match_args(e, command, scratch, depth + 1);
-
-		if (n > best)
-			best = n;
-	}
-	return best;
+	return KIN_APART;
 }
 
-/* The longest match of a call's arguments in any of the programs that the process ran. */
+/* The best of the calls that were considered. */
+struct pick {
+	struct tool *tool;
+	size_t n; /* how much of its arguments was found */
+	int kin;
+	bool taken;
+	bool alike; /* others fit as well */
+};
+
+/* taken: something else was found to do it already. */
+static void consider(struct pick *pick, struct tool *tool, size_t n, int kin, bool taken)
+{
+	if (!n || kin == KIN_TAKEN || n < pick->n || (n == pick->n && kin < pick->kin))
+		return;
+	if (n > pick->n || kin > pick->kin) {
+		*pick = (struct pick){ tool, n, kin, taken, false };
+		return;
+	}
+	pick->alike = true;
+	if (pick->taken && !taken) {
+		pick->tool = tool;
+		pick->taken = false;
+	}
+}
+
+/* What fits several calls alike tells only that it is one of them. */
+static const char *link_of(const struct pick *pick)
+{
+	return pick->alike ? "time" : "argument";
+}
+
+/* --- processes */
+
+static bool is_word(char ch)
+{
+	return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z');
+}
+
+/* Is it in the text, with no letter or digit next to it? */
+static bool has_word(struct sv text, struct sv word)
+{
+	long at;
+
+	while (word.n && (at = sv_find(text, word)) >= 0) {
+		size_t from = (size_t)at, to = from + word.n;
+
+		if ((!from || !is_word(text.p[from - 1])) && (to == text.n || !is_word(text.p[to])))
+			return true;
+		text = sv_sub(text, from + 1, text.n);
+	}
+	return false;
+}
+
+struct match {
+	struct sv in;  /* canonical */
+	struct sv url; /* of a request; empty: in is a command line */
+	char *scratch; /* CANONICAL_MAX bytes */
+	size_t told,
+		short_ones; /* bytes of arguments that are in it; of those that may be by chance */
+};
+
+/* Is the command line of a shell that runs nothing but this?  Two letters are enough then: ls, ps, id. */
+static bool is_command(struct sv line, struct sv text)
+{
+	return text.n + 1 == MATCH_MIN && line.n > text.n + 3 &&
+	       sv_eq(sv_sub(line, line.n - text.n, text.n), text) &&
+	       sv_is(sv_sub(line, line.n - text.n - 4, 4), " -c ");
+}
+
+static void match_text(struct match *m, struct sv text)
+{
+	struct sv want;
+
+	if (m->url.n && sv_has(text, "://")) {
+		if (has_word(m->url, text) || has_word(text, m->url))
+			m->told += text.n < m->url.n ? text.n : m->url.n;
+		return;
+	}
+	want = canonical(text, m->scratch, CANONICAL_MAX);
+	if (want.n < MATCH_MIN && !is_command(m->in, want))
+		m->short_ones += has_word(m->in, want) ? want.n : 0;
+	else if (m->url.n ? has_word(m->in, want) : sv_find(m->in, want) >= 0)
+		m->told += want.n;
+}
+
+static void match_args(struct match *m, const struct json *v, unsigned int depth)
+{
+	if (json_is(v, JSON_STRING)) {
+		match_text(m, json_sv(v));
+	} else if (depth < LIMIT_JSON_DEPTH) {
+		json_for_each (v, e)
+			match_args(m, e, depth + 1);
+	}
+}
+
+static size_t matched(const struct match *m)
+{
+	return m->told ? m->told + m->short_ones : 0;
+}
+
+/* The best match of a call's arguments in any of the programs that the process ran. */
 static size_t match_programs(const struct tool *tool, const struct program *programs, char *scratch)
 {
 	size_t best = 0;
 
 	for (const struct program *prog = programs; prog; prog = prog->next) {
 		struct sv args = { prog->args, prog->args_len };
-		struct sv line = canonical(args, scratch, CANONICAL_MAX);
-		size_t n = match_args(tool->args, line, scratch + CANONICAL_MAX, 0);
+		struct match m = { .in = canonical(args, scratch, CANONICAL_MAX),
+				   .scratch = scratch + CANONICAL_MAX };
 
-		if (n > best)
-			best = n;
+		match_args(&m, tool->args, 0);
+		if (matched(&m) > best)
+			best = matched(&m);
 	}
 	return best;
 }
 
-static bool asked_by(const struct tool *tool, const struct proc *p)
+/* The only call that could be meant, when nothing but the time tells. */
+struct lone {
+	struct tool *tool;
+	int kin;
+	size_t cnt;
+};
+
+static void may_be(struct lone *lone, struct tool *tool, int kin)
 {
-	return p->tgid == tool->tgid && p->start == tool->proc_start;
+	if (kin > lone->kin)
+		*lone = (struct lone){ .kin = kin };
+	if (kin < lone->kin)
+		return;
+	lone->tool = tool;
+	lone->cnt++;
 }
 
-/* Did an ancestor of the process ask the model for the call? */
-static bool asked_above(const struct tool *tool, const struct proc *p)
-{
-	/* a tree is as deep as it is long, but who asks is near */
-	for (int depth = 0; p && depth < 64; depth++, p = p->parent)
-		if (asked_by(tool, p))
-			return true;
-	return false;
-}
-
-/* Is one of two calls that match alike the likelier?  One that nobody took yet, of an ancestor's. */
-static bool is_likelier(const struct tool *tool, const struct tool *than, const struct proc *p)
-{
-	if (tool->has_process != than->has_process)
-		return than->has_process;
-	return asked_above(tool, p) && !asked_above(than, p);
-}
-
-bool tool_of_process(struct run *r, const struct proc *p, const struct proc *by,
-		     struct tool_ref *out)
+bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out)
 {
 	const struct program *programs = ((const struct pstate *)p->user)->programs;
-	char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
-	struct tool *best = NULL, *lone = NULL;
-	size_t best_n = 0, free_cnt = 0;
+	uint64_t began = p->ts_exec ? p->ts_exec : p->ts_first;
+	_cleanup_free_ char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
+	struct pick pick = { 0 };
+	struct lone lone = { 0 };
+
+	for (struct tool *tool = scratch ? r->tools : NULL; tool; tool = tool->next) {
+		int kin = tool_kin(r, tool, p->parent);
+
+		if (kin == KIN_TAKEN || began < tool->ts_start)
+			continue;
+		consider(&pick, tool, match_programs(tool, programs, scratch), kin,
+			 tool->has_process);
+		if (kin >= KIN_ASKED && !tool->has_process && p->ts_first >= tool->ts_start)
+			may_be(&lone, tool, kin);
+	}
+	*out = (struct tool_ref){ .link = "time" };
+	if (pick.tool) {
+		lone = (struct lone){ pick.tool, pick.kin, 1 };
+		pick.tool->has_process = true;
+		out->by_args = true;
+		out->link = link_of(&pick);
+	}
+	if (lone.cnt != 1)
+		return false;
+	tool_begin(lone.tool, p->ts_first);
+	out->span_id = lone.tool->span->span_id;
+	return true;
+}
+
+/* --- HTTP requests */
+
+/* A URL's %20 and + as what they stand for. */
+static void decode(struct buf *out, struct sv url)
+{
+	for (size_t i = 0; i < url.n; i++) {
+		char hex[3] = { 0 }, *end = hex;
+		char ch = url.p[i] == '+' ? ' ' : url.p[i];
+
+		if (ch == '%' && i + 2 < url.n) {
+			memcpy(hex, url.p + i + 1, 2);
+			ch = (char)strtoul(hex, &end, 16);
+		}
+		if (end == hex + 2)
+			i += 2;
+		else
+			ch = url.p[i] == '+' ? ' ' : url.p[i];
+		buf_ch(out, ch);
+	}
+}
+
+bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out)
+{
+	struct run *r = x->run;
+	const struct proc *p = proc_find(r->t->procs, x->tgid, x->proc_start);
+	_cleanup_free_ char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct pick pick = { 0 };
+	struct lone lone = { 0 };
+	struct match m = { .url = url, .scratch = scratch };
 
 	if (!scratch)
 		return false;
+	decode(&text, url);
+	buf_ch(&text, ' ');
+	buf_sv(&text, buf_view(&x->req_body));
+	m.in = canonical(buf_view(&text), scratch + CANONICAL_MAX, CANONICAL_MAX);
 	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		size_t n;
+		int kin = tool_kin(r, tool, p);
+		bool own = p && p->tgid == tool->tgid && p->start == tool->proc_start;
 
-		if (by && !asked_by(tool, by))
+		if (kin < KIN_APART || x->req_first < tool->ts_start)
 			continue;
-		n = match_programs(tool, programs, scratch);
-		if (n > best_n || (n && n == best_n && is_likelier(tool, best, p))) {
-			best = tool;
-			best_n = n;
-		}
-		if (!tool->has_process && p->ts_first >= tool->ts_start && asked_above(tool, p)) {
-			lone = tool;
-			free_cnt++;
-		}
+		m.told = m.short_ones = 0;
+		match_args(&m, tool->args, 0);
+		consider(&pick, tool, matched(&m), kin, tool->has_ask);
+		/* a server may do it that was asked for it */
+		if (kin >= KIN_ASKED && !tool->has_process && !(own && tool->has_ask))
+			may_be(&lone, tool, kin);
 	}
-	free(scratch);
-	if (best) {
-		best->has_process = true;
-		tool_begin(best, p->ts_first);
-		*out = (struct tool_ref){ .span_id = best->span->span_id, .link = "argument" };
-		return true;
+	*out = (struct tool_ref){ .link = "time" };
+	if (pick.tool) {
+		lone = (struct lone){ pick.tool, pick.kin, 1 };
+		pick.tool->has_ask = true;
+		tool_begin(pick.tool, x->req_first);
+		out->link = link_of(&pick);
 	}
-	if (free_cnt != 1)
+	if (lone.cnt != 1)
 		return false;
-	tool_begin(lone, p->ts_first);
-	*out = (struct tool_ref){ .span_id = lone->span->span_id, .link = "time" };
+	out->span_id = lone.tool->span->span_id;
 	return true;
 }
+
+/* --- agents */
 
 /* Length of the longest text among the arguments that is in the input, or the other way round. */
 static size_t match_input(const struct json *v, struct sv input, unsigned int depth)
@@ -240,41 +388,100 @@ bool tool_of_input(const struct exchange *x, bool by_time, struct tool_ref *out)
 
 #define FILE_NAME_MIN 4 /* a shorter name is in a text by chance */
 
-/* The argument is the path, or its end; or a text that names the file, as a patch does. */
-static bool names_path(const struct json *v, struct sv path, struct sv name, unsigned int depth)
+/* Is it the path, or its end? */
+static bool is_end_of(struct sv text, struct sv path)
 {
-	if (json_is(v, JSON_STRING)) {
-		struct sv text = json_sv(v);
+	return text.n && text.n <= path.n && sv_eq(sv_sub(path, path.n - text.n, text.n), text) &&
+	       (text.n == path.n || text.p[0] == '/' || path.p[path.n - text.n - 1] == '/');
+}
 
-		if (sv_starts(text, "./"))
-			text = sv_sub(text, 2, text.n);
-		if (text.n && text.n <= path.n &&
-		    sv_eq(sv_sub(path, path.n - text.n, text.n), text) &&
-		    (text.n == path.n || path.p[path.n - text.n - 1] == '/'))
-			return true;
-		return name.n >= FILE_NAME_MIN && sv_find(text, name) >= 0;
+/* What leads to where a path begins that is not known: ./x, ../x, ~/x. */
+static struct sv without_lead(struct sv text)
+{
+	static const char *const leads[] = { "./", "../", "~/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(leads);) {
+		if (sv_starts(text, leads[i])) {
+			text = sv_sub(text, strlen(leads[i]), text.n);
+			i = 0;
+		} else {
+			i++;
+		}
 	}
-	if (depth >= LIMIT_JSON_DEPTH)
-		return false;
-	json_for_each (v, e) {
-		if (names_path(e, path, name, depth + 1))
+	return text;
+}
+
+static bool ends_word(char ch)
+{
+	return ch == '\0' || memchr(" \t\r\n\"'`,;:=()[]{}<>|&", ch, 21);
+}
+
+/* Does the text name the file somewhere, as a patch or a command does? */
+static bool mentions(struct sv text, struct sv path, struct sv name)
+{
+	size_t whole = text.n;
+	long at;
+
+	while (name.n >= FILE_NAME_MIN && (at = sv_find(text, name)) >= 0) {
+		size_t from = (size_t)at, to = from + name.n;
+		struct sv word;
+
+		while (from && !ends_word(text.p[from - 1]))
+			from--;
+		word = without_lead(sv_sub(text, from, to - from));
+		if ((to == text.n || ends_word(text.p[to])) &&
+		    (is_end_of(word, path) ||
+		     /* git's sides of a change */
+		     (to - from < whole && (sv_starts(word, "a/") || sv_starts(word, "b/")) &&
+		      is_end_of(sv_sub(word, 2, word.n), path))))
 			return true;
+		text = sv_sub(text, to, text.n);
 	}
 	return false;
 }
 
-struct ledger **tool_of_file(struct run *r, struct sv path, uint64_t ts)
+enum named { NAMED_NOT, NAMED_WITHIN, NAMED };
+
+/* How the arguments name the file: one is its path, or a text has it. */
+static enum named names_path(const struct json *v, struct sv path, struct sv name,
+			     unsigned int depth)
+{
+	enum named best = NAMED_NOT;
+
+	if (json_is(v, JSON_STRING)) {
+		struct sv text = json_sv(v);
+
+		if (is_end_of(without_lead(text), path))
+			return NAMED;
+		return mentions(text, path, name) ? NAMED_WITHIN : NAMED_NOT;
+	}
+	if (depth >= LIMIT_JSON_DEPTH)
+		return NAMED_NOT;
+	json_for_each (v, e) {
+		enum named how = names_path(e, path, name, depth + 1);
+
+		if (how > best)
+			best = how;
+	}
+	return best;
+}
+
+struct ledger **tool_of_file(struct run *r, const struct proc *p, struct sv path, uint64_t ts,
+			     const char **link)
 {
 	const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
 	struct sv name = slash ? sv_sub(path, (size_t)(slash + 1 - path.p), path.n) : path;
+	struct pick pick = { 0 };
 
-	for (struct tool *tool = r->tools; path.n && tool; tool = tool->next) {
-		if (ts < tool->ts_start || !names_path(tool->args, path, name, 0))
-			continue;
-		tool_begin(tool, ts);
-		return &tool->files;
-	}
-	return NULL;
+	for (struct tool *tool = r->tools; path.n && tool; tool = tool->next)
+		if (ts >= tool->ts_start)
+			consider(&pick, tool, names_path(tool->args, path, name, 0),
+				 tool_kin(r, tool, p), false);
+	if (!pick.tool)
+		return NULL;
+	tool_begin(pick.tool, ts);
+	*link = link_of(&pick);
+	return &pick.tool->files;
 }
 
 /* --- MCP calls */
@@ -288,11 +495,6 @@ static bool same_args(const struct json *a, const struct json *b)
 	return ((!a || (json_is(a, JSON_OBJECT) && !a->cnt)) &&
 		(!b || (json_is(b, JSON_OBJECT) && !b->cnt))) ||
 	       json_same(a, b);
-}
-
-static bool is_word(char ch)
-{
-	return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z');
 }
 
 /* Letters and digits; all else is one sign, as model APIs allow few others in a name. */
@@ -329,64 +531,60 @@ static bool names_id(const struct json *ids, struct sv id)
 	return false;
 }
 
-/* The first open call that takes the ask by id, else by arguments; one that nobody took yet before others. */
-static struct tool *find_asked(struct run *r, const struct tool_ask *ask, bool by_id)
+/* By the id that the model gave the call. */
+static struct tool *find_by_id(struct run *r, const struct tool_ask *ask)
 {
-	struct tool *best = NULL;
+	struct tool *tool = r->tools;
 
-	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		bool fits = by_id ? names_id(ask->ids, tool->id)
-				  : same_name(tool->name, ask->name) &&
-					    same_args(tool->args, ask->args);
-
-		if (fits && (!best || (best->has_ask && !tool->has_ask)))
-			best = tool;
-	}
-	return best;
+	while (tool && !names_id(ask->ids, tool->id))
+		tool = tool->next;
+	return tool;
 }
 
 /* The only open call that nobody took; of several the only one of that name. */
 static struct tool *find_lone(struct run *r, const struct tool_ask *ask)
 {
-	struct tool *lone = NULL, *named = NULL;
-	size_t lone_cnt = 0, named_cnt = 0;
+	struct lone lone = { 0 }, named = { 0 };
 
 	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		if (tool->has_ask || tool->has_process || ask->ts < tool->ts_start)
+		int kin = tool_kin(r, tool, ask->proc);
+
+		if (tool->has_ask || tool->has_process || ask->ts < tool->ts_start ||
+		    kin < KIN_APART)
 			continue;
-		lone = tool;
-		lone_cnt++;
-		if (same_name(tool->name, ask->name)) {
-			named = tool;
-			named_cnt++;
-		}
+		may_be(&lone, tool, kin);
+		if (same_name(tool->name, ask->name))
+			may_be(&named, tool, kin);
 	}
-	if (named_cnt)
-		return named_cnt == 1 ? named : NULL;
-	return lone_cnt == 1 ? lone : NULL;
+	if (named.cnt)
+		lone = named;
+	return lone.cnt == 1 ? lone.tool : NULL;
 }
 
 bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out)
 {
 	const char *link = "exact";
-	struct tool *tool = find_asked(r, ask, true);
+	struct tool *found = find_by_id(r, ask);
+	struct pick pick = { 0 };
 
-	if (!tool) {
-		link = "argument";
-		tool = find_asked(r, ask, false);
-	}
-	if (!tool && ask->by_time) {
+	for (struct tool *tool = found ? NULL : r->tools; tool; tool = tool->next)
+		if (same_name(tool->name, ask->name) && same_args(tool->args, ask->args))
+			consider(&pick, tool, 1, tool_kin(r, tool, ask->proc), tool->has_ask);
+	if (pick.tool) {
+		found = pick.tool;
+		link = link_of(&pick);
+	} else if (!found && ask->by_time) {
+		found = find_lone(r, ask);
 		link = "time";
-		tool = find_lone(r, ask);
 	}
-	if (!tool)
+	if (!found)
 		return false;
-	tool->has_ask = true;
-	tool_begin(tool, ask->ts);
+	found->has_ask = true;
+	tool_begin(found, ask->ts);
 	*out = (struct tool_ref){
-		.span_id = tool->span->span_id,
+		.span_id = found->span->span_id,
 		.link = link,
-		.invalid = tool->invalid,
+		.invalid = found->invalid,
 	};
 	return true;
 }
