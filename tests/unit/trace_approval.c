@@ -220,6 +220,84 @@ static void elicitation_without_session(void **state)
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "approved");
 }
 
+/* The server is traced, too: the call that asked the human is the model's, and waited with it. */
+static void elicitation_seen_by_both(void **state)
+{
+	static const char call[] =
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
+		"\"name\":\"shell\",\"arguments\":{\"command\":\"x\"}}}\n";
+	static const char question[] =
+		"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"elicitation/create\","
+		"\"params\":{\"message\":\"sure?\"}}\n";
+	static const char word[] =
+		"{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"action\":\"accept\"}}\n";
+	static const char done[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n";
+	struct world *w = *state;
+	const struct span *s, *tool;
+
+	run_program(w, 2 * MS, SERVER, AGENT, "/bin/server");
+	pipe_end(w, 3 * MS, AGENT, 1, 501, 5);
+	pipe_end(w, 3 * MS, AGENT, 2, 502, 6);
+	pipe_end(w, 3 * MS, SERVER, 3, 501, 0);
+	pipe_end(w, 3 * MS, SERVER, 4, 502, 1);
+	model_asks(w, 4 * MS, "[" USE("a", "x") "]");
+	on_pipe(w, 5 * MS, AGENT, 1, EV_WRITE, call);
+	on_pipe(w, 6 * MS, SERVER, 3, EV_READ, call);
+	on_pipe(w, 7 * MS, SERVER, 4, EV_WRITE, question);
+	on_pipe(w, 8 * MS, AGENT, 2, EV_READ, question);
+	on_pipe(w, 90 * MS, AGENT, 1, EV_WRITE, word);
+	on_pipe(w, 91 * MS, SERVER, 3, EV_READ, word);
+	on_pipe(w, 92 * MS, SERVER, 4, EV_WRITE, done);
+	on_pipe(w, 93 * MS, AGENT, 2, EV_READ, done);
+	result(w, 95 * MS, "a", "done", "false");
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 1);
+	s = told_nth(&w->told, SPAN_APPROVAL, 0);
+	tool = told_nth(&w->told, SPAN_TOOL_CALL, 0);
+	ASSERT_SV(s->name, "approval shell");
+	assert_string_equal(s->parent_span_id, named(w, SPAN_MCP, "elicitation/create")->span_id);
+	assert_int_equal(span_attr_int(tool, ATTR_ID_WAIT_HUMAN, 0), s->end_ns - s->start_ns);
+}
+
+/* Two calls of one tool wait at once: each question is that of its own arguments. */
+static void two_without_session(void **state)
+{
+	struct world *w = *state;
+	const struct span *s;
+
+	pipes_of_server(w);
+	for (int i = 1; i <= 2; i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+
+		buf_fmt(&b,
+			"{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"tools/"
+			"call\",\"params\":{\"name\":"
+			"\"t\",\"arguments\":{\"n\":%d}}}\n",
+			i, i);
+		on_pipe(w, (uint64_t)(4 + i) * MS, AGENT, 1, EV_WRITE, buf_cstr(&b));
+		buf_clear(&b);
+		buf_fmt(&b,
+			"{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":{\"resultType\":\"input_"
+			"required\","
+			"\"inputRequests\":{\"q\":{\"method\":\"elicitation/create\",\"params\":{"
+			"\"message\":\"of %d?\"}}}}}\n",
+			i, i);
+		on_pipe(w, (uint64_t)(10 * i) * MS, AGENT, 2, EV_READ, buf_cstr(&b));
+	}
+	on_pipe(w, 65 * MS, AGENT, 1, EV_WRITE,
+		"{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\",\"params\":{\"name\":"
+		"\"t\",\"arguments\":{\"n\":2},\"inputResponses\":{\"q\":{\"action\":\"decline\"}}}"
+		"}\n");
+	on_pipe(w, 66 * MS, AGENT, 2, EV_READ, "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}\n");
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 1);
+	s = told_nth(&w->told, SPAN_APPROVAL, 0);
+	assert_int_equal(s->end_ns - s->start_ns, 45 * MS);
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_MESSAGE), "of 2?");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_MODE), "form");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "denied");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -232,6 +310,8 @@ int main(void)
 		TEST(a_tools_input),
 		TEST(elicitation),
 		TEST(elicitation_without_session),
+		TEST(elicitation_seen_by_both),
+		TEST(two_without_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -161,7 +161,8 @@ static void set_program(struct proc *p, const struct ev_exec *e)
 		memcpy(p->args, args.p, args.n);
 	p->args_missing = e->args_total > args.n ? e->args_total - args.n : 0;
 	p->uid = e->uid;
-	p->parent_tgid = e->parent;
+	if (!p->parent) /* else who started it, whoever it has become the child of since */
+		p->parent_tgid = e->parent;
 }
 
 /* A program was started or found; its parent is known by name even if its fork was not seen. */

@@ -83,6 +83,7 @@ void rpc_end_free(struct rpc_end *e)
 		*at = e->next;
 	if (e->peer)
 		e->peer->peer = NULL;
+	rpc_span_forget(e);
 	arena_fini(&e->arena);
 	arena_fini(&e->tools_arena);
 	free(e);

@@ -82,6 +82,7 @@ struct rpc_end {
 	struct rpc_asked {
 		uint64_t key; /* of the request; 0: none */
 		uint64_t ts;
+		char *mode, *message; /* may be NULL */
 	} asked[RPC_ASKED]; /* answered by what a human is asked, until that is sent again */
 	unsigned int asked_cnt;
 	struct arena tools_arena;
@@ -130,6 +131,7 @@ void rpc_http_pair(struct rpc_end *e, struct rpc_call *c);
 
 /* rpc_span.c */
 void rpc_span_asked(struct rpc_end *e, const struct rpc_call *c); /* its answer is a question */
+void rpc_span_forget(struct rpc_end *e);                          /* the end is over */
 struct span *rpc_span_new(const struct rpc_from *from, const struct rpc_call *c);
 void rpc_span_parent(const struct rpc_end *e, struct rpc_call *c, bool last);
 void rpc_span_emit(struct rpc_end *e, struct rpc_call *c);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Spans of MCP and A2A requests, named as OpenTelemetry's conventions for MCP say. */
+#include <stdlib.h>
 #include <string.h>
+#include "base/cleanup.h"
 #include "base/limits.h"
 #include "span/rpc.h"
 
@@ -227,26 +229,57 @@ static void set_rpc(struct span *s, const struct rpc_call *c)
 
 /* --- what a human is asked */
 
+/* The same when it is sent again with the human's word. */
 static uint64_t request_key(const struct rpc_facts *f)
 {
-	uint64_t key = hash64(f->method) ^ (hash64(f->target) << 1);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	uint64_t key;
 
+	buf_fmt(&text, SV_FMT " " SV_FMT " ", SV_ARG(f->method), SV_ARG(f->target));
+	if (f->arguments)
+		json_write(&text, f->arguments);
+	key = hash64(buf_view(&text));
 	return key ? key : 1;
+}
+
+static void forget_asked(struct rpc_asked *q)
+{
+	free(q->mode);
+	free(q->message);
+	*q = (struct rpc_asked){ 0 };
 }
 
 void rpc_span_asked(struct rpc_end *e, const struct rpc_call *c)
 {
-	e->asked[e->asked_cnt++ % RPC_ASKED] =
-		(struct rpc_asked){ .key = request_key(&c->facts), .ts = c->ts_last };
+	struct rpc_asked *q = &e->asked[e->asked_cnt++ % RPC_ASKED];
+	struct sv mode = c->facts.approval_mode, message = c->facts.approval_message;
+
+	forget_asked(q);
+	*q = (struct rpc_asked){
+		.key = request_key(&c->facts),
+		.ts = c->ts_last,
+		.mode = mode.n ? strndup(mode.p, mode.n) : NULL,
+		.message = message.n ? strndup(message.p, message.n) : NULL,
+	};
 }
 
-/* What the request hangs under that c came back from. */
-static const char *outer_parent(const struct rpc_end *e, const struct rpc_call *c)
+void rpc_span_forget(struct rpc_end *e)
 {
-	for (const struct rpc_call *o = e->calls; o; o = o->next)
-		if (o->span && o != c && strcmp(o->span->span_id, c->span->parent_span_id) == 0)
-			return o->span->parent_span_id;
-	return c->span->parent_span_id;
+	for (size_t i = 0; i < RPC_ASKED; i++)
+		forget_asked(&e->asked[i]);
+}
+
+/* The request, as who asked saw it, that c came back from; NULL: none, or it is over. */
+static const struct rpc_call *outer_call(const struct rpc_end *e, const struct rpc_call *c)
+{
+	for (const struct rpc_call *o = e->calls; o; o = o->next) {
+		const struct rpc_call *asks = o->dir == EV_READ && o->twin ? o->twin : o;
+
+		if (o != c && asks->span &&
+		    strcmp(asks->span->span_id, c->span->parent_span_id) == 0)
+			return asks;
+	}
+	return NULL;
 }
 
 /*
@@ -267,17 +300,25 @@ static void tell_approval(struct rpc_end *e, const struct rpc_call *c)
 	if (!f->approval_action.n)
 		return;
 	if (sv_is(f->method, "elicitation/create")) {
-		approval_elicited(e->run, c->span->span_id, f->tool, outer_parent(e, c), &a);
+		const struct rpc_call *outer = outer_call(e, c);
+
+		approval_elicited(e->run, c->span->span_id, outer ? outer->facts.tool : f->tool,
+				  outer ? outer->span->parent_span_id : c->span->parent_span_id,
+				  &a);
 		return;
 	}
 	for (size_t i = 0; i < RPC_ASKED; i++) {
-		if (e->asked[i].key != request_key(f) || e->asked[i].ts > c->ts_first)
+		struct rpc_asked *q = &e->asked[i];
+
+		if (q->key != request_key(f) || q->ts > c->ts_first)
 			continue;
-		a.ts_from = e->asked[i].ts;
+		a.ts_from = q->ts;
 		a.ts_to = c->ts_first;
-		e->asked[i].key = 0;
+		a.mode = sv(q->mode);
+		a.message = sv(q->message);
 		approval_elicited(e->run, c->span->parent_span_id, f->tool, c->span->parent_span_id,
 				  &a);
+		forget_asked(q);
 		return;
 	}
 }
