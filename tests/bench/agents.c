@@ -14,6 +14,13 @@
 #define MS 1000000ull
 #define CPUS 4
 
+/* A connection. */
+struct link {
+	uint64_t conn, sock; /* 0: not made yet */
+	uint64_t pos[2];
+	uint32_t stream; /* of HTTP/2: the latest */
+};
+
 struct worker {
 	uint32_t tgid;
 	unsigned int number;       /* from 0 */
@@ -23,8 +30,10 @@ struct worker {
 	bool running;              /* so is a command */
 	bool done;
 	uint32_t child;
-	uint64_t conn, sock, pos[2];
-	struct buf history; /* messages of the request, without brackets */
+	uint32_t stream;      /* that it asked by */
+	struct link own, mcp; /* to the model and to the tools */
+	struct link *model;   /* own, or one that it shares; NULL between conversations */
+	struct buf history;   /* messages of the request, without brackets */
 };
 
 struct world {
@@ -33,8 +42,10 @@ struct world {
 	void *ctx;
 	uint64_t now;
 	uint64_t records, conns;
-	uint32_t pid; /* the next process's */
+	uint32_t pid;    /* the next process's */
+	uint32_t server; /* the process that all workers are in, where they are in one */
 	struct worker *workers;
+	struct link *links; /* that they share then */
 	struct buf rec, text, body;
 };
 
@@ -109,22 +120,23 @@ static int send_exit(struct world *w, uint32_t tgid)
 	return give(w, SV(""));
 }
 
-static int send_data(struct world *w, struct worker *k, enum ev_dir dir, struct sv bytes)
+static int send_data(struct world *w, uint32_t tgid, struct link *l, enum ev_dir dir,
+		     struct sv bytes)
 {
 	while (bytes.n) {
 		struct sv piece = sv_sub(bytes, 0, EV_CHUNK_MAX);
-		struct ev_data *d = begin(w, EV_DATA, sizeof(*d), k->tgid);
+		struct ev_data *d = begin(w, EV_DATA, sizeof(*d), tgid);
 		int err;
 
 		if (!d)
 			return -ENOMEM;
-		d->conn = k->conn;
-		d->pos = k->pos[dir];
+		d->conn = l->conn;
+		d->pos = l->pos[dir];
 		d->enter_ts = d->hdr.ts - STEP_NS / 4;
 		d->len = piece.n;
 		d->dir = dir;
 		d->src = EV_SRC_OPENSSL;
-		k->pos[dir] += piece.n;
+		l->pos[dir] += piece.n;
 		bytes = sv_sub(bytes, piece.n, bytes.n);
 		err = give(w, piece);
 		if (err)
@@ -133,14 +145,14 @@ static int send_data(struct world *w, struct worker *k, enum ev_dir dir, struct 
 	return 0;
 }
 
-/* --- what a worker does */
+/* --- connections */
 
-static int connect_model(struct world *w, struct worker *k)
+static int open_link(struct world *w, uint32_t tgid, struct link *l)
 {
 	struct ev_addr addr = { .family = AF_INET,
 				.lport = 20000 + w->conns % 40000,
 				.rport = 443 };
-	struct ev_connect *c = begin(w, EV_CONNECT, sizeof(*c), k->tgid);
+	struct ev_connect *c = begin(w, EV_CONNECT, sizeof(*c), tgid);
 	struct ev_sock *s;
 	int err;
 
@@ -148,41 +160,111 @@ static int connect_model(struct world *w, struct worker *k)
 		return -ENOMEM;
 	memcpy(addr.laddr, "\x0a\0\0\1", 4);
 	memcpy(addr.raddr, "\x0a\0\0\2", 4);
-	k->conn = 2 * ++w->conns;
-	k->sock = k->conn + 1;
-	k->pos[EV_READ] = k->pos[EV_WRITE] = 0;
-	c->sock = k->sock;
+	*l = (struct link){ .conn = 2 * ++w->conns };
+	l->sock = l->conn + 1;
+	c->sock = l->sock;
 	c->enter_ts = c->hdr.ts - STEP_NS / 2;
 	c->addr = addr;
 	err = give(w, SV(""));
-	s = err ? NULL : begin(w, EV_SOCK, sizeof(*s), k->tgid);
+	s = err ? NULL : begin(w, EV_SOCK, sizeof(*s), tgid);
 	if (!s)
 		return err ? err : -ENOMEM;
-	s->conn = k->conn;
-	s->sock = k->sock;
+	s->conn = l->conn;
+	s->sock = l->sock;
 	s->addr = addr;
 	s->how = EV_LINK_NESTED;
 	return give(w, SV(""));
 }
 
-static int disconnect(struct world *w, struct worker *k)
+static int close_link(struct world *w, uint32_t tgid, struct link *l)
 {
-	struct ev_close *c = begin(w, EV_CLOSE, sizeof(*c), k->tgid);
+	struct ev_close *c = begin(w, EV_CLOSE, sizeof(*c), tgid);
 	struct ev_flow_end *f;
 	int err;
 
 	if (!c)
 		return -ENOMEM;
-	c->conn = k->conn;
+	c->conn = l->conn;
 	err = give(w, SV(""));
-	f = err ? NULL : begin(w, EV_FLOW_END, sizeof(*f), k->tgid);
+	f = err ? NULL : begin(w, EV_FLOW_END, sizeof(*f), tgid);
 	if (!f)
 		return err ? err : -ENOMEM;
-	f->file = k->sock;
-	f->bytes[EV_READ] = k->pos[EV_READ];
-	f->bytes[EV_WRITE] = k->pos[EV_WRITE];
+	f->file = l->sock;
+	f->bytes[EV_READ] = l->pos[EV_READ];
+	f->bytes[EV_WRITE] = l->pos[EV_WRITE];
+	l->conn = 0;
 	return give(w, SV(""));
 }
+
+/* --- HTTP/2 */
+
+enum { H2_DATA = 0, H2_HEADERS = 1, H2_SETTINGS = 4, H2_END_STREAM = 1, H2_END_HEADERS = 4 };
+
+/* RFC 9113 4.1 */
+static void put_frame(struct buf *b, unsigned int type, unsigned int flags, uint32_t stream,
+		      struct sv payload)
+{
+	const unsigned int head[] = { (unsigned int)payload.n >> 16,
+				      (unsigned int)payload.n >> 8,
+				      (unsigned int)payload.n,
+				      type,
+				      flags,
+				      stream >> 24,
+				      stream >> 16,
+				      stream >> 8,
+				      stream };
+
+	for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++)
+		buf_ch(b, (char)(head[i] & 0xff));
+	buf_sv(b, payload);
+}
+
+/* A literal without indexing, RFC 7541 6.2.2; both are shorter than 127 bytes. */
+static void put_field(struct buf *b, struct sv name, struct sv value)
+{
+	buf_ch(b, '\0');
+	buf_ch(b, (char)name.n);
+	buf_sv(b, name);
+	buf_ch(b, (char)value.n);
+	buf_sv(b, value);
+}
+
+/* A message: its head, which is in w->text, and its body in w->body. */
+static int send_h2(struct world *w, const struct worker *k, enum ev_dir dir)
+{
+	struct buf frames = BUF_INIT;
+	struct sv body = buf_view(&w->body);
+	int err;
+
+	put_frame(&frames, H2_HEADERS, H2_END_HEADERS, k->stream, buf_view(&w->text));
+	while (body.n) {
+		struct sv piece = sv_sub(body, 0, EV_CHUNK_MAX);
+
+		body = sv_sub(body, piece.n, body.n);
+		put_frame(&frames, H2_DATA, body.n ? 0 : H2_END_STREAM, k->stream, piece);
+	}
+	err = frames.err ? frames.err : send_data(w, k->tgid, k->model, dir, buf_view(&frames));
+	buf_fini(&frames);
+	return err;
+}
+
+static int open_h2(struct world *w, uint32_t tgid, struct link *l)
+{
+	struct buf first = BUF_INIT;
+	int err = open_link(w, tgid, l);
+
+	put_frame(&first, H2_SETTINGS, 0, 0, SV(""));
+	if (!err)
+		err = send_data(w, tgid, l, EV_WRITE, SV("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+	if (!err)
+		err = send_data(w, tgid, l, EV_WRITE, buf_view(&first));
+	if (!err)
+		err = send_data(w, tgid, l, EV_READ, buf_view(&first));
+	buf_fini(&first);
+	return err;
+}
+
+/* --- what a worker does */
 
 static int begin_conversation(struct world *w, struct worker *k)
 {
@@ -193,7 +275,12 @@ static int begin_conversation(struct world *w, struct worker *k)
 		"{\"role\":\"user\",\"content\":\"Job %u of worker %u: look at every part of "
 		"it.\"}",
 		k->conversation, k->number);
-	return connect_model(w, k);
+	if (!w->links) {
+		k->model = &k->own;
+		return open_link(w, k->tgid, k->model);
+	}
+	k->model = &w->links[k->number / w->cfg->streams];
+	return k->model->conn ? 0 : open_h2(w, k->tgid, k->model);
 }
 
 static int ask(struct world *w, struct worker *k)
@@ -206,12 +293,23 @@ static int ask(struct world *w, struct worker *k)
 		"\"tools\":[{\"name\":\"shell\",\"input_schema\":{\"type\":\"object\"}}],"
 		"\"messages\":[" SV_FMT "]}",
 		SV_ARG(buf_view(&k->history)));
+	if (w->body.err)
+		return -ENOMEM;
 	buf_clear(&w->text);
+	if (w->links) {
+		k->stream = k->model->stream += k->model->stream ? 2 : 1;
+		put_field(&w->text, SV(":method"), SV("POST"));
+		put_field(&w->text, SV(":scheme"), SV("https"));
+		put_field(&w->text, SV(":authority"), SV("api.anthropic.com"));
+		put_field(&w->text, SV(":path"), SV("/v1/messages"));
+		return w->text.err ? w->text.err : send_h2(w, k, EV_WRITE);
+	}
 	buf_fmt(&w->text,
 		"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
 		"Content-Length: %zu\r\n\r\n" SV_FMT,
 		w->body.len, SV_ARG(buf_view(&w->body)));
-	return w->text.err ? w->text.err : send_data(w, k, EV_WRITE, buf_view(&w->text));
+	return w->text.err ? w->text.err
+			   : send_data(w, k->tgid, k->model, EV_WRITE, buf_view(&w->text));
 }
 
 static void put_command(struct buf *b, const struct worker *k)
@@ -239,11 +337,34 @@ static void put_content(struct buf *b, const struct worker *k, bool last)
 	buf_str(b, "\"}}]");
 }
 
+/* The answer that is in w->body. */
+static int send_answer(struct world *w, struct worker *k)
+{
+	size_t half;
+	int err;
+
+	buf_clear(&w->text);
+	if (w->links) {
+		put_field(&w->text, SV(":status"), SV("200"));
+		put_field(&w->text, SV("content-type"), SV("application/json"));
+		return w->text.err ? w->text.err : send_h2(w, k, EV_READ);
+	}
+	buf_fmt(&w->text,
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+		"Content-Length: %zu\r\n\r\n" SV_FMT,
+		w->body.len, SV_ARG(buf_view(&w->body)));
+	if (w->text.err)
+		return -ENOMEM;
+	half = k->asked % 2 ? w->text.len / 2 : 0; /* every other answer is one record */
+	err = send_data(w, k->tgid, k->model, EV_READ, sv_sub(buf_view(&w->text), 0, half));
+	return err ? err
+		   : send_data(w, k->tgid, k->model, EV_READ,
+			       sv_sub(buf_view(&w->text), half, w->text.len));
+}
+
 static int answer(struct world *w, struct worker *k)
 {
 	bool last = k->asked > w->cfg->tools;
-	size_t half;
-	int err;
 
 	buf_clear(&w->body);
 	buf_fmt(&w->body,
@@ -254,20 +375,13 @@ static int answer(struct world *w, struct worker *k)
 	buf_fmt(&w->body,
 		",\"stop_reason\":\"%s\",\"usage\":{\"input_tokens\":%zu,\"output_tokens\":20}}",
 		last ? "end_turn" : "tool_use", k->history.len / 4);
-	buf_clear(&w->text);
-	buf_fmt(&w->text,
-		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-		"Content-Length: %zu\r\n\r\n" SV_FMT,
-		w->body.len, SV_ARG(buf_view(&w->body)));
-	if (w->text.err || w->body.err)
+	if (w->body.err)
 		return -ENOMEM;
 	k->answered = true;
 	buf_str(&k->history, ",{\"role\":\"assistant\",\"content\":");
 	put_content(&k->history, k, last);
 	buf_ch(&k->history, '}');
-	half = k->asked % 2 ? w->text.len / 2 : 0; /* every other answer is one record */
-	err = send_data(w, k, EV_READ, sv_sub(buf_view(&w->text), 0, half));
-	return err ? err : send_data(w, k, EV_READ, sv_sub(buf_view(&w->text), half, w->text.len));
+	return send_answer(w, k);
 }
 
 static int run_command(struct world *w, struct worker *k)
@@ -286,33 +400,93 @@ static int run_command(struct world *w, struct worker *k)
 	return send_exec(w, k->child, k->tgid, "/bin/sh", buf_view(&w->text));
 }
 
-static int end_command(struct world *w, struct worker *k)
+/* A POST to the MCP server and its answer; what is asked or answered is in w->body. */
+static int send_mcp(struct world *w, struct worker *k, enum ev_dir dir, const char *start)
+{
+	buf_clear(&w->text);
+	buf_fmt(&w->text,
+		"%s\r\nHost: tools.example.com\r\nContent-Type: application/json\r\n"
+		"Mcp-Session-Id: session-%u\r\nContent-Length: %zu\r\n\r\n" SV_FMT,
+		start, k->tgid, w->body.len, SV_ARG(buf_view(&w->body)));
+	return w->text.err ? w->text.err : send_data(w, k->tgid, &k->mcp, dir, buf_view(&w->text));
+}
+
+static int call_tool(struct world *w, struct worker *k)
+{
+	int err = k->mcp.conn ? 0 : open_link(w, k->tgid, &k->mcp);
+
+	k->running = true;
+	buf_clear(&w->body);
+	buf_fmt(&w->body,
+		"{\"jsonrpc\":\"2.0\",\"id\":\"%u-%u-%u\",\"method\":\"tools/call\","
+		"\"params\":{\"name\":\"shell\",\"arguments\":{\"command\":\"",
+		k->number, k->conversation, k->asked);
+	put_command(&w->body, k);
+	buf_str(&w->body, "\"}}}");
+	return err ? err : send_mcp(w, k, EV_WRITE, "POST /mcp HTTP/1.1");
+}
+
+static int end_call(struct world *w, struct worker *k)
+{
+	buf_clear(&w->body);
+	buf_fmt(&w->body,
+		"{\"jsonrpc\":\"2.0\",\"id\":\"%u-%u-%u\",\"result\":{\"content\":"
+		"[{\"type\":\"text\",\"text\":\"made\"}]}}",
+		k->number, k->conversation, k->asked);
+	return send_mcp(w, k, EV_READ, "HTTP/1.1 200 OK");
+}
+
+static int end_tool(struct world *w, struct worker *k)
 {
 	k->running = false;
 	buf_str(&k->history,
 		",{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"");
 	put_call_id(&k->history, k);
 	buf_str(&k->history, "\",\"content\":\"made\"}]}");
-	return send_exit(w, k->child);
+	return w->cfg->mcp ? end_call(w, k) : send_exit(w, k->child);
+}
+
+/* Its process, or the one of all. */
+static int start(struct world *w, struct worker *k)
+{
+	static const char args[] = "python3\0worker.py";
+	int err;
+
+	k->tgid = w->server ? w->server : w->pid++;
+	if (w->server)
+		return 0;
+	if (w->links)
+		w->server = k->tgid;
+	err = send_fork(w, ROOT, k->tgid);
+	return err ? err
+		   : send_exec(w, k->tgid, ROOT, "/usr/bin/python3",
+			       (struct sv){ args, sizeof(args) });
+}
+
+static int end_conversation(struct world *w, struct worker *k)
+{
+	int err = k->model == &k->own ? close_link(w, k->tgid, k->model) : 0;
+
+	k->model = NULL;
+	if (err || k->conversation < w->cfg->conversations)
+		return err;
+	k->done = true;
+	if (k->mcp.conn)
+		err = close_link(w, k->tgid, &k->mcp);
+	return err || w->server ? err : send_exit(w, k->tgid);
 }
 
 /* One thing of what comes next. */
 static int step(struct world *w, struct worker *k)
 {
-	static const char args[] = "python3\0worker.py";
 	int err;
 
-	if (!k->tgid) {
-		k->tgid = w->pid++;
-		err = send_fork(w, ROOT, k->tgid);
-		return err ? err
-			   : send_exec(w, k->tgid, ROOT, "/usr/bin/python3",
-				       (struct sv){ args, sizeof(args) });
-	}
-	if (!k->conn)
+	if (!k->tgid)
+		return start(w, k);
+	if (!k->model)
 		return begin_conversation(w, k);
 	if (k->running) {
-		err = end_command(w, k);
+		err = end_tool(w, k);
 		return err ? err : ask(w, k);
 	}
 	if (!k->asked)
@@ -320,13 +494,8 @@ static int step(struct world *w, struct worker *k)
 	if (!k->answered)
 		return answer(w, k);
 	if (k->asked <= w->cfg->tools)
-		return run_command(w, k);
-	err = disconnect(w, k);
-	k->conn = 0;
-	if (err || k->conversation < w->cfg->conversations)
-		return err;
-	k->done = true;
-	return send_exit(w, k->tgid);
+		return w->cfg->mcp ? call_tool(w, k) : run_command(w, k);
+	return end_conversation(w, k);
 }
 
 static int work(struct world *w)
@@ -375,8 +544,14 @@ static int prologue(struct world *w)
 static int epilogue(struct world *w)
 {
 	struct ev_stats *s;
-	int err = send_exit(w, ROOT);
+	int err = 0;
 
+	for (unsigned int i = 0; w->links && i * w->cfg->streams < w->cfg->workers && !err; i++)
+		err = close_link(w, w->server, &w->links[i]);
+	if (w->server && !err)
+		err = send_exit(w, w->server);
+	if (!err)
+		err = send_exit(w, ROOT);
 	s = err ? NULL : begin(w, EV_STATS, sizeof(*s), 0);
 	if (!s)
 		return err ? err : -ENOMEM;
@@ -393,8 +568,13 @@ int agents_generate(const struct agents_cfg *cfg, agents_fn fn, void *ctx)
 	int err;
 
 	w.workers = calloc(cfg->workers, sizeof(*w.workers));
-	if (!w.workers)
+	if (cfg->streams)
+		w.links = calloc(cfg->workers / cfg->streams + 1, sizeof(*w.links));
+	if (!w.workers || (cfg->streams && !w.links)) {
+		free(w.workers);
+		free(w.links);
 		return -ENOMEM;
+	}
 	for (unsigned int i = 0; i < cfg->workers; i++)
 		w.workers[i].number = i;
 	err = prologue(&w);
@@ -405,6 +585,7 @@ int agents_generate(const struct agents_cfg *cfg, agents_fn fn, void *ctx)
 	for (unsigned int i = 0; i < cfg->workers; i++)
 		buf_fini(&w.workers[i].history);
 	free(w.workers);
+	free(w.links);
 	buf_fini(&w.rec);
 	buf_fini(&w.text);
 	buf_fini(&w.body);

@@ -2,7 +2,7 @@
 /*
  * Writes a capture of agents that never ran.
  *
- *	generate FILE WORKERS CONVERSATIONS TOOLS	as in struct agents_cfg
+ *	generate FILE WORKERS CONVERSATIONS TOOLS STREAMS MCP	as in struct agents_cfg
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,14 +20,17 @@ int main(int argc, char **argv)
 	struct capture_writer *w = NULL;
 	int err, end_err;
 
-	if (argc != 5) {
-		fprintf(stderr, "usage: %s FILE WORKERS CONVERSATIONS TOOLS\n", argv[0]);
+	if (argc != 7) {
+		fprintf(stderr, "usage: %s FILE WORKERS CONVERSATIONS TOOLS STREAMS MCP\n",
+			argv[0]);
 		return 2;
 	}
 	cfg = (struct agents_cfg){
 		.workers = strtoul(argv[2], NULL, 10),
 		.conversations = strtoul(argv[3], NULL, 10),
 		.tools = strtoul(argv[4], NULL, 10),
+		.streams = strtoul(argv[5], NULL, 10),
+		.mcp = strtoul(argv[6], NULL, 10),
 	};
 	if (capture_create(&w, argv[1]))
 		return 1;
