@@ -8,8 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/buf.h"
+#include "base/index.h"
 #include "base/limits.h"
-#include "base/map.h"
 
 struct held {
 	struct held *next; /* by position */
@@ -25,12 +26,31 @@ struct conn_dir {
 	size_t held_bytes, held_cnt;
 };
 
+struct conn_state {
+	struct conn_dir dirs[2];
+	uint64_t number; /* in order of birth */
+	struct index_link of_process, at_addr;
+	/* in a queue while something is held */
+	struct queue *queue;
+	struct conn *prev, *next;
+	uint64_t due; /* when the first of what is held waits no longer */
+};
+
+/* Connections that hold something, by the time when they are due. */
+struct queue {
+	struct conn *first, *last;
+};
+
 struct conn_table {
-	struct map conns; /* (tgid, start, id) -> struct conn */
+	struct map conns;        /* (tgid, start, id) -> struct conn */
+	struct index by_process; /* (tgid, start) */
+	struct index by_addr;    /* addr_key() */
+	struct queue reorder;    /* for stragglers */
+	struct queue place;      /* to be told where they belong */
+	struct buf late;         /* struct conn *: whose wait is over with the record that is fed */
 	const struct conn_ops *ops;
 	void *ctx;
-	size_t held_cnt; /* over all connections: nothing to look for when 0 */
-	uint64_t due;    /* nor before that time, ns */
+	uint64_t born;
 };
 
 int conn_table_new(struct conn_table **out, const struct conn_ops *ops, void *ctx)
@@ -45,23 +65,74 @@ int conn_table_new(struct conn_table **out, const struct conn_ops *ops, void *ct
 	return 0;
 }
 
-static void drop_first(struct conn_table *t, struct conn_dir *d)
+/* --- what is held */
+
+static void drop_first(struct conn_dir *d)
 {
 	struct held *h = d->held;
 
 	d->held = h->next;
 	d->held_cnt--;
 	d->held_bytes -= h->len;
-	t->held_cnt--;
 	free(h);
+}
+
+static void leave_queue(struct conn *c)
+{
+	struct conn_state *s = c->state;
+	struct queue *q = s->queue;
+
+	if (!q)
+		return;
+	*(s->prev ? &s->prev->state->next : &q->first) = s->next;
+	*(s->next ? &s->next->state->prev : &q->last) = s->prev;
+	s->queue = NULL;
+}
+
+static uint64_t due_of(const struct conn *c)
+{
+	uint64_t patience = c->waits ? LIMIT_PLACE_NS : LIMIT_REORDER_NS, due = UINT64_MAX;
+
+	for (int dir = 0; dir < 2; dir++) {
+		const struct held *h = c->state->dirs[dir].held;
+
+		if (h && h->ts + patience < due)
+			due = h->ts + patience;
+	}
+	return due;
+}
+
+/* What it holds has changed: it takes its place among those that are due. */
+static void queue_up(struct conn_table *t, struct conn *c)
+{
+	struct conn_state *s = c->state;
+	struct queue *q = c->waits ? &t->place : &t->reorder;
+	struct conn *at;
+
+	leave_queue(c);
+	s->due = due_of(c);
+	if (s->due == UINT64_MAX)
+		return;
+	for (at = q->last; at && at->state->due > s->due;)
+		at = at->state->prev; /* few: time goes on from record to record */
+	s->queue = q;
+	s->prev = at;
+	s->next = at ? at->state->next : q->first;
+	*(s->prev ? &s->prev->state->next : &q->first) = c;
+	*(s->next ? &s->next->state->prev : &q->last) = c;
 }
 
 static void conn_free(struct conn_table *t, struct conn *c)
 {
+	struct conn_state *s = c->state;
+
+	leave_queue(c);
+	index_del(&t->by_process, &s->of_process);
+	index_del(&t->by_addr, &s->at_addr);
 	for (int dir = 0; dir < 2; dir++)
-		while (c->dirs[dir].held)
-			drop_first(t, &c->dirs[dir]);
-	free(c->dirs);
+		while (s->dirs[dir].held)
+			drop_first(&s->dirs[dir]);
+	free(s);
 	free(c);
 }
 
@@ -72,13 +143,16 @@ void conn_table_free(struct conn_table **t)
 	map_for_each (&(*t)->conns, e)
 		conn_free(*t, e->value);
 	map_fini(&(*t)->conns);
+	index_fini(&(*t)->by_process);
+	index_fini(&(*t)->by_addr);
+	buf_fini(&(*t)->late);
 	free(*t);
 	*t = NULL;
 }
 
 static void tell_gap(struct conn_table *t, struct conn *c, enum ev_dir dir, uint64_t ts, uint64_t n)
 {
-	c->dirs[dir].next += n;
+	c->state->dirs[dir].next += n;
 	t->ops->gap(t->ctx, c, dir, ts, n);
 }
 
@@ -86,7 +160,7 @@ static void tell_gap(struct conn_table *t, struct conn *c, enum ev_dir dir, uint
 static void give(struct conn_table *t, struct conn *c, enum ev_dir dir, uint64_t pos, uint64_t ts,
 		 struct sv bytes, uint32_t missing)
 {
-	struct conn_dir *d = &c->dirs[dir];
+	struct conn_dir *d = &c->state->dirs[dir];
 	uint64_t end = pos + bytes.n;
 
 	if (pos > d->next)
@@ -103,22 +177,19 @@ static void give(struct conn_table *t, struct conn *c, enum ev_dir dir, uint64_t
 /* Gives out what has become due: everything up to the next hole, or all of it. */
 static void give_held(struct conn_table *t, struct conn *c, enum ev_dir dir, bool all)
 {
-	struct conn_dir *d = &c->dirs[dir];
+	struct conn_dir *d = &c->state->dirs[dir];
 
 	while (d->held && (all || d->held->pos <= d->next)) {
 		struct held *h = d->held;
 
 		give(t, c, dir, h->pos, h->ts, (struct sv){ h->bytes, h->len }, h->missing);
-		drop_first(t, d);
+		drop_first(d);
 	}
 }
 
-static void insert(struct conn_table *t, struct conn_dir *d, struct held *h)
+static void insert(struct conn_dir *d, struct held *h)
 {
 	struct held **at = &d->held;
-
-	if (!t->held_cnt || t->due > h->ts + LIMIT_REORDER_NS)
-		t->due = h->ts + LIMIT_REORDER_NS; /* or later, which looking will tell */
 
 	while (*at && (*at)->pos <= h->pos)
 		at = &(*at)->next;
@@ -126,10 +197,9 @@ static void insert(struct conn_table *t, struct conn_dir *d, struct held *h)
 	*at = h;
 	d->held_cnt++;
 	d->held_bytes += h->len;
-	t->held_cnt++;
 }
 
-static int hold(struct conn_table *t, struct conn_dir *d, const struct ev_data *rec, uint64_t ts)
+static int hold(struct conn_dir *d, const struct ev_data *rec, uint64_t ts)
 {
 	struct held *h = malloc(sizeof(*h) + rec->len);
 
@@ -140,7 +210,7 @@ static int hold(struct conn_table *t, struct conn_dir *d, const struct ev_data *
 	h->len = rec->len;
 	h->missing = rec->missing;
 	memcpy(h->bytes, event_payload(&rec->hdr).p, rec->len);
-	insert(t, d, h);
+	insert(d, h);
 	return 0;
 }
 
@@ -150,7 +220,6 @@ static void stop_waiting(struct conn_table *t, struct conn *c)
 	if (!c->waits)
 		return;
 	c->waits = false;
-	t->due = 0; /* what is held waits less long now */
 	t->ops->open(t->ctx, c);
 	give_held(t, c, EV_WRITE, false);
 	give_held(t, c, EV_READ, false);
@@ -175,11 +244,11 @@ void conn_close_all(struct conn_table *t, uint64_t ts)
 static struct conn *conn_new(const struct ev_hdr *rec, uint64_t id)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	struct conn_dir *dirs = calloc(2, sizeof(*dirs));
+	struct conn_state *state = calloc(1, sizeof(*state));
 
-	if (!c || !dirs) {
+	if (!c || !state) {
 		free(c);
-		free(dirs);
+		free(state);
 		return NULL;
 	}
 	c->id = id;
@@ -187,8 +256,18 @@ static struct conn *conn_new(const struct ev_hdr *rec, uint64_t id)
 	c->start = rec->start;
 	c->ts_first = rec->ts;
 	c->fd = -1;
-	c->dirs = dirs;
+	c->state = state;
 	return c;
+}
+
+static int enter(struct conn_table *t, struct conn *c)
+{
+	struct map_key of = { c->tgid, c->start, 0 };
+
+	c->state->number = t->born++;
+	if (index_add(&t->by_process, of, &c->state->of_process, c))
+		return -ENOMEM;
+	return map_put(&t->conns, (struct map_key){ c->tgid, c->start, c->id }, c);
 }
 
 /* waits: if it is new. */
@@ -205,7 +284,7 @@ static struct conn *conn_get(struct conn_table *t, const struct ev_hdr *rec, uin
 	c = conn_new(rec, id);
 	if (!c)
 		return NULL;
-	if (map_put(&t->conns, key, c)) {
+	if (enter(t, c)) {
 		conn_free(t, c);
 		return NULL;
 	}
@@ -222,7 +301,7 @@ static bool holds_too_much(const struct conn_dir *d)
 
 static void mend(struct conn_table *t, struct conn *c, enum ev_dir dir)
 {
-	struct conn_dir *d = &c->dirs[dir];
+	struct conn_dir *d = &c->state->dirs[dir];
 
 	if (c->waits) {
 		if (holds_too_much(d))
@@ -246,12 +325,13 @@ static int feed_data(struct conn_table *t, const struct ev_data *rec)
 	if (!c)
 		return -ENOMEM;
 	c->src = rec->src;
-	d = &c->dirs[rec->dir];
+	d = &c->state->dirs[rec->dir];
 	if (rec->pos <= d->next && !c->waits)
 		give(t, c, rec->dir, rec->pos, ts, event_payload(&rec->hdr), rec->missing);
-	else if (hold(t, d, rec, ts))
+	else if (hold(d, rec, ts))
 		return -ENOMEM;
 	mend(t, c, rec->dir);
+	queue_up(t, c);
 	return 0;
 }
 
@@ -267,36 +347,24 @@ static int feed_join(struct conn_table *t, const struct ev_join *rec)
 		return -ENOMEM;
 	if (!from || from == into || !from->waits)
 		return 0; /* lost, or not waited for any longer */
-	while ((h = from->dirs[rec->dir].held)) {
-		from->dirs[rec->dir].held = h->next;
-		t->held_cnt--;
+	while ((h = from->state->dirs[rec->dir].held)) {
+		from->state->dirs[rec->dir].held = h->next;
 		h->pos += rec->pos;
-		insert(t, &into->dirs[rec->dir], h);
+		insert(&into->state->dirs[rec->dir], h);
 	}
 	if (!into->src)
 		into->src = from->src;
 	map_del(&t->conns, key);
 	conn_free(t, from);
 	mend(t, into, rec->dir);
+	queue_up(t, into);
 	return 0;
-}
-
-/* When the next of what is held here waits no longer; UINT64_MAX: nothing is. */
-static uint64_t due_of(const struct conn *c)
-{
-	uint64_t patience = c->waits ? LIMIT_PLACE_NS : LIMIT_REORDER_NS, due = UINT64_MAX;
-
-	for (int dir = 0; dir < 2; dir++)
-		for (const struct held *h = c->dirs[dir].held; h; h = h->next)
-			if (h->ts + patience < due)
-				due = h->ts + patience;
-	return due;
 }
 
 static void give_up_on(struct conn_table *t, struct conn *c, uint64_t now)
 {
 	for (int dir = 0; dir < 2; dir++) {
-		struct held *h = c->dirs[dir].held;
+		struct held *h = c->state->dirs[dir].held;
 		uint64_t waited = h && now > h->ts ? now - h->ts : 0;
 
 		if (c->waits && waited > LIMIT_PLACE_NS)
@@ -306,31 +374,74 @@ static void give_up_on(struct conn_table *t, struct conn *c, uint64_t now)
 	}
 }
 
+static void take_due(struct conn_table *t, const struct queue *q, uint64_t now)
+{
+	struct conn *c;
+
+	while ((c = q->first) && c->state->due < now && !buf_add(&t->late, &c, sizeof(c)))
+		leave_queue(c);
+}
+
+static int by_birth(const void *a, const void *b)
+{
+	const struct conn *const *x = a, *const *y = b;
+	uint64_t i = (*x)->state->number, k = (*y)->state->number;
+
+	return (i > k) - (i < k);
+}
+
 /* Stragglers that did not come in time will not come. */
 static void give_up_waiting(struct conn_table *t, uint64_t now)
 {
-	if (now <= t->due)
-		return;
-	t->due = UINT64_MAX;
-	map_for_each (&t->conns, e) {
-		struct conn *c = e->value;
-		uint64_t due;
+	struct conn **late;
+	size_t cnt;
 
-		give_up_on(t, c, now);
-		due = due_of(c);
-		if (due < t->due)
-			t->due = due;
+	buf_clear(&t->late);
+	take_due(t, &t->reorder, now);
+	take_due(t, &t->place, now);
+	late = (void *)t->late.p;
+	cnt = t->late.len / sizeof(struct conn *);
+	if (cnt > 1)
+		qsort(late, cnt, sizeof(struct conn *), by_birth);
+	for (size_t i = 0; i < cnt; i++) {
+		give_up_on(t, late[i], now);
+		queue_up(t, late[i]);
 	}
 }
 
 static void close_of_process(struct conn_table *t, const struct ev_hdr *rec)
 {
-	map_for_each (&t->conns, e) {
-		struct conn *c = e->value;
+	index_for_each (&t->by_process, ((struct map_key){ rec->tgid, rec->start, 0 }), l)
+		close_conn(t, l->of, rec->ts);
+}
 
-		if (c->tgid == rec->tgid && c->start == rec->start)
-			close_conn(t, c, rec->ts);
-	}
+/* --- addresses */
+
+static struct map_key addr_key(const struct ev_addr *a, uint16_t lport, uint16_t rport,
+			       const uint8_t raddr[16])
+{
+	struct map_key key = { .a = (uint64_t)a->family << 32 | (uint64_t)lport << 16 | rport };
+
+	memcpy(&key.b, raddr, sizeof(key.b));
+	memcpy(&key.c, raddr + sizeof(key.b), sizeof(key.c));
+	return key;
+}
+
+static int set_addr(struct conn_table *t, struct conn *c, const struct ev_addr *addr)
+{
+	struct map_key key = addr_key(addr, addr->lport, addr->rport, addr->raddr);
+
+	index_del(&t->by_addr, &c->state->at_addr);
+	c->addr = *addr;
+	return addr->rport ? index_add(&t->by_addr, key, &c->state->at_addr, c) : 0;
+}
+
+void conn_each_peer(const struct conn_table *t, const struct ev_addr *addr, conn_fn fn, void *ctx)
+{
+	struct map_key key = addr_key(addr, addr->rport, addr->lport, addr->laddr);
+
+	index_for_each (&t->by_addr, key, l)
+		fn(ctx, l->of);
 }
 
 /* Only what carries content is a connection here: TLS is one at its library, and QUIC is none. */
@@ -349,8 +460,7 @@ static int feed_flow(struct conn_table *t, const struct ev_flow *rec)
 	c->file = rec->file;
 	c->peer = rec->peer;
 	c->fd = rec->fd;
-	c->addr = rec->addr;
-	return 0;
+	return set_addr(t, c, &rec->addr);
 }
 
 static void close_id(struct conn_table *t, const struct ev_hdr *rec, uint64_t id)
@@ -361,26 +471,28 @@ static void close_id(struct conn_table *t, const struct ev_hdr *rec, uint64_t id
 		close_conn(t, c, rec->ts);
 }
 
+static int feed_sock(struct conn_table *t, const struct ev_sock *rec)
+{
+	struct conn *c = conn_get(t, &rec->hdr, rec->conn, false);
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	err = set_addr(t, c, &rec->addr);
+	c->file = rec->sock;
+	stop_waiting(t, c);
+	queue_up(t, c);
+	return err;
+}
+
 int conn_feed(struct conn_table *t, const struct ev_hdr *rec)
 {
-	struct conn *c;
-
-	if (t->held_cnt)
-		give_up_waiting(t, rec->ts);
+	give_up_waiting(t, rec->ts);
 	switch (rec->kind) {
 	case EV_DATA:
 		return feed_data(t, (const void *)rec);
-	case EV_SOCK: {
-		const struct ev_sock *s = (const void *)rec;
-
-		c = conn_get(t, rec, s->conn, false);
-		if (!c)
-			return -ENOMEM;
-		c->addr = s->addr;
-		c->file = s->sock;
-		stop_waiting(t, c);
-		return 0;
-	}
+	case EV_SOCK:
+		return feed_sock(t, (const void *)rec);
 	case EV_JOIN:
 		return feed_join(t, (const void *)rec);
 	case EV_FLOW:

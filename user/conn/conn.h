@@ -25,7 +25,7 @@ struct conn {
 	uint64_t ts_first;
 	bool waits; /* not opened yet: its owner does not know of it */
 	void *user; /* the owner's */
-	struct conn_dir *dirs;
+	struct conn_state *state;
 };
 
 struct conn_ops {
@@ -47,5 +47,9 @@ void conn_table_free(struct conn_table **t); /* without close(): conn_close_all(
  */
 int conn_feed(struct conn_table *t, const struct ev_hdr *rec); /* 0 or -ENOMEM */
 void conn_close_all(struct conn_table *t, uint64_t ts);
+
+typedef void (*conn_fn)(void *ctx, struct conn *c);
+/* Those that are followed at the other end of a connection with that address, oldest first. */
+void conn_each_peer(const struct conn_table *t, const struct ev_addr *addr, conn_fn fn, void *ctx);
 
 #endif

@@ -12,7 +12,7 @@
 #ifndef RINGSPAN_ENGINE_H
 #define RINGSPAN_ENGINE_H
 
-#include "base/map.h"
+#include "base/index.h"
 #include "proc/proc.h"
 #include "proto/framing.h"
 #include "proto/http1.h"
@@ -37,8 +37,12 @@ struct trace {
 	void *ctx;
 	struct proc_table *procs;
 	struct conn_table *conns;
-	struct map flows; /* (tgid, start, inode number) -> struct flow */
-	struct map runs;  /* (tgid, start) of the root -> struct run */
+	struct map flows;       /* (tgid, start, inode number) -> struct flow */
+	struct index flows_of;  /* (tgid, start) -> struct flow */
+	struct map runs;        /* (tgid, start) of the root -> struct run */
+	struct run *over;       /* its last process ended with this record */
+	struct index exchanges; /* (run, key of the call) -> struct exchange, once it was asked */
+	uint64_t born;          /* runs, exchanges */
 	struct arena meta;
 	struct sv boot_id, host, kernel, arch;
 	int64_t wall_offset;
@@ -98,6 +102,7 @@ struct recent {
 /* A process tree that is one trace. */
 struct run {
 	struct trace *t;
+	uint64_t number; /* in order of birth */
 	uint32_t tgid;
 	uint64_t start;
 	char trace_id[HEX128], span_id[HEX64];
@@ -108,8 +113,8 @@ struct run {
 	struct span *root;  /* made when the root process ended */
 	struct tool *tools; /* without an answer, oldest first */
 	size_t tool_cnt;
-	struct call *calls;         /* failed, may be tried again */
-	struct exchange *exchanges; /* in flight */
+	struct map calls;           /* key -> struct call: failed, may be tried again */
+	struct exchange *exchanges; /* in flight, newest first */
 	struct agent *agents;       /* oldest first */
 	size_t agent_cnt;
 	struct buf result;         /* gen_ai.output.messages of its latest final answer */
@@ -231,8 +236,10 @@ struct chunk_stats {
 };
 
 struct exchange {
-	struct exchange *next;     /* on its connection, oldest first */
-	struct exchange *run_next; /* in its run */
+	struct exchange *next;                /* on its connection, oldest first */
+	struct exchange *run_prev, *run_next; /* in its run */
+	uint64_t number;                      /* in order of birth */
+	struct index_link of_call;
 	struct run *run;
 	struct http_conn *http;
 	struct arena arena;
@@ -293,6 +300,8 @@ struct http_conn {
 	size_t early_cnt, early_bytes;
 };
 
+struct http_conn *http_of(const struct conn *c); /* NULL: it carries none; http.c */
+
 extern const struct http_ops exchange_ops; /* ctx: struct http_conn */
 /* What a request's line and header tell the API; texts are views of m or in a. */
 void exchange_route(struct sem_route *r, struct arena *a, const struct http_msg *m);
@@ -314,6 +323,8 @@ void exchange_describe(struct span *s,
 void exchange_id(char out[HEX64], const struct exchange *x, enum span_what what);
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */
 void exchange_abandon(struct exchange *x);
+/* Those of its run that ask the same as x and were asked already, x too. */
+struct index_link *exchange_of_call(const struct exchange *x);
 /* Paths are claimed on any host; what neither names a model nor is answered like one is no call. */
 bool exchange_is_call(const struct exchange *x);
 
@@ -338,6 +349,7 @@ void model_id(char out[HEX64], const struct exchange *x);
 void model_attempt(struct exchange *x);                   /* an exchange with a model API is over */
 void model_expire(struct run *r, uint64_t now, bool all); /* calls that nobody tried again */
 void model_each_open(struct run *r, const struct open_walk *w);
+void model_forget(struct run *r); /* after model_expire() of all */
 
 /* agent.c */
 void agent_asked(struct exchange *x); /* its request is known: finds agent and turn */

@@ -11,12 +11,10 @@
 
 static void exchange_free(struct exchange *x)
 {
-	struct exchange **at = &x->run->exchanges;
-
-	while (*at && *at != x)
-		at = &(*at)->run_next;
-	if (*at)
-		*at = x->run_next;
+	*(x->run_prev ? &x->run_prev->run_next : &x->run->exchanges) = x->run_next;
+	if (x->run_next)
+		x->run_next->run_prev = x->run_prev;
+	index_del(&x->run->t->exchanges, &x->of_call);
 	if (x->agent)
 		agent_release(x->agent);
 	if (x->sums_up)
@@ -51,7 +49,10 @@ struct exchange *exchange_new(struct http_conn *h, uint64_t seq)
 	while (*at)
 		at = &(*at)->next;
 	*at = x;
+	x->number = x->run->t->born++;
 	x->run_next = x->run->exchanges;
+	if (x->run_next)
+		x->run_next->run_prev = x;
 	x->run->exchanges = x;
 	return x;
 }
@@ -147,11 +148,25 @@ static uint64_t attempt_key(const struct exchange *x)
 	return hash64((struct sv){ (const char *)parts, sizeof(parts) });
 }
 
+static struct map_key call_key(const struct exchange *x)
+{
+	return (struct map_key){ x->run->number, x->key, 0 };
+}
+
+struct index_link *exchange_of_call(const struct exchange *x)
+{
+	return index_first(&x->run->t->exchanges, call_key(x));
+}
+
 void exchange_asked(struct exchange *x, bool cut)
 {
+	struct index *calls = &x->run->t->exchanges;
+
 	x->key = attempt_key(x);
 	sem_request(x->call, buf_view(&x->req_body), cut);
 	agent_asked(x);
+	index_del(calls, &x->of_call);
+	index_add(calls, call_key(x), &x->of_call, x); /* or it is not found, when memory is out */
 	for (struct sem_tool_result *res = x->call->results; res; res = res->next)
 		tool_answered(x->run, res, x->req_first);
 }

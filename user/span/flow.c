@@ -19,6 +19,7 @@
 struct flow {
 	uint32_t tgid;
 	uint64_t start, file;
+	struct index_link of_process;
 	struct ev_addr addr;
 	struct span *connect; /* not handed out yet */
 	bool connected;       /* by this process; else it was accepted, inherited or there before */
@@ -178,6 +179,11 @@ static void set_not_seen(struct run *r, struct span *s, const struct flow *f,
 
 /* --- sockets */
 
+static struct map_key process_key(uint32_t tgid, uint64_t start)
+{
+	return (struct map_key){ tgid, start, 0 };
+}
+
 static struct map_key key_of(const struct flow *f)
 {
 	return (struct map_key){ (uint64_t)f->tgid, f->start, f->file };
@@ -192,6 +198,7 @@ static void flow_over(struct trace *t, struct flow *f, const struct ev_flow_end 
 	struct span *s = f->connect, *tls = NULL;
 
 	map_del(&t->flows, key_of(f));
+	index_del(&t->flows_of, &f->of_process);
 	f->connect = NULL;
 	if (ps && not_seen && encrypted)
 		tls = tls_span(ps->run, ps, f, ts);
@@ -244,7 +251,9 @@ static struct flow *flow_get(struct trace *t, const struct ev_hdr *rec, uint64_t
 	f->addr = *addr;
 	f->ts = rec->ts;
 	arena_init(&f->arena, EV_SIZE_MAX);
-	if (map_put(&t->flows, key, f)) {
+	if (index_add(&t->flows_of, process_key(f->tgid, f->start), &f->of_process, f) ||
+	    map_put(&t->flows, key, f)) {
+		index_del(&t->flows_of, &f->of_process);
 		free(f);
 		return NULL;
 	}
@@ -346,12 +355,8 @@ void flow_feed(struct trace *t, const struct ev_hdr *rec)
 		feed_flow_end(t, (const void *)rec);
 		break;
 	case EV_EXIT:
-		map_for_each (&t->flows, e) {
-			struct flow *f = e->value;
-
-			if (f->tgid == rec->tgid && f->start == rec->start)
-				flow_over(t, f, NULL, rec->ts);
-		}
+		index_for_each (&t->flows_of, process_key(rec->tgid, rec->start), l)
+			flow_over(t, l->of, NULL, rec->ts);
 		break;
 	default:
 		break;
@@ -363,4 +368,5 @@ void flow_end_all(struct trace *t)
 	while (t->flows.first)
 		flow_over(t, t->flows.first->value, NULL, t->now);
 	map_fini(&t->flows);
+	index_fini(&t->flows_of);
 }

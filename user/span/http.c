@@ -10,6 +10,8 @@
 #include "base/limits.h"
 #include "span/engine.h"
 
+extern const struct stream_ops stream_http;
+
 static int max(int a, int b)
 {
 	return a > b ? a : b;
@@ -229,6 +231,13 @@ static void http_close(struct stream *s, uint64_t ts)
 	http1_free(&h->http1);
 	http2_free(&h->http2);
 	free(h);
+}
+
+struct http_conn *http_of(const struct conn *c)
+{
+	const struct stream *s = c->user;
+
+	return s && s->ops == &stream_http ? s->state : NULL;
 }
 
 const struct stream_ops stream_http = {

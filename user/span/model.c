@@ -11,8 +11,6 @@
 #include "span/engine.h"
 
 struct call {
-	struct call *next;
-	uint64_t key;
 	struct span *span;  /* as its last attempt left it */
 	struct span *first; /* the first attempt's own span, until there is a second */
 	int64_t attempts;
@@ -221,15 +219,19 @@ static enum span_what what_of(const struct sem_call *c)
 	return strcmp(c->operation, "retrieval") ? SPAN_MODEL_CALL : SPAN_RETRIEVAL;
 }
 
+static struct map_key key_of(const struct exchange *x)
+{
+	return (struct map_key){ .a = x->key };
+}
+
 void model_id(char out[HEX64], const struct exchange *x)
 {
-	for (const struct call *call = x->run->calls; call; call = call->next) {
-		if (call->key != x->key)
-			continue;
+	const struct call *call = map_get(&x->run->calls, key_of(x));
+
+	if (call)
 		memcpy(out, call->span->span_id, HEX64);
-		return;
-	}
-	exchange_id(out, x, what_of(x->call));
+	else
+		exchange_id(out, x, what_of(x->call));
 }
 
 /* The request as it was, where it was one: over a WebSocket it is said in more than one message. */
@@ -341,18 +343,6 @@ static void finish_call(struct run *r, struct call *call)
 	free(call);
 }
 
-static struct call *take_call(struct run *r, uint64_t key)
-{
-	struct call **at = &r->calls, *call;
-
-	while (*at && (*at)->key != key)
-		at = &(*at)->next;
-	call = *at;
-	if (call)
-		*at = call->next;
-	return call;
-}
-
 static void waited(struct exchange *x, enum wait_cause cause, uint64_t from, uint64_t to)
 {
 	wait_add(&x->run->waits.by[cause], from, to);
@@ -419,7 +409,6 @@ static struct call *begin(struct exchange *x, struct span *s, struct span *attem
 		span_free(&s);
 		return NULL;
 	}
-	call->key = x->key;
 	call->span = s;
 	call->first = attempt;
 	call->agent = x->agent;
@@ -438,17 +427,20 @@ static struct call *begin(struct exchange *x, struct span *s, struct span *attem
  */
 static void abandon_stalled(const struct exchange *x)
 {
-	struct exchange *e = x->run->exchanges;
+	struct exchange *stalled;
 
-	while (e) {
-		if (e != x && e->call && e->key == x->key && e->request_done && e->response_seen &&
-		    e->resp_last < x->req_first) {
-			exchange_abandon(e);
-			e = x->run->exchanges; /* that may have freed more than one */
-			continue;
+	do {
+		stalled = NULL;
+		for (struct index_link *l = exchange_of_call(x); l; l = l->next) {
+			struct exchange *e = l->of;
+
+			if (e != x && e->response_seen && e->resp_last < x->req_first &&
+			    (!stalled || e->number > stalled->number))
+				stalled = e;
 		}
-		e = e->run_next;
-	}
+		if (stalled)
+			exchange_abandon(stalled); /* that may free more than one */
+	} while (stalled);
 }
 
 void model_answered(struct exchange *x)
@@ -471,7 +463,7 @@ void model_attempt(struct exchange *x)
 
 	if (!x->run->t->ending)
 		abandon_stalled(x);
-	call = take_call(r, x->key);
+	call = map_del(&r->calls, key_of(x));
 	s = model_span(x);
 	attempt = s ? attempt_span(x, call ? call->attempts + 1 : 1, call) : NULL;
 	if (!attempt) {
@@ -493,11 +485,8 @@ void model_attempt(struct exchange *x)
 		return;
 	call->attempts++;
 	call->ts_last = x->response_seen ? x->resp_last : x->req_last;
-	if (retry) {
-		call->next = r->calls;
-		r->calls = call;
+	if (retry && !map_put(&r->calls, key_of(x), call))
 		return;
-	}
 	if (call->span->status != STATUS_ERROR)
 		model_answered(x);
 	verdict_of_call(x, call->span);
@@ -506,18 +495,22 @@ void model_attempt(struct exchange *x)
 
 void model_expire(struct run *r, uint64_t now, bool all)
 {
-	struct call **at = &r->calls;
+	struct map_entry *prev;
 
-	while (*at) {
-		struct call *call = *at;
+	for (struct map_entry *e = r->calls.last; e; e = prev) {
+		struct call *call = e->value;
 
-		if (!all && now < call->ts_last + LIMIT_RETRY_NS) {
-			at = &call->next;
+		prev = e->prev;
+		if (!all && now < call->ts_last + LIMIT_RETRY_NS)
 			continue;
-		}
-		*at = call->next;
+		map_del(&r->calls, e->key);
 		finish_call(r, call);
 	}
+}
+
+void model_forget(struct run *r)
+{
+	map_fini(&r->calls);
 }
 
 /* What is known of a call before its answer is whole; no messages: this is asked for again and again. */
@@ -545,19 +538,10 @@ static struct span *in_flight(const struct exchange *x)
 	return s;
 }
 
-/* The failed call that this is another attempt of. */
-static struct call *call_of(const struct run *r, const struct exchange *x)
-{
-	struct call *call = r->calls;
-
-	while (call && call->key != x->key)
-		call = call->next;
-	return call;
-}
-
 void model_each_open(struct run *r, const struct open_walk *w)
 {
-	for (const struct call *call = r->calls; call; call = call->next) {
+	for (const struct map_entry *e = r->calls.last; e; e = e->prev) {
+		const struct call *call = e->value;
 		struct span *s = open_copy(r, call->span);
 
 		if (s)
@@ -567,7 +551,8 @@ void model_each_open(struct run *r, const struct open_walk *w)
 	for (const struct exchange *x = r->exchanges; x; x = x->run_next) {
 		struct span *s = NULL;
 
-		if (x->call && x->request_done && exchange_is_call(x) && !call_of(r, x))
+		if (x->call && x->request_done && exchange_is_call(x) &&
+		    !map_get(&r->calls, key_of(x)))
 			s = in_flight(x);
 		open_give(w, r, &s);
 	}

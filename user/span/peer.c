@@ -47,29 +47,43 @@ void peer_run_links(struct run *r)
 
 /* --- both ends of a connection */
 
-static bool mirrored(const struct ev_addr *a, const struct ev_addr *b)
-{
-	return a->lport && a->lport == b->rport && a->rport == b->lport && a->family == b->family &&
-	       memcmp(a->laddr, b->raddr, sizeof(a->laddr)) == 0;
-}
-
 /* Streams of HTTP/2 have the same number at both ends; else requests come in their order. */
 static bool same_request(const struct exchange *a, const struct exchange *b)
 {
 	return a->client != b->client && b->request_done && !b->peer.span_id[0] &&
 	       (a->http_major != 2 || a->seq == b->seq) && sv_eq(a->method, b->method) &&
-	       sv_eq(a->target, b->target) &&
-	       mirrored(&a->http->stream->conn->addr, &b->http->stream->conn->addr);
+	       sv_eq(a->target, b->target);
 }
 
-static struct exchange *other_end(const struct run *r, const struct exchange *x)
-{
-	struct exchange *found = NULL;
+struct search {
+	const struct exchange *of;
+	struct exchange *found;
+};
 
-	for (struct exchange *e = r->exchanges; e; e = e->run_next)
-		if (same_request(x, e) && (!found || e->seq < found->seq))
-			found = e;
-	return found;
+/* Of two that may be the other end: the one of the older run, then that of the earlier request. */
+static bool is_before(const struct exchange *a, const struct exchange *b)
+{
+	if (a->run != b->run)
+		return a->run->number < b->run->number;
+	return a->seq != b->seq ? a->seq < b->seq : a->number > b->number;
+}
+
+static void look_for(void *ctx, struct conn *c)
+{
+	const struct http_conn *h = http_of(c);
+	struct search *s = ctx;
+
+	for (struct exchange *e = h ? h->open : NULL; e; e = e->next)
+		if (same_request(s->of, e) && (!s->found || is_before(e, s->found)))
+			s->found = e;
+}
+
+static struct exchange *other_end(const struct exchange *x)
+{
+	struct search s = { .of = x };
+
+	conn_each_peer(x->run->t->conns, &x->http->stream->conn->addr, look_for, &s);
+	return s.found;
 }
 
 static void tell(struct exchange *to, const struct exchange *of)
@@ -81,13 +95,11 @@ static void tell(struct exchange *to, const struct exchange *of)
 
 void peer_find(struct exchange *x)
 {
-	struct exchange *client, *server, *other = NULL;
+	struct exchange *client, *server, *other;
 
 	if (x->rpc || x->peer.span_id[0]) /* MCP and A2A pair their own requests */
 		return;
-	map_for_each (&x->run->t->runs, e)
-		if (!other)
-			other = other_end(e->value, x);
+	other = other_end(x);
 	if (!other || other->rpc)
 		return;
 	client = x->client ? x : other;

@@ -296,6 +296,8 @@ static void end_process(struct trace *t, struct proc *p)
 	}
 	if (ps->run->live)
 		ps->run->live--;
+	if (!ps->run->live && ps->run->root)
+		t->over = ps->run;
 }
 
 static void on_exit_of(void *ctx, struct proc *p)

@@ -27,6 +27,33 @@ int trace_new(struct trace **out, const struct trace_cfg *cfg, trace_span_fn fn,
 	return 0;
 }
 
+static struct map_key run_key(uint32_t tgid, uint64_t start)
+{
+	return (struct map_key){ tgid, start, 0 };
+}
+
+/* All that is still open in it is told. */
+static void run_clear(struct run *r)
+{
+	uint64_t now = r->t->now;
+
+	model_expire(r, now, true);
+	dns_expire(r, now, true);
+	rpc_end_all(r);
+	tool_unanswered(r, now);
+	agent_finish_all(r);
+	dns_forget(r);
+	model_forget(r);
+}
+
+static void run_free(struct run *r)
+{
+	buf_fini(&r->result);
+	span_free(&r->root);
+	free(r->agent);
+	free(r);
+}
+
 static void discard(void *ctx, const struct span *s)
 {
 	(void)ctx;
@@ -48,18 +75,11 @@ void trace_free(struct trace **tp)
 	map_for_each (&t->runs, e) {
 		struct run *r = e->value;
 
-		model_expire(r, t->now, true);
-		dns_expire(r, t->now, true);
-		rpc_end_all(r);
-		tool_unanswered(r, t->now);
-		agent_finish_all(r);
-		buf_fini(&r->result);
-		dns_forget(r);
-		span_free(&r->root);
-		free(r->agent);
-		free(r);
+		run_clear(r);
+		run_free(r);
 	}
 	map_fini(&t->runs);
+	index_fini(&t->exchanges);
 	arena_fini(&t->meta);
 	free(t);
 	*tp = NULL;
@@ -214,11 +234,12 @@ static int feed_run(struct trace *t, const struct ev_run *e)
 	if (!ps || ps->run) /* part of a run that is there already */
 		return 0;
 	r = calloc(1, sizeof(*r));
-	if (!r || map_put(&t->runs, (struct map_key){ .a = e->hdr.tgid, .b = e->hdr.start }, r)) {
+	if (!r || map_put(&t->runs, run_key(e->hdr.tgid, e->hdr.start), r)) {
 		free(r);
 		return -ENOMEM;
 	}
 	r->t = t;
+	r->number = t->born++;
 	r->tgid = e->hdr.tgid;
 	r->start = e->hdr.start;
 	r->origin = e->origin;
@@ -251,14 +272,7 @@ static void run_finish(struct run *r)
 	uint64_t records = engine_lost(t) - r->lost_records;
 	uint64_t bytes = lost_bytes(t) - r->lost_bytes;
 
-	model_expire(r, t->now, true);
-	dns_expire(r, t->now, true);
-	rpc_end_all(r);
-	tool_unanswered(r, t->now);
-	agent_finish_all(r);
-	dns_forget(r);
-	if (!r->root)
-		return;
+	run_clear(r);
 	span_set_int(r->root, ATTR_ID_MODEL_CALLS, r->model_calls);
 	span_set_int(r->root, ATTR_ID_TOOL_CALLS, r->tool_calls);
 	span_set_int(r->root, ATTR_ID_ERRORS, r->errors);
@@ -286,20 +300,14 @@ static void runs_tick(struct trace *t, uint64_t now)
 	}
 }
 
-/* A run is over when its last process is. */
-static void runs_reap(struct trace *t)
+/* Its last process is over, or the recording. */
+static void run_over(struct run *r)
 {
-	map_for_each (&t->runs, e) {
-		struct run *r = e->value;
-
-		if (r->live || !r->root)
-			continue;
-		run_finish(r);
-		map_del(&t->runs, e->key);
-		buf_fini(&r->result);
-		free(r->agent);
-		free(r);
-	}
+	if (!r->root)
+		return;
+	run_finish(r);
+	map_del(&r->t->runs, run_key(r->tgid, r->start));
+	run_free(r);
 }
 
 int trace_feed(struct trace *t, const struct ev_hdr *rec)
@@ -336,7 +344,9 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 		memcpy(&t->stats, rec, sizeof(t->stats));
 		break;
 	case EV_EXIT:
-		runs_reap(t);
+		if (t->over)
+			run_over(t->over);
+		t->over = NULL;
 		break;
 	case EV_SIGNAL:
 		crash_signal(t, (const void *)rec);
@@ -366,8 +376,8 @@ void trace_end(struct trace *t)
 	flow_end_all(t);
 	process_unfinished(t);
 	map_for_each (&t->runs, e)
-		((struct run *)e->value)->live = 0;
-	runs_reap(t);
+		run_over(e->value);
+	t->over = NULL;
 }
 
 void trace_totals(const struct trace *t, struct trace_totals *out)
