@@ -149,6 +149,26 @@ static void two_questions(void **state)
 	is_wait(told_nth(&w->told, SPAN_APPROVAL, 3), 130 * MS, 140 * MS, "terminal", "approved");
 }
 
+/* A shell's here document is a pipe at descriptor 0, too: what the agent's helpers read is nobody's word. */
+static void a_helper_reads(void **state)
+{
+	struct world *w = *state;
+
+	model_asks(w, 5 * MS, "[" USE("a", "first thing") "," USE("b", "second thing") "]");
+	shell(w, 10 * MS, 20, "sh\0-c\0prepare", 13);
+	feed(w, record_fork(11 * MS, AGENT, 21));
+	feed(w, record_fork(12 * MS, 21, 22));
+	feed(w, record_exec(13 * MS, 22, 21, "/bin/cat", "cat", 4));
+	input(w, 14 * MS, 24 * MS, 22, EV_SRC_PIPE);
+	feed(w, record_exit(25 * MS, 22, 0));
+	shell(w, 30 * MS, 23, "sh\0-c\0first thing", 18);
+	shell(w, 31 * MS, 24, "sh\0-c\0second thing", 19);
+	result(w, 40 * MS, "a", "done", "false");
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 0);
+}
+
 /* A tool that reads its own standard input asks nobody. */
 static void a_tools_input(void **state)
 {
@@ -307,6 +327,7 @@ int main(void)
 		TEST(nothing_runs),
 		TEST(by_poll),
 		TEST(two_questions),
+		TEST(a_helper_reads),
 		TEST(a_tools_input),
 		TEST(elicitation),
 		TEST(elicitation_without_session),

@@ -166,15 +166,21 @@ void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint
 		agent_waited(tool->agent, tool->turn, cause, from, to);
 }
 
-/* Questions are asked one after the other: about the oldest call that waits, or was not asked about. */
+/*
+ * Questions are asked one after the other: about the oldest call that waits, or was not asked about.
+ * What stands at descriptor 0 of a process that the asking one started, it put there itself.
+ */
 void tool_input(struct run *r, const struct proc *p, const struct ev_input *in)
 {
 	struct tool *first = NULL, *fresh = NULL;
 
 	for (struct tool *tool = r->tools; tool; tool = tool->next) {
+		int kin = tool_kin(r, tool, p);
+
 		/* what a tool's own process reads is its business */
-		if (tool->ts_begun || in->hdr.ts < tool->ts_start ||
-		    tool_kin(r, tool, p) < KIN_APART)
+		if (tool->ts_begun || in->hdr.ts < tool->ts_start || kin < KIN_APART)
+			continue;
+		if (in->src == EV_SRC_PIPE && kin >= KIN_ASKED && kin < KIN_ASKED + KIN_DEPTH)
 			continue;
 		if (!first)
 			first = tool;
