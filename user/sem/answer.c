@@ -260,22 +260,58 @@ static void output_message(struct sem_call *c, const struct choice *ch)
 	json_push(c->output_messages, m);
 }
 
+static bool is_call(const struct part *p)
+{
+	return p->kind == PART_TOOL || p->kind == PART_SERVER;
+}
+
+static void take_words(struct sem_call *c, struct part *p)
+{
+	if (p->kind == PART_TEXT)
+		buf_sv(&c->text, part_join(c, p));
+	else if (p->kind == PART_REASONING)
+		buf_sv(&c->reasoning, part_join(c, p));
+	else if (p->kind == PART_REFUSAL)
+		buf_sv(&c->refusal, part_join(c, p));
+}
+
+/* A part that comes late and belongs before those that were passed is told at the end. */
+struct sem_tool_call *answer_next_call(struct sem_call *c)
+{
+	struct answer *ans = c->state;
+	const struct choice *ch = ans->cnt ? ans->choices[0] : NULL;
+	struct sem_tool_call *t;
+	struct part *p = NULL;
+
+	while (ch && ans->looked < ch->cnt && !is_call(ch->parts[ans->looked]))
+		ans->looked++;
+	if (ch && ans->looked < ch->cnt)
+		p = ch->parts[ans->looked];
+	if (!p || !p->done || p->stale || p->call)
+		return NULL;
+	while (ans->passed < ans->looked)
+		take_words(c, ch->parts[ans->passed++]);
+	t = tool_call(c, p);
+	ans->passed = ++ans->looked;
+	if (t)
+		t->told = true;
+	return t;
+}
+
 static void first_choice(struct sem_call *c, const struct choice *ch)
 {
 	struct sem_tool_call **tail = &c->calls;
 
+	buf_clear(&c->text); /* of these answer_next_call() took some */
+	buf_clear(&c->reasoning);
+	buf_clear(&c->refusal);
 	for (size_t i = 0; i < ch->cnt; i++) {
 		struct part *p = ch->parts[i];
 
 		if (p->stale)
 			continue;
-		if (p->kind == PART_TEXT)
-			buf_sv(&c->text, part_join(c, p));
-		else if (p->kind == PART_REASONING)
-			buf_sv(&c->reasoning, part_join(c, p));
-		else if (p->kind == PART_REFUSAL)
-			buf_sv(&c->refusal, part_join(c, p));
-		else if (p->kind == PART_TOOL || p->kind == PART_SERVER)
+		take_words(c, p);
+		if (is_call(p))
 			*tail = tool_call(c, p);
 		if (*tail)
 			tail = &(*tail)->next;

@@ -53,8 +53,10 @@ struct choice {
 struct answer {
 	struct choice *choices[ANSWER_CHOICES]; /* by rising index */
 	size_t cnt;
-	bool streamed; /* at least one event came */
-	bool content;  /* the event at hand carried content */
+	size_t looked,
+		passed; /* parts of the first choice: without a call that waits, handed out */
+	bool streamed;  /* at least one event came */
+	bool content;   /* the event at hand carried content */
 	bool finished;
 };
 
@@ -73,6 +75,7 @@ void part_set(struct sem_call *c, struct part *p, struct sv whole, uint64_t ts);
 /* Names a tool call, as far as it has no id or name yet. */
 void part_name(struct sem_call *c, struct part *p, struct sv id, struct sv name, uint64_t ts);
 
+struct sem_tool_call *answer_next_call(struct sem_call *c); /* see sem_next_call() */
 /* Fills text, reasoning, refusal, calls, finish_reasons and output_messages. */
 void answer_finish(struct sem_call *c);
 

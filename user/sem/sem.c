@@ -242,6 +242,11 @@ void sem_event(struct sem_call *c, const struct sse_event *ev)
 		c->ts_first_token = ev->ts_last;
 }
 
+struct sem_tool_call *sem_next_call(struct sem_call *c)
+{
+	return answer_next_call(c);
+}
+
 void sem_finish(struct sem_call *c, bool cut)
 {
 	struct answer *ans = c->state;

@@ -32,6 +32,7 @@ struct sem_tool_call {
 	bool server;            /* run by the provider, not by the client */
 	bool args_cut;          /* it is not whole: the stream ended inside it, or the model did */
 	uint64_t ts;            /* when its last argument byte was seen; 0 in a unary answer */
+	bool told;              /* sem_next_call() gave it */
 	struct sem_tool_call *next;
 };
 
@@ -165,6 +166,11 @@ enum framing sem_framing(const struct sem_call *c, struct sv content_type, struc
 void sem_response(struct sem_call *c, int status, struct sv body, bool cut);
 /* Any other: one message of the stream, in the shape that proto/framing.h gives. */
 void sem_event(struct sem_call *c, const struct sse_event *ev);
+/*
+ * The next call in the first choice that is whole, while more of the answer may come: a client may run
+ * it already.  Each once, in order; NULL: none.  c->text and c->reasoning are then what stood before it.
+ */
+struct sem_tool_call *sem_next_call(struct sem_call *c);
 /* After the last event or body.  cut: the transport broke off.  Fills calls, output_messages ... */
 void sem_finish(struct sem_call *c, bool cut);
 

@@ -343,7 +343,8 @@ void ws_gap(struct http_conn *h, enum http_dir dir, uint64_t missing);
 void ws_close(struct http_conn *h);
 
 /* model.c */
-void model_answered(struct exchange *x); /* the answer is whole: its tool calls are known */
+void model_answered(struct exchange *x);    /* the answer is whole: its tool calls are known */
+void model_calls_tools(struct exchange *x); /* some of them may be before that */
 /* The id of the span that will stand for the call: an earlier attempt may have made it. */
 void model_id(char out[HEX64], const struct exchange *x);
 void model_attempt(struct exchange *x);                   /* an exchange with a model API is over */
@@ -419,6 +420,7 @@ struct tool_ref {
 	bool by_args;     /* its arguments told, if only that it is one of several */
 };
 void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *tc);
+void tool_broken_off(const struct exchange *x); /* the answer that asks did not come to its end */
 void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts);
 /*
  * The open tool call that a process was started by, of what it ran; false: none can be told.  Time

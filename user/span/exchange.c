@@ -231,6 +231,7 @@ void exchange_event(struct exchange *x, const struct sse_event *ev)
 		sem_finish(x->call, false);
 		model_answered(x);
 	}
+	model_calls_tools(x);
 }
 
 static void on_event(void *ctx, const struct sse_event *ev)

@@ -443,6 +443,15 @@ static void abandon_stalled(const struct exchange *x)
 	} while (stalled);
 }
 
+void model_calls_tools(struct exchange *x)
+{
+	struct sem_tool_call *tc;
+
+	while (!x->answered && !x->call->has_error && (tc = sem_next_call(x->call)))
+		if (!tc->server)
+			tool_asked(x->run, x, tc);
+}
+
 void model_answered(struct exchange *x)
 {
 	if (x->answered || x->call->has_error)
@@ -450,7 +459,7 @@ void model_answered(struct exchange *x)
 	x->answered = true;
 	agent_answered(x);
 	for (struct sem_tool_call *tc = x->call->calls; tc; tc = tc->next)
-		if (!tc->server)
+		if (!tc->server && !tc->told)
 			tool_asked(x->run, x, tc);
 }
 
@@ -476,6 +485,8 @@ void model_attempt(struct exchange *x)
 	waited(x, WAIT_PROVIDER, x->req_last, x->response_seen ? x->resp_first : r->t->now);
 	if (x->response_seen)
 		waited(x, WAIT_STREAM, x->resp_first, x->resp_last);
+	if (s->status == STATUS_ERROR)
+		tool_broken_off(x);
 	retry = may_retry(x, s) && !r->t->ending;
 	if (call)
 		join(r, call, x, s, attempt);

@@ -28,6 +28,8 @@ static void find_tool(struct proc *p)
 
 	if (ps->is_root || ps->tool_sure || !tool_of_process(ps->run, p, &ref))
 		return;
+	if (ps->link && !ref.by_args)
+		return; /* what was open when it began tells more than what still is */
 	snprintf(ps->tool_span, sizeof(ps->tool_span), "%s", ref.span_id);
 	ps->link = ref.link;
 	ps->tool_sure = ref.by_args;

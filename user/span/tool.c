@@ -49,6 +49,8 @@ static struct tool *tool_new(struct run *r, const struct exchange *x,
 		return NULL;
 	}
 	a = &tool->span->arena;
+	tool->conn_id = x->conn_id;
+	tool->seq = x->seq;
 	tool->ts_start = ts;
 	tool->agent = x->agent;
 	tool->turn = x->turn;
@@ -110,6 +112,24 @@ void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *t
 	r->tool_cnt++;
 	r->tool_calls++;
 	r->t->totals.tool_calls++;
+}
+
+void tool_broken_off(const struct exchange *x)
+{
+	struct tool **at = &x->run->tools;
+
+	while (*at) {
+		struct tool *tool = *at;
+
+		/* what was begun may still be answered */
+		if (tool->conn_id != x->conn_id || tool->seq != x->seq || tool->ts_begun) {
+			at = &tool->next;
+			continue;
+		}
+		tool->span->end_ns = x->resp_last + x->run->t->wall_offset;
+		span_incomplete(tool->span, "unanswered");
+		finish(x->run, at, NULL);
+	}
 }
 
 void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts)

@@ -12,10 +12,12 @@ struct tool {
 	struct tool *next;
 	struct span *span;
 	struct sv id, name;
+	uint64_t conn_id, seq; /* of the exchange that asked for it */
 	uint64_t ts_start;
 	const struct json *args; /* as the span has them: redacted, like the command lines */
 	bool has_process;        /* some process was tied to it by its arguments */
 	bool has_ask;            /* so was an MCP call, or an HTTP request */
+	bool has_agent;          /* a sub-agent does it */
 	struct agent *agent;     /* held; may be NULL */
 	int64_t turn;
 	struct waits waits;

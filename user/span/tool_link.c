@@ -198,7 +198,7 @@ bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out)
 	uint64_t began = p->ts_exec ? p->ts_exec : p->ts_first;
 	_cleanup_free_ char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
 	struct pick pick = { 0 };
-	struct lone lone = { 0 };
+	struct lone lone = { 0 }, delegated = { 0 };
 
 	for (struct tool *tool = scratch ? r->tools : NULL; tool; tool = tool->next) {
 		int kin = tool_kin(r, tool, p->parent);
@@ -208,8 +208,10 @@ bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out)
 		consider(&pick, tool, match_programs(tool, programs, scratch), kin,
 			 tool->has_process);
 		if (kin >= KIN_ASKED && !tool->has_process && p->ts_first >= tool->ts_start)
-			may_be(&lone, tool, kin);
+			may_be(tool->has_agent ? &delegated : &lone, tool, kin);
 	}
+	if (!lone.cnt) /* else it is rather for what the sub-agent asked for */
+		lone = delegated;
 	*out = (struct tool_ref){ .link = "time" };
 	if (pick.tool) {
 		lone = (struct lone){ pick.tool, pick.kin, 1 };
@@ -376,11 +378,12 @@ bool tool_of_input(const struct exchange *x, bool by_time, struct tool_ref *out)
 	}
 	if (!best && (!by_time || named != 1))
 		return false;
-	*out = (struct tool_ref){
-		.span_id = best ? best->span->span_id : lone->span->span_id,
-		.link = best ? "argument" : "time",
-		.agent = agent_of(best ? best : lone, x),
-	};
+	*out = (struct tool_ref){ .link = best ? "argument" : "time" };
+	if (!best)
+		best = lone;
+	best->has_agent = true;
+	out->span_id = best->span->span_id;
+	out->agent = agent_of(best, x);
 	return true;
 }
 

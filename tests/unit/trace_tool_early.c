@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Which tool call a process is the doing of, as it is with real agents. */
+#include "rpc_test.h"
+
+#define SHELL(id, command)                    \
+	"{\"type\":\"tool_use\",\"id\":\"" id \
+	"\",\"name\":\"shell\",\"input\":{\"command\":\"" command "\"}}"
+#define AGENT_CALL(id, prompt)                \
+	"{\"type\":\"tool_use\",\"id\":\"" id \
+	"\",\"name\":\"Agent\",\"input\":{\"prompt\":\"" prompt "\"}}"
+#define SSE "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+#define SAYS                                                                                  \
+	"data: "                                                                              \
+	"{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\"," \
+	"\"text\":\"First this.\"}}\n\n"                                                      \
+	"data: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+#define CALLS(index, id, command)                                                                  \
+	"data: {\"type\":\"content_block_start\",\"index\":" index ",\"content_block\":{\"type\":" \
+	"\"tool_use\",\"id\":\"" id "\",\"name\":\"shell\",\"input\":{}}}\n\n"                     \
+	"data: {\"type\":\"content_block_delta\",\"index\":" index ",\"delta\":{\"type\":"         \
+	"\"input_json_delta\",\"partial_json\":\"{\\\"command\\\":\\\"" command "\\\"}\"}}\n\n"
+#define WHOLE(index) "data: {\"type\":\"content_block_stop\",\"index\":" index "}\n\n"
+#define OVER                                                                              \
+	"data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\"}}\n\n" \
+	"data: {\"type\":\"message_stop\"}\n\n"
+
+static void ask(struct world *w, uint64_t ts, uint64_t conn, const char *messages)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT, body = BUF_INIT;
+
+	buf_fmt(&body, "{\"model\":\"claude-x\",\"stream\":true,\"messages\":[%s]}", messages);
+	buf_fmt(&b,
+		"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n"
+		"Content-Length: %zu\r\n\r\n%s",
+		body.len, buf_cstr(&body));
+	bytes(w, ts, AGENT, conn, EV_SRC_OPENSSL, EV_WRITE, buf_cstr(&b));
+}
+
+static void say(struct world *w, uint64_t ts, uint64_t conn, const char *text)
+{
+	bytes(w, ts, AGENT, conn, EV_SRC_OPENSSL, EV_READ, text);
+}
+
+static void shut(struct world *w, uint64_t ts, uint64_t conn)
+{
+	struct ev_close *e = record(EV_CLOSE, sizeof(*e), ts, AGENT, NULL, 0);
+
+	e->conn = conn;
+	feed(w, e);
+}
+
+#define RUN(w, ts, parent, pid, args) run_args(w, ts, parent, pid, args, sizeof(args))
+
+static void run_args(struct world *w, uint64_t ts, uint32_t parent, uint32_t pid, const char *args,
+		     size_t n)
+{
+	feed(w, record_fork(ts, parent, pid));
+	feed(w, record_exec(ts, pid, parent, "/bin/sh", args, n));
+}
+
+static const struct span *process(const struct world *w, int64_t pid)
+{
+	for (size_t i = 0; i < told_count(&w->told, SPAN_PROCESS); i++) {
+		const struct span *s = told_nth(&w->told, SPAN_PROCESS, i);
+
+		if (span_attr_int(s, ATTR_ID_PROCESS_PID, 0) == pid)
+			return s;
+	}
+	fail_msg("no process %d", (int)pid);
+	return NULL;
+}
+
+static const struct span *tool(const struct world *w, const char *id)
+{
+	for (size_t i = 0; i < told_count(&w->told, SPAN_TOOL_CALL); i++) {
+		const struct span *s = told_nth(&w->told, SPAN_TOOL_CALL, i);
+
+		if (sv_is(span_attr_sv(s, ATTR_ID_TOOL_CALL_ID), id))
+			return s;
+	}
+	fail_msg("no tool call %s", id);
+	return NULL;
+}
+
+#define IS_OF(w, pid, id) assert_string_equal(process(w, pid)->parent_span_id, tool(w, id)->span_id)
+
+/* A client runs a call when that is whole, and may be done before the answer is. */
+static void before_the_answer_is_over(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 5 * MS, MODEL, "{\"role\":\"user\",\"content\":\"go\"}");
+	say(w, 10 * MS, MODEL, SSE SAYS CALLS("1", "a", "first thing") WHOLE("1"));
+	RUN(w, 12 * MS, AGENT, 20, "sh\0-c\0first thing");
+	feed(w, record_exit(13 * MS, 20, 0));
+	say(w, 20 * MS, MODEL, CALLS("2", "b", "second thing"));
+	say(w, 30 * MS, MODEL, WHOLE("2") OVER);
+	RUN(w, 32 * MS, AGENT, 21, "sh\0-c\0second thing");
+	feed(w, record_exit(33 * MS, 21, 0));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
+	IS_OF(w, 20, "a");
+	IS_OF(w, 21, "b");
+	ASSERT_SV(span_attr_sv(tool(w, "a"), ATTR_ID_TOOL_DECISION), "First this.");
+	ASSERT_SV(span_attr_sv(tool(w, "b"), ATTR_ID_TOOL_DECISION), "First this.");
+	ASSERT_SV(span_attr_sv(process(w, 20), ATTR_ID_LINK), "argument");
+}
+
+/* What a broken answer had asked for in whole was asked for; it waits for nothing any more. */
+static void of_an_answer_that_breaks_off(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 5 * MS, MODEL, "{\"role\":\"user\",\"content\":\"go\"}");
+	say(w, 10 * MS, MODEL, SSE CALLS("0", "a", "first thing") WHOLE("0"));
+	shut(w, 20 * MS, MODEL);
+	ask(w, 30 * MS, MODEL - 1, "{\"role\":\"user\",\"content\":\"go\"}");
+	say(w, 40 * MS, MODEL - 1, SSE CALLS("0", "b", "a thing") WHOLE("0") OVER);
+	RUN(w, 50 * MS, AGENT, 20, "helper");
+	feed(w, record_exit(51 * MS, 20, 0));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
+	assert_true(says(tool(w, "a"), "unanswered"));
+	assert_int_equal(tool(w, "a")->end_ns - tool(w, "a")->start_ns, 0);
+	IS_OF(w, 20, "b");
+	ASSERT_SV(span_attr_sv(process(w, 20), ATTR_ID_LINK), "time");
+}
+
+/* A shell that forks before it runs its command is still that call's, and the other call's is free. */
+static void grandchildren_are_not_given_away(void **state)
+{
+	struct world *w = *state;
+
+	model_asks(w, 5 * MS, "[" SHELL("a", "echo one; sleep 9") "," SHELL("b", "echo two") "]");
+	RUN(w, 10 * MS, AGENT, 20, "sh\0-c\0(echo one; sleep 9)");
+	feed(w, record_fork(11 * MS, 20, 21));
+	RUN(w, 12 * MS, 21, 22, "sleep\0009");
+	RUN(w, 13 * MS, 21, 23, "echo two");
+	RUN(w, 14 * MS, AGENT, 24, "sh\0-c\0echo two");
+	for (uint32_t pid = 24; pid >= 20; pid--)
+		feed(w, record_exit((40 - pid) * MS, pid, 0));
+	end(w);
+	IS_OF(w, 20, "a");
+	IS_OF(w, 24, "b");
+	assert_string_equal(process(w, 21)->parent_span_id, process(w, 20)->span_id);
+	assert_string_equal(process(w, 22)->parent_span_id, process(w, 21)->span_id);
+	assert_string_equal(process(w, 23)->parent_span_id, process(w, 21)->span_id);
+}
+
+/* While a sub-agent's own call runs, what is started is for that, not for the call of the sub-agent. */
+static void a_sub_agents_call_is_nearer(void **state)
+{
+	struct world *w = *state;
+
+	model_asks(w, 5 * MS, "[" AGENT_CALL("a", "List all the files there.") "]");
+	RUN(w, 7 * MS, AGENT, 19, "start");
+	feed(w, record_exit(8 * MS, 19, 0));
+	ask(w, 10 * MS, MODEL - 1, "{\"role\":\"user\",\"content\":\"List all the files there.\"}");
+	say(w, 20 * MS, MODEL - 1, SSE CALLS("0", "b", "list them") WHOLE("0") OVER);
+	RUN(w, 30 * MS, AGENT, 20, "sh\0-c\0prepare");
+	RUN(w, 31 * MS, AGENT, 21, "sh\0-c\0list them");
+	feed(w, record_exit(33 * MS, 20, 0));
+	feed(w, record_exit(34 * MS, 21, 0));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 2);
+	IS_OF(w, 19, "a");
+	IS_OF(w, 20, "b");
+	IS_OF(w, 21, "b");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(before_the_answer_is_over),
+		TEST(of_an_answer_that_breaks_off),
+		TEST(grandchildren_are_not_given_away),
+		TEST(a_sub_agents_call_is_nearer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
