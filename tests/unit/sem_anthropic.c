@@ -24,7 +24,7 @@ static void test_request(void **state)
 		   "{'type':'tool_use','id':'t0','name':'ls','input':{'d':1}}]},"
 		   "{'role':'user','content':[{'type':'tool_result','tool_use_id':'t0','is_error':"
 		   "true,"
-		   "'content':[{'type':'text','text':'no '},{'type':'text','text':'dir'}]}]}]}");
+		   "'content':[{'type':'text','text':'no'},{'type':'text','text':'dir'}]}]}]}");
 	assert_true(c->request_seen);
 	assert_false(c->request_cut);
 	assert_sv(c->request_model, "claude-x");
@@ -45,10 +45,10 @@ static void test_request(void **state)
 		    "{'role':'assistant','parts':[{'type':'reasoning','content':'hm'},"
 		    "{'type':'tool_call','id':'t0','name':'ls','arguments':{'d':1}}]},"
 		    "{'role':'tool','parts':[{'type':'tool_call_response','id':'t0',"
-		    "'response':[{'type':'text','text':'no '},{'type':'text','text':'dir'}]}]}]");
+		    "'response':[{'type':'text','text':'no'},{'type':'text','text':'dir'}]}]}]");
 	assert_sv(c->results->id, "t0");
 	assert_true(c->results->has_error && c->results->is_error);
-	assert_sv(c->results->text, "no dir");
+	assert_sv(c->results->text, "no\ndir");
 	assert_null(c->results->next);
 }
 

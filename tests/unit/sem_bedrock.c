@@ -59,7 +59,7 @@ static void test_converse_request(void **state)
 	assert_json(json_path(c->input_messages, "2.role"), "'tool'");
 	assert_sv(c->results->id, "t0");
 	assert_true(c->results->has_error && c->results->is_error);
-	assert_sv(c->results->text, "no dir");
+	assert_sv(c->results->text, "no \ndir");
 	assert_false(c->results->next->is_error);
 	assert_sv_json(c->results->next->text, "{'a':1}");
 }

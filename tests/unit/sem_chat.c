@@ -40,7 +40,7 @@ static void test_request(void **state)
 	assert_int_equal(c->input_message_cnt, 6);
 	/* only what came after the model's last message */
 	assert_sv(c->results->id, "c1");
-	assert_sv(c->results->next->text, "R2");
+	assert_sv(c->results->next->text, "R\n2");
 	assert_null(c->results->next->next);
 	assert_json(json_at(c->input_messages, 2),
 		    "{'role':'assistant','parts':[{'type':'reasoning','content':'why'},"

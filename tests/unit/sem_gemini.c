@@ -50,6 +50,31 @@ static void test_request(void **state)
 	assert_null(c->results->next);
 }
 
+/* What the API calls output and error. */
+static void test_results(void **state)
+{
+	_cleanup_call_ struct sem_call *c = call_to(HOST, PATH);
+	const struct sem_tool_result *r;
+
+	(void)state;
+	send_request(c, "{'contents':[{'role':'model','parts':[{'functionCall':{'name':'f'}}]},"
+			"{'role':'user','parts':["
+			"{'functionResponse':{'id':'a','response':{'output':'done'}}},"
+			"{'functionResponse':{'id':'b','response':{'error':'no such file'}}},"
+			"{'functionResponse':{'id':'c','response':{'output':[1],'error':'late'}}},"
+			"{'functionResponse':{'id':'d','response':{'error':null}}}]}]}");
+	r = c->results;
+	assert_true(r->has_error && !r->is_error);
+	assert_sv(r->text, "done");
+	r = r->next;
+	assert_true(r->has_error && r->is_error);
+	assert_sv(r->text, "no such file");
+	r = r->next;
+	assert_true(r->has_error && !r->is_error);
+	assert_sv_json(r->text, "{'output':[1],'error':'late'}");
+	assert_false(r->next->is_error);
+}
+
 /* protobuf's JSON takes both spellings, and a list's only element without the list. */
 static void test_other_spelling(void **state)
 {
@@ -283,6 +308,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_results),
 		cmocka_unit_test(test_other_spelling),
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_stream),

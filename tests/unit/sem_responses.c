@@ -40,7 +40,7 @@ static void test_request(void **state)
 	assert_json(c->tool_names, "['f','web_search','ns']");
 	assert_json(c->system_instructions, "[{'type':'text','content':'Be brief'}]");
 	assert_sv(c->results->id, "c1");
-	assert_sv(c->results->text, "R1");
+	assert_sv(c->results->text, "R\n1");
 	assert_false(c->results->has_error);
 	assert_null(c->results->next);
 	assert_json(json_at(c->input_messages, 2),

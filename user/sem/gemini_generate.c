@@ -119,12 +119,28 @@ static bool only_results(const struct json *content)
 	return true;
 }
 
+/*
+ * By the API's own words a function answers {"output": ...}, or {"error": ...} when it failed; what has
+ * neither is the output.
+ */
+static void take_result(struct sem_call *c, struct sem_tool_result *r, const struct json *answer)
+{
+	const struct json *output = json_get(answer, "output"), *error = json_get(answer, "error");
+	const struct json *said = output ? output : error;
+
+	r->has_error = said;
+	r->is_error = said && !output && !json_is(error, JSON_NULL);
+	if (json_is(said, JSON_STRING) && answer->cnt == 1)
+		r->text = arena_dup(&c->arena, said->s);
+	else if (answer)
+		r->text = json_text(&c->arena, answer);
+}
+
 static void add_results(struct sem_call *c, struct sem_tool_result ***tail,
 			const struct json *parts)
 {
 	json_for_each (parts, p) {
 		const struct json *v = sem_field(p, "functionResponse");
-		const struct json *answer = json_get(v, "response");
 		struct sem_tool_result *r;
 
 		if (!v)
@@ -133,8 +149,7 @@ static void add_results(struct sem_call *c, struct sem_tool_result ***tail,
 		if (!r)
 			return;
 		sem_keep(c, &r->name, json_get(v, "name"));
-		if (answer)
-			r->text = json_text(&c->arena, answer);
+		take_result(c, r, json_get(v, "response"));
 		**tail = r;
 		*tail = &r->next;
 	}

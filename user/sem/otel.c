@@ -335,19 +335,29 @@ struct json *sem_strings(struct sem_call *c, const struct json *v)
 	return out;
 }
 
-struct sv sem_text_of(struct arena *a, const struct json *content)
+static struct sv join_texts(struct arena *a, const struct json *content, struct sv between)
 {
 	struct buf b = BUF_INIT;
 	struct sv out = { NULL, 0 };
 
 	if (json_is(content, JSON_STRING))
 		return arena_dup(a, content->s);
-	json_for_each (content, e)
-		buf_sv(&b, json_sv(json_get(e, "text")));
+	json_for_each (content, e) {
+		struct sv text = json_sv(json_get(e, "text"));
+
+		if (text.n && b.len)
+			buf_sv(&b, between);
+		buf_sv(&b, text);
+	}
 	if (b.len && !b.err)
 		out = arena_dup(a, buf_view(&b));
 	buf_fini(&b);
 	return out;
+}
+
+struct sv sem_text_of(struct arena *a, const struct json *content)
+{
+	return join_texts(a, content, SV(""));
 }
 
 struct sem_tool_result *sem_result(struct sem_call *c, struct sv id, const struct json *content)
@@ -357,7 +367,7 @@ struct sem_tool_result *sem_result(struct sem_call *c, struct sv id, const struc
 	if (!r)
 		return NULL;
 	r->id = id.n ? arena_dup(&c->arena, id) : (struct sv){ NULL, 0 };
-	r->text = sem_text_of(&c->arena, content);
+	r->text = join_texts(&c->arena, content, SV("\n"));
 	return r;
 }
 

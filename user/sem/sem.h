@@ -39,7 +39,7 @@ struct sem_tool_call {
 struct sem_tool_result {
 	struct sv id, name;
 	bool has_error, is_error; /* has_error: the wire says whether it failed */
-	struct sv text;           /* its text parts joined */
+	struct sv text;           /* its text parts, a line end between them */
 	struct sem_tool_result *next;
 };
 
