@@ -9,6 +9,7 @@ const volatile __u32 cfg_call_cap = 0;
 const volatile __u32 cfg_page_size = 0;
 const volatile __u32 cfg_guard = 0;
 const volatile __u32 cfg_cookie = 0;
+const volatile __u32 cfg_storage = 0;
 const volatile __u32 cfg_tie_calls = 0;
 const volatile __u32 cfg_output_rate = 0;
 

@@ -199,17 +199,17 @@ SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
 	struct proc_state *proc = traced_here();
-	__u64 old = (__u64)task->tgid << 32 | (__u32)old_pid;
 	char path[PATH_SHORT] = {};
 	__u64 args;
 	long len;
 
-	if (!proc)
+	/* the thread's state belongs to the old program, and perhaps to another thread id */
+	if (proc)
+		thread_forget(task, (__u64)task->tgid << 32 | (__u32)old_pid);
+	else
 		proc = exec_watch(task);
 	if (!proc)
 		return 0;
-	/* the thread's state belongs to the old program, and perhaps to another thread id */
-	bpf_map_delete_elem(&threads, &old);
 	proc->exec_ts = bpf_ktime_get_ns();
 	proc->nss_methods = 0;
 	proc->rss_base = task->signal->maxrss;
@@ -313,7 +313,7 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 
 	if (!proc)
 		return 0;
-	bpf_map_delete_elem(&threads, &id);
+	thread_forget(task, id);
 	usage_add(&proc->ended, task);
 	__sync_fetch_and_add(&proc->alive, -1);
 	if (!is_last(proc, task))

@@ -114,6 +114,15 @@ struct thread_state {
 	struct fs_call fs;
 };
 
+/* Where the kernel has it: hung on the thread itself, found at half the price, and it ends with it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct thread_state);
+} thread_storage SEC(".maps") __weak;
+
+/* Elsewhere. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_THREADS);
@@ -121,7 +130,7 @@ struct {
 	__type(value, struct thread_state);
 } threads SEC(".maps") __weak;
 
-/* What a new entry starts as: too large for the stack.  Never written. */
+/* What a new entry of that starts as: too large for the stack.  Never written. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -129,28 +138,48 @@ struct {
 	__type(value, struct thread_state);
 } thread_zero SEC(".maps") __weak;
 
+/* NULL when nothing is remembered of the thread. */
 static __always_inline struct thread_state *thread_find(void)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	__u64 id;
 
+	if (cfg_storage)
+		return bpf_task_storage_get(&thread_storage, bpf_get_current_task_btf(), NULL, 0);
+	id = bpf_get_current_pid_tgid();
 	return bpf_map_lookup_elem(&threads, &id);
 }
 
-/* NULL when the table is full. */
-static __always_inline struct thread_state *thread_get(void)
+static __always_inline struct thread_state *thread_add(void)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	struct thread_state *t = bpf_map_lookup_elem(&threads, &id);
 	__u32 zero = 0;
-	void *init;
+	void *init = bpf_map_lookup_elem(&thread_zero, &zero);
 
-	if (t)
-		return t;
-	init = bpf_map_lookup_elem(&thread_zero, &zero);
 	if (!init)
 		return NULL;
 	bpf_map_update_elem(&threads, &id, init, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&threads, &id);
+}
+
+/* NULL when there is no room. */
+static __always_inline struct thread_state *thread_get(void)
+{
+	struct thread_state *t;
+
+	if (cfg_storage)
+		return bpf_task_storage_get(&thread_storage, bpf_get_current_task_btf(), NULL,
+					    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	t = thread_find();
+	return t ? t : thread_add();
+}
+
+/* task: the current one, from a tracepoint's arguments; id: pid_tgid that it had until now. */
+static __always_inline void thread_forget(struct task_struct *task, __u64 id)
+{
+	if (cfg_storage)
+		bpf_task_storage_delete(&thread_storage, task);
+	else
+		bpf_map_delete_elem(&threads, &id);
 }
 
 /* Reads the addresses only when the socket is another one than last time. */

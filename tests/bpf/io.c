@@ -1021,6 +1021,11 @@ static int setup_bounded(void **state)
 	return trace_setup_cfg(state, &(struct probe_cfg){ .force_bounded_loops = true });
 }
 
+static int setup_table(void **state)
+{
+	return trace_setup_cfg(state, &(struct probe_cfg){ .force_thread_table = true });
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(forms_on_a_unix_socket),
 	cmocka_unit_test(forms_on_a_pipe),
@@ -1074,5 +1079,6 @@ int main(int argc, char **argv)
 					      trace_teardown);
 	failed += cmocka_run_group_tests_name("output", output, setup_output, trace_teardown);
 	failed += cmocka_run_group_tests_name("bounded", bounded, setup_bounded, trace_teardown);
+	failed += cmocka_run_group_tests_name("table", bounded, setup_table, trace_teardown);
 	return failed;
 }

@@ -145,6 +145,7 @@ static void load(const struct features *f)
 	skel->rodata->cfg_call_cap = 256 * 1024;
 	skel->rodata->cfg_page_size = 4096;
 	skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
+	skel->rodata->cfg_storage = f->of[FEAT_STORAGE].on;
 	skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	hooks_select(skel->obj, f);
 	assert_int_equal(ringspan_bpf__load(skel), 0);
@@ -182,6 +183,7 @@ static void what_an_older_kernel_gets(void **state)
 	features_force_off(&f, FEAT_MULTI);
 	features_force_off(&f, FEAT_GUARD);
 	features_force_off(&f, FEAT_LOOP);
+	features_force_off(&f, FEAT_STORAGE);
 	features_force_off(&f, FEAT_SOCKLEN);
 	load(&f);
 }

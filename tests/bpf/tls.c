@@ -473,9 +473,9 @@ static size_t entries_of(pid_t pid, size_t *seen)
 	return cnt;
 }
 
-static void nothing_is_kept_of_the_dead(void **state)
+/* maps: of a tracer that are looked into, at least. */
+static void nothing_is_kept(struct trace *t, size_t maps)
 {
-	struct trace *t = *state;
 	uint64_t end = now_ns() + 3000000000ull;
 	size_t seen;
 
@@ -487,7 +487,17 @@ static void nothing_is_kept_of_the_dead(void **state)
 	while (entries_of(t->pid, &seen) && now_ns() < end)
 		trace_poll(t);
 	assert_int_equal(entries_of(t->pid, &seen), 0);
-	assert_true(seen >= 4);
+	assert_true(seen >= maps);
+}
+
+static void nothing_is_kept_of_the_dead(void **state)
+{
+	nothing_is_kept(*state, 3);
+}
+
+static void nor_of_their_threads(void **state)
+{
+	nothing_is_kept(*state, 4);
 }
 
 /* As with a library whose free function is not known: the sockets' ends are the objects'. */
@@ -539,6 +549,11 @@ static int setup_bounded(void **state)
 	return trace_setup_cfg(state, &(struct probe_cfg){ .force_bounded_loops = true });
 }
 
+static int setup_table(void **state)
+{
+	return trace_setup_cfg(state, &(struct probe_cfg){ .force_thread_table = true });
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_library_loaded_later),
 	cmocka_unit_test(nothing_is_kept_of_the_dead),
@@ -548,6 +563,15 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(memory_buffers),
 	cmocka_unit_test(a_send_in_a_callback),
 	cmocka_unit_test(a_freed_object_ends_its_stream),
+};
+
+/* Threads in a table: only there something could be left of them. */
+static const struct CMUnitTest table[] = {
+	cmocka_unit_test(nor_of_their_threads),
+	cmocka_unit_test(plain_calls),
+	cmocka_unit_test(ex_calls),
+	cmocka_unit_test(memory_buffers),
+	cmocka_unit_test(a_send_in_a_callback),
 };
 
 int main(int argc, char **argv)
@@ -562,5 +586,6 @@ int main(int argc, char **argv)
 	failed += cmocka_run_group_tests_name("perf", tests, setup_perf, trace_teardown);
 	failed += cmocka_run_group_tests_name("syscalls", tests, setup_syscalls, trace_teardown);
 	failed += cmocka_run_group_tests_name("bounded", tests, setup_bounded, trace_teardown);
+	failed += cmocka_run_group_tests_name("table", table, setup_table, trace_teardown);
 	return failed;
 }

@@ -180,6 +180,15 @@ static int try_loop(struct try_ctx *t)
 	return say(t, 0, "a program that names it is not refused");
 }
 
+static int try_storage(struct try_ctx *t)
+{
+	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) != 1)
+		return say(t, -ENOENT, "this kernel has no such map");
+	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_storage_get, NULL) != 1)
+		return say(t, -ENOENT, "this kernel lets no uprobe use it");
+	return say(t, 0, "a map can be made, and a program that asks for it is not refused");
+}
+
 static int try_syscalls(struct try_ctx *t)
 {
 	if (btf__find_by_name_kind(t->btf, "btf_trace_sys_enter", BTF_KIND_TYPEDEF) <= 0)
@@ -229,6 +238,7 @@ static const struct feature_try {
 	[FEAT_COOKIE] = { try_cookie, FEAT_PRIVILEGE, "a kernel from 5.15 on" },
 	[FEAT_GUARD] = { try_guard, FEAT_BTF, "a kernel from 6.10 on" },
 	[FEAT_LOOP] = { try_loop, FEAT_PRIVILEGE, "a kernel from 5.17 on" },
+	[FEAT_STORAGE] = { try_storage, FEAT_BTF, "a kernel from 5.12 on" },
 	[FEAT_SYSCALLS] = { try_syscalls, FEAT_BTF, "a kernel with CONFIG_TRACEPOINTS" },
 	[FEAT_SOCKLEN] = { try_socklen, FEAT_BTF,
 			   "a kernel from 6.3 on; system calls are used instead" },

@@ -21,6 +21,7 @@
 	X(GUARD, "preempt kfuncs", "uprobe programs that are not preempted (6.13+ may need it)", \
 	  false)                                                                                 \
 	X(LOOP, "bpf_loop", "calls that move more than 256 KiB", false)                          \
+	X(STORAGE, "task storage", "what is remembered of a thread, found faster", false)        \
 	X(SYSCALLS, "syscall tracepoints",                                                       \
 	  "connect, sockets, pipes, files, libraries loaded later", false)                       \
 	X(SOCKLEN, "sock_send/recv_length", "which socket a TLS object sits on", false)          \

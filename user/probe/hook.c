@@ -120,6 +120,16 @@ static void select_uprobe(struct bpf_program *prog, const struct features *f)
 		bpf_program__set_expected_attach_type(prog, UPROBE_TYPE_MULTI);
 }
 
+/* A thread's state is in one of two places, see thread.bpf.h. */
+static void select_threads(struct bpf_object *obj, bool storage)
+{
+	static const char *const table[] = { "threads", "thread_zero" };
+
+	bpf_map__set_autocreate(bpf_object__find_map_by_name(obj, "thread_storage"), storage);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		bpf_map__set_autocreate(bpf_object__find_map_by_name(obj, table[i]), !storage);
+}
+
 void hooks_select(struct bpf_object *obj, const struct features *f)
 {
 	struct bpf_program *prog;
@@ -132,6 +142,7 @@ void hooks_select(struct bpf_object *obj, const struct features *f)
 		else if (strcmp(bpf_program__name(prog), "vma_rows") == 0)
 			bpf_program__set_autoload(prog, f->of[FEAT_VMA].on);
 	}
+	select_threads(obj, f->of[FEAT_STORAGE].on);
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
 		if (!is_used(&hooks[i], f))
 			continue;

@@ -16,7 +16,7 @@ struct hook_links {
 	size_t cnt;
 };
 
-/* Switches programs on, before loading. */
+/* Switches programs on, and maps that nothing will use off, before loading. */
 void hooks_select(struct bpf_object *obj, const struct features *f);
 /* Attaches tracepoints, after loading; uprobes are set file by file. */
 int hooks_attach(struct hook_links *links, struct bpf_object *obj, const struct features *f);

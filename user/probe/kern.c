@@ -74,6 +74,7 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	k->skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
 	k->skel->rodata->cfg_cookie = f->of[FEAT_COOKIE].on;
 	k->skel->rodata->cfg_output_rate = (__u32)cfg->output_rate;
+	k->skel->rodata->cfg_storage = f->of[FEAT_STORAGE].on;
 	k->skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	err = bpf_map__set_max_entries(k->skel->maps.events, ring);
 	if (err)

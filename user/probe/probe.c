@@ -51,6 +51,8 @@ static int check_features(struct probe *p, const struct probe_cfg *cfg)
 		features_force_off(&p->feat, FEAT_SOCKLEN);
 	if (cfg->force_bounded_loops)
 		features_force_off(&p->feat, FEAT_LOOP);
+	if (cfg->force_thread_table)
+		features_force_off(&p->feat, FEAT_STORAGE);
 	if (cfg->force_no_cookies)
 		features_force_off(&p->feat, FEAT_COOKIE);
 	for (enum feat i = 0; i < FEAT_CNT; i++)

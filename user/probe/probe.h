@@ -28,6 +28,7 @@ struct probe_cfg {
 	bool force_syscall_tie;   /* as on a kernel without sock_send_length */
 	bool force_bounded_loops; /* as on a kernel without bpf_loop: call_cap_bytes <= 256 KiB */
 	bool force_no_cookies;    /* as on a kernel without bpf_get_attach_cookie() */
+	bool force_thread_table;  /* as on a kernel without task storage */
 	bool force_plain_sites; /* probes at the functions' first instructions, and at their returns */
 };
 
