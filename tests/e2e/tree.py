@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Holds the whole tree of a run against the one that is expected, and prints how they differ.
 
-    tree.py --schema FILE [--write] [--word NAME=TEXT]... [--fold REGEX] SPANS EXPECTED
+    tree.py --schema FILE [--write] [--word NAME=TEXT]... [--fold REGEX] [--measured REGEX]
+        SPANS EXPECTED
 
 SPANS is what `export --format ndjson --payload` prints.  What is compared is text: a line for each
 span, a child below its parent and indented, in the order in which they began, with its kind, name,
@@ -17,6 +18,8 @@ What differs from run to run is put in other words, the same one wherever it is 
     pid1 port1 conn1 call_1 msg_1 req_1 ...     what the kernel, the clients and the mock number
     m1 m2 ...       messages, instructions and tool definitions: each is printed once, at the end
     {NAME}          the TEXT of a --word: paths, most of the time
+    #1 #2 ...       what matches --fold; siblings that are the same in all that they hold are then told
+                    once, with their count
     ~ KEY ...       attributes that are measured (MEASURED): there, with a value that nobody can know;
                     "resources" are the thirteen that the kernel counts for every process
 """
@@ -90,9 +93,9 @@ def compact(value):
 
 
 class Tree:
-    def __init__(self, spans, words, fold):
+    def __init__(self, spans, words, fold, measured):
         self.words = sorted(words, key=lambda word: -len(word[1]))
-        self.fold = fold
+        self.fold, self.measured = fold, measured
         self.ids = {span["span_id"]: "s" for span in spans}
         self.ids.update({span["trace_id"]: "t" for span in spans})
         self.children = {}
@@ -113,7 +116,7 @@ class Tree:
         for word, literal in self.words:
             text = text.replace(literal, "{" + word + "}")
         if self.fold:
-            text = self.fold.sub("{fold}", text)
+            text = self.fold.sub(lambda found: names.name("#", found.group()), text)
         text = MADE_UP.sub(lambda found: names.name(found.group(1), found.group()), text)
         text = ADDRESS.sub(lambda found: names.name("port", int(found.group())), text)
         return HEX.sub(lambda found: names.name(self.ids[found.group()], found.group())
@@ -149,7 +152,7 @@ class Tree:
         """Lines: those of one namespace share one, as far as it is wide enough."""
         lines, before = [], None
         kept = {key for key in attributes if not DROPPED.fullmatch(key)}
-        measured = {key for key in kept if MEASURED.fullmatch(key)}
+        measured = {key for key in kept if MEASURED.fullmatch(key) or self.measured.fullmatch(key)}
         for space, key in sorted((namespace(key), key) for key in kept - measured):
             text = f"{key} = {self.written(names, key, attributes[key])}"
             if space == before and len(lines[-1]) + len(text) < WIDTH:
@@ -214,11 +217,17 @@ class Tree:
             groups[-1].append(span)
             end = max(end, span["end_time_unix_nano"])
         for group in groups:
-            keyed = sorted(((self.key(span), span) for span in group), key=lambda pair: pair[0])
+            keyed = sorted(((self.key(span), self.number(span), span) for span in group),
+                           key=lambda triple: triple[:2])
             while keyed:
-                alike = [pair for pair in keyed if self.fold and pair[0] == keyed[0][0]]
-                yield max(1, len(alike)), keyed[0][1]
+                alike = [triple for triple in keyed if self.fold and triple[0] == keyed[0][0]]
+                yield max(1, len(alike)), keyed[0][2]
                 del keyed[: max(1, len(alike))]
+
+    def number(self, span):
+        """What is folded of it: the lowest one is told."""
+        found = self.fold.search(compact(span["attributes"])) if self.fold else None
+        return found.group() if found else ""
 
     def key(self, span):
         """What a span and all below it hold, in words of their own."""
@@ -245,6 +254,8 @@ def main():
     parser.add_argument("--word", action="append", default=[], metavar="NAME=TEXT")
     parser.add_argument("--fold", metavar="REGEX", type=re.compile,
                         help="numbers of conversations that are alike: their trees are told once")
+    parser.add_argument("--measured", metavar="REGEX", type=re.compile, default=re.compile("(?!)"),
+                        help="more attributes that are only measured here")
     parser.add_argument("--schema", required=True, help="span.schema.json")
     parser.add_argument("spans")
     parser.add_argument("expected")
@@ -254,7 +265,8 @@ def main():
     broken = [f"schema: {span['name']}: {e}" for span in spans for e in validator.errors(span)]
     if broken:
         sys.exit("\n".join(broken))
-    tree = Tree(spans, [word.split("=", 1) for word in options.word], options.fold)
+    tree = Tree(spans, [word.split("=", 1) for word in options.word], options.fold,
+                options.measured)
     got = [line.rstrip() for line in tree.lines()]
     try:
         expected = read(options.expected)

@@ -54,6 +54,11 @@ SUMMARY = (
     "of them to be kept in the same way, in the order in which they come."
 )
 
+CONVERSATION = [
+    Turn("I look up #{#}.", (Call("look", "key #{#}"),)),
+    Turn("MOCK-FINAL-ANSWER: it is value #{#}."),
+]
+
 SCENARIOS = {
     "text": [Turn("MOCK-FINAL-ANSWER: no tool was needed.")],
     "basic": [
@@ -154,10 +159,8 @@ SCENARIOS = {
     "note": [Turn("I note it.", (Call("note", "what was asked for"),)), DONE],
     "summary": [Turn(SUMMARY)],
     "title": [Turn("Notes on what was asked for")],
-    "conversation": [
-        Turn("I look up {#}.", (Call("look", "key #{#}"),)),
-        Turn("MOCK-FINAL-ANSWER: it is value #{#}."),
-    ],
+    "conversation": CONVERSATION,
+    "busy": [replace(CONVERSATION[0], status=429), CONVERSATION[1]],
     "secret": [Turn("A careless command.", (Call("shell", f"echo {TOOL_SECRET}"),)), DONE],
 }
 
