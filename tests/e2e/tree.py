@@ -58,6 +58,7 @@ RESOURCES = {"ringspan." + key for key in (
     "page_faults.minor")}
 PIDS = {"process.pid", "process.parent_pid", "ringspan.rpc.peer_pid", "thread.id"}
 PORTS = {"network.local.port", "network.peer.port", "server.port"}
+CONTAIN = {"run", "agent", "turn", "model_call"}  # kinds that last as long as all that is in them
 MESSAGES = {"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions",
             "gen_ai.tool.definitions"}
 MADE_UP = re.compile(r"\b(toolu_|call_|msg_|chatcmpl-|resp_|req_|rs_|fc_)[0-9a-f]{24}\b")
@@ -243,6 +244,20 @@ class Tree:
             yield f"{name} = {text}"
 
 
+def outlasting(spans):
+    """What hangs under a span and is not within its time; what began a process or a tool may be over
+    before that is, and a call that was never answered is open to the end."""
+    by_id = {span["span_id"]: span for span in spans}
+    for span in spans:
+        parent = by_id.get(span["parent_span_id"])
+        if not parent or parent["attributes"]["ringspan.kind"] not in CONTAIN or \
+           "unanswered" in span["attributes"].get("ringspan.incomplete", []):
+            continue
+        if span["start_time_unix_nano"] < parent["start_time_unix_nano"] or \
+           span["end_time_unix_nano"] > parent["end_time_unix_nano"]:
+            yield f"{span['name']} is not within the time of {parent['name']}"
+
+
 def read(path):
     with open(path, encoding="utf-8") as file:
         return file.read().splitlines()
@@ -263,6 +278,7 @@ def main():
     spans = [json.loads(line) for line in read(options.spans)]
     validator = Validator(json.loads("\n".join(read(options.schema))))
     broken = [f"schema: {span['name']}: {e}" for span in spans for e in validator.errors(span)]
+    broken += outlasting(spans)
     if broken:
         sys.exit("\n".join(broken))
     tree = Tree(spans, [word.split("=", 1) for word in options.word], options.fold,

@@ -212,6 +212,7 @@ static void user_goes_on_instead_of_a_tool(void **state)
 	second = told_nth(&w->told, SPAN_TURN, 1);
 	assert_true(json_str_is(json_at(span_attr(first, ATTR_ID_INCOMPLETE), 0), "unanswered"));
 	assert_null(span_attr(second, ATTR_ID_INCOMPLETE));
+	assert_int_equal(first->end_ns, second->start_ns);
 	assert_string_equal(told_nth(&w->told, SPAN_TOOL_CALL, 0)->parent_span_id, first->span_id);
 	ASSERT_SV(
 		json_sv(json_path(span_attr(second, ATTR_ID_INPUT_MESSAGES), "0.parts.0.content")),
@@ -359,7 +360,7 @@ static void task_behind_other_texts(void **state)
 static void hand_off_is_another_agent(void **state)
 {
 	struct world *w = *state;
-	const struct span *second;
+	const struct span *first, *second;
 
 	ask(w, 1, TOOLS, SYSTEM("You greet.") "," USER("refund me"));
 	answer(w, 1, CALLS("t1", "transfer_to_refunds", "{}"));
@@ -374,8 +375,12 @@ static void hand_off_is_another_agent(void **state)
 	ASSERT_SV(json_sv(json_path(span_attr(second, ATTR_ID_SYSTEM_INSTRUCTIONS), "0.content")),
 		  "You refund.");
 	assert_int_equal(second->links->cnt, 1);
-	ASSERT_SV(json_sv(json_path(second->links, "0.span_id")),
-		  agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 0))->span_id);
+	first = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 0));
+	ASSERT_SV(json_sv(json_path(second->links, "0.span_id")), first->span_id);
+	/* the first lasts until the second takes over, and so does the call that did it */
+	assert_int_equal(first->end_ns, second->start_ns);
+	assert_int_equal(told_nth(&w->told, SPAN_TURN, 0)->end_ns, second->start_ns);
+	assert_int_equal(told_nth(&w->told, SPAN_TOOL_CALL, 0)->end_ns, second->start_ns);
 	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 1), ATTR_ID_CONTEXT),
 		  "handed_off");
 }
@@ -462,6 +467,7 @@ static void calls_beside_the_conversation(void **state)
 static void summary_is_asked_for_without_tools(void **state)
 {
 	struct world *w = *state;
+	const struct span *agent;
 
 	ask(w, 1, TOOLS, USER("planets"));
 	answer(w, 1, SAYS("sorted"));
@@ -473,8 +479,29 @@ static void summary_is_asked_for_without_tools(void **state)
 	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
 	assert_int_equal(told_count(&w->told, SPAN_TURN), 2);
 	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 1), ATTR_ID_PURPOSE), "summary");
-	assert_string_equal(told_nth(&w->told, SPAN_MODEL_CALL, 1)->parent_span_id,
-			    told_nth(&w->told, SPAN_AGENT, 0)->span_id);
+	agent = told_nth(&w->told, SPAN_AGENT, 0);
+	assert_string_equal(told_nth(&w->told, SPAN_MODEL_CALL, 1)->parent_span_id, agent->span_id);
+	/* what hangs under it is its cost, too */
+	assert_int_equal(span_attr_int(agent, ATTR_ID_MODEL_CALLS, 0), 3);
+	assert_int_equal(span_attr_int(agent, ATTR_ID_USAGE_INPUT, 0), 30);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_TURN, 0), ATTR_ID_MODEL_CALLS, 0),
+			 1);
+}
+
+/* An agent lasts as long as what hangs under it. */
+static void summary_is_the_last_of_it(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, USER("planets"));
+	answer(w, 1, SAYS("sorted"));
+	ask(w, 1, "", USER("planets") "," MODEL(SAYS("sorted")) "," USER("sum it up"));
+	answer(w, 1, SAYS("planets were sorted"));
+	end(w);
+	assert_int_equal(told_nth(&w->told, SPAN_AGENT, 0)->end_ns,
+			 told_nth(&w->told, SPAN_MODEL_CALL, 1)->end_ns);
+	assert_int_equal(told_nth(&w->told, SPAN_TURN, 0)->end_ns,
+			 told_nth(&w->told, SPAN_MODEL_CALL, 0)->end_ns);
 }
 
 /* ... and what comes of it takes the history's place: still one conversation. */
@@ -633,6 +660,7 @@ int main(void)
 		TEST(history_that_was_trimmed),
 		TEST(calls_beside_the_conversation),
 		TEST(summary_is_asked_for_without_tools),
+		TEST(summary_is_the_last_of_it),
 		TEST(history_replaced_by_a_summary_made_beside_it),
 		TEST(failed_turn_goes_on_with_the_next_try),
 		TEST(turn_that_failed_says_so),

@@ -34,6 +34,7 @@ struct agent {
 	struct totals sum, turn_sum;
 	struct waits turn_waits;
 	uint64_t ts_last;
+	uint64_t ts_beside; /* end of the latest call beside its turns; 0: none */
 	unsigned int calls; /* exchanges and calls that point here */
 	bool over;          /* the latest answer called no tool: the next request begins a turn */
 	bool top;           /* not a sub-agent: its answers are the run's */
@@ -76,7 +77,8 @@ static void agent_free(struct agent *a)
 	if (a->turn)
 		span_incomplete(a->turn, "unanswered");
 	end_turn(a, a->ts_last);
-	s->end_ns = a->ts_last + a->run->t->wall_offset;
+	s->end_ns =
+		(a->ts_beside > a->ts_last ? a->ts_beside : a->ts_last) + a->run->t->wall_offset;
 	span_set_int(s, ATTR_ID_TURNS, a->turns);
 	set_totals(s, &a->sum);
 	engine_emit(a->run, &a->span);
@@ -186,6 +188,8 @@ static bool is_warm_up(const struct sem_call *c)
 			return true;
 	return false;
 }
+
+static const char summary[] = "summary"; /* of a conversation, which it may replace */
 
 /* What a call is for that begins no conversation; NULL: it may begin one. */
 static const char *purpose_of(const struct sem_call *c)
@@ -319,6 +323,8 @@ static struct agent *hand_over(struct agent *from, const struct exchange *x)
 
 	if (!a)
 		return NULL;
+	if (!from->over)
+		from->ts_last = x->req_first;
 	end_turn(from, from->ts_last);
 	memcpy(a->span->parent_span_id, from->span->parent_span_id,
 	       sizeof(a->span->parent_span_id));
@@ -355,19 +361,14 @@ static const char *const step_names[] = {
 };
 
 /* A call of its own: under the agent that it is made for, where that is known. */
-static void set_aside(struct exchange *x, const struct agent *a, const char *purpose)
+static void set_aside(struct exchange *x, struct agent *a, const char *purpose)
 {
 	x->purpose = purpose;
-	if (a)
-		memcpy(x->parent_span, a->span->span_id, sizeof(x->parent_span));
-}
-
-/* So is one for a summary, which may take the history's place. */
-static void sum_up(struct exchange *x, struct agent *a)
-{
-	set_aside(x, a, "summary");
+	if (!a)
+		return;
+	memcpy(x->parent_span, a->span->span_id, sizeof(x->parent_span));
 	agent_hold(a);
-	x->sums_up = a;
+	x->beside = a;
 }
 
 static void join(struct exchange *x, struct agent *a, struct chain_request *q, enum chain_step step)
@@ -375,6 +376,7 @@ static void join(struct exchange *x, struct agent *a, struct chain_request *q, e
 	if (a->turn && step == CHAIN_NEXT && chain_interrupted(&a->chain, q)) {
 		span_incomplete(a->turn, "unanswered");
 		a->over = true;
+		a->ts_last = x->req_first;
 	}
 	chain_advance(&a->chain, q);
 	if (a->over && step != CHAIN_AGAIN)
@@ -436,7 +438,7 @@ void agent_asked(struct exchange *x)
 	if (purpose)
 		set_aside(x, a, purpose);
 	else if (a && a->chain.tools && !q.tools && step != CHAIN_AGAIN)
-		sum_up(x, a);
+		set_aside(x, a, summary);
 	else
 		converse(x, a, &q, step);
 	chain_request_fini(&q);
@@ -495,8 +497,9 @@ void agent_answered(struct exchange *x)
 {
 	struct agent *a = x->agent;
 
-	if (x->sums_up && x->call)
-		chain_summary(&x->sums_up->chain, x->call);
+	/* it may take the history's place */
+	if (x->beside && x->purpose == summary && x->call)
+		chain_summary(&x->beside->chain, x->call);
 	if (!a || !x->call)
 		return;
 	chain_answer(&a->chain, x->call);
@@ -520,6 +523,13 @@ void agent_called(struct agent *a, const struct span *call, int64_t turn, uint64
 		span_set_status(a->turn, STATUS_UNSET, SV(""));
 	if (a->over)
 		end_turn(a, ts);
+}
+
+void agent_called_beside(struct agent *a, const struct span *call, uint64_t ts)
+{
+	add_usage(&a->sum, call);
+	if (ts > a->ts_beside)
+		a->ts_beside = ts;
 }
 
 void agent_waited(struct agent *a, int64_t turn, enum wait_cause cause, uint64_t from, uint64_t to)

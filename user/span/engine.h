@@ -272,7 +272,7 @@ struct exchange {
 	uint64_t key;        /* same for every attempt of one call: host, target and request body */
 	struct agent *agent; /* whose conversation it is; NULL: nobody's */
 	int64_t turn;        /* ordinal in it */
-	struct agent *sums_up;   /* of a call for a summary: whose history; NULL: nobody's */
+	struct agent *beside;    /* whose conversation it is made beside of, held; NULL: nobody's */
 	uint64_t tools_asked;    /* by its answer, so far */
 	char parent_span[HEX64]; /* "": its process's */
 	const char *link;        /* ringspan.link of that, or NULL */
@@ -358,6 +358,8 @@ void agent_answered(struct exchange *x);
 void agent_calls_tool(struct exchange *x);
 /* A call of it is over for good, in that turn. */
 void agent_called(struct agent *a, const struct span *call, int64_t turn, uint64_t ts);
+/* So is one beside its turns. */
+void agent_called_beside(struct agent *a, const struct span *call, uint64_t ts);
 /* In that turn; nothing when it is over. */
 void agent_waited(struct agent *a, int64_t turn, enum wait_cause cause, uint64_t from, uint64_t to);
 /* In the open turns of a process's agents. */

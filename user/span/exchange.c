@@ -17,8 +17,8 @@ static void exchange_free(struct exchange *x)
 	index_del(&x->run->t->exchanges, &x->of_call);
 	if (x->agent)
 		agent_release(x->agent);
-	if (x->sums_up)
-		agent_release(x->sums_up);
+	if (x->beside)
+		agent_release(x->beside);
 	sem_call_free(&x->call);
 	rpc_http_free(x);
 	framer_free(&x->framer);

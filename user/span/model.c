@@ -16,6 +16,7 @@ struct call {
 	int64_t attempts;
 	struct agent *agent; /* held; may be NULL */
 	int64_t turn;
+	struct agent *beside;       /* likewise, as of struct exchange */
 	uint64_t ts_first, ts_last; /* of all attempts; ts_last: when the last one failed */
 	uint64_t req_wire, resp_wire;
 };
@@ -338,6 +339,10 @@ static void finish_call(struct run *r, struct call *call)
 		agent_called(call->agent, call->span, call->turn, call->ts_last);
 		agent_release(call->agent);
 	}
+	if (call->beside) {
+		agent_called_beside(call->beside, call->span, call->ts_last);
+		agent_release(call->beside);
+	}
 	engine_emit(r, &call->span);
 	span_free(&call->first);
 	free(call);
@@ -415,6 +420,9 @@ static struct call *begin(struct exchange *x, struct span *s, struct span *attem
 	if (x->agent)
 		agent_hold(x->agent);
 	call->turn = x->turn;
+	call->beside = x->beside;
+	if (x->beside)
+		agent_hold(x->beside);
 	call->ts_first = x->req_first;
 	call->req_wire = x->req_wire;
 	call->resp_wire = x->resp_wire;
