@@ -194,6 +194,10 @@ static void elicitation(void **state)
 	const struct span *s;
 
 	pipes_of_server(w);
+	on_pipe(w, 3 * MS, AGENT, 1, EV_WRITE,
+		"{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"tools/list\"}\n");
+	on_pipe(w, 3 * MS, AGENT, 2, EV_READ, "{\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{}}\n");
+	model_asks(w, 3 * MS, "[{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"t\",\"input\":{}}]");
 	on_pipe(w, 4 * MS, AGENT, 1, EV_WRITE,
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
 		"\"t\",\"arguments\":{}}}\n");
@@ -203,9 +207,14 @@ static void elicitation(void **state)
 	on_pipe(w, 95 * MS, AGENT, 1, EV_WRITE,
 		"{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"action\":\"decline\"}}\n");
 	on_pipe(w, 96 * MS, AGENT, 2, EV_READ, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
+	result(w, 97 * MS, "a", "done", "false");
 	end(w);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_TOOL_CALL, 0), ATTR_ID_WAIT_HUMAN,
+				       0),
+			 90 * MS);
 	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 1);
 	s = told_nth(&w->told, SPAN_APPROVAL, 0);
+	ASSERT_SV(s->name, "approval t");
 	assert_int_equal(s->end_ns - s->start_ns, 90 * MS);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_BY), "elicitation");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "denied");

@@ -248,12 +248,18 @@ static void by_request(void **state)
 	model_asks(
 		w, 5 * MS,
 		"[" USE("toolu_1", "fetch", "{\"url\":\"https://a.example/x\"}") "," USE(
-			"toolu_2",
-			"fetch", "{\"url\":\"https://a.example/xy\"}") "," USE("toolu_3", "search",
-									       "{\"query\":\"big "
-									       "cats\"}") "," USE("toolu_4",
-												  "find",
-												  "{\"text\":\"small dogs\"}") "]");
+			"toolu_2", "fetch",
+			"{\"url\":\"https://a.example/xy\"}") "," USE("toolu_3", "search",
+								      "{\"query\":\"big "
+								      "cats\"}") "," USE("toolu_"
+											 "4",
+											 "find",
+											 "{\"tex"
+											 "t\":"
+											 "\"smal"
+											 "l "
+											 "dogs\""
+											 "}") "]");
 	gets(w, 10 * MS, AGENT, WEB, "GET /xy HTTP/1.1\r\nHost: a.example\r\n\r\n");
 	gets(w, 12 * MS, AGENT, WEB + 1, "GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n");
 	gets(w, 14 * MS, AGENT, WEB + 2,
@@ -299,20 +305,37 @@ static void by_path(void **state)
 
 	model_asks(w, 5 * MS,
 		   "[" USE("toolu_1", "edit", "{\"path\":\"a/notes.txt\"}") "," USE(
-			   "toolu_2", "edit",
-			   "{\"path\":\"./b/notes.txt\"}") "," USE("toolu_3", "patch",
-								   "{\"text\":\"--- "
-								   "a/src/main.c\\n+++ "
-								   "b/src/main.c\\n@@\"}") "]");
+			   "toolu_2",
+			   "edit", "{\"path\":\"./b/notes.txt\"}") "," USE("toolu_4", "edit",
+									   "{\"path\":\"notes."
+									   "txt\"}") "," USE("toolu"
+											     "_3",
+											     "patc"
+											     "h",
+											     "{\"te"
+											     "xt\":"
+											     "\"---"
+											     " "
+											     "a/"
+											     "src/"
+											     "main."
+											     "c\\n+"
+											     "++ "
+											     "b/"
+											     "src/"
+											     "main."
+											     "c\\n@"
+											     "@\"}") "]");
 	feed(w, record_file(10 * MS, AGENT, EV_FILE_REMOVE, "/w/b/notes.txt", NULL));
 	feed(w, record_file(11 * MS, AGENT, EV_FILE_REMOVE, "/w/a/notes.txt", NULL));
 	feed(w, record_file(12 * MS, AGENT, EV_FILE_REMOVE, "/w/c/notes.txt", NULL));
 	feed(w, record_file(13 * MS, AGENT, EV_FILE_REMOVE, "/w/src/main.c", NULL));
+	feed(w, record_file(13 * MS, AGENT, EV_FILE_REMOVE, "/w/src/notes.md", NULL));
 	feed(w, record_file(14 * MS, AGENT, EV_FILE_RENAME, "/w/a/notes.txt", "/w/old"));
 	ends(w, 20 * MS, AGENT);
 	end(w);
-	assert_int_equal(told_count(&w->told, SPAN_FILE), 4);
-	for (size_t i = 0; i < 4; i++) {
+	assert_int_equal(told_count(&w->told, SPAN_FILE), 5);
+	for (size_t i = 0; i < 5; i++) {
 		const struct span *s = told_nth(&w->told, SPAN_FILE, i);
 		struct sv path = span_attr_sv(s, ATTR_ID_FILE_PATH);
 
@@ -321,6 +344,8 @@ static void by_path(void **state)
 		else if (sv_is(path, "/w/src/main.c"))
 			is_under(s, tool(w, "toolu_3"), "argument");
 		else if (sv_is(path, "/w/c/notes.txt"))
+			is_under(s, tool(w, "toolu_4"), "argument");
+		else if (sv_is(path, "/w/src/notes.md"))
 			assert_null(span_attr(s, ATTR_ID_LINK));
 		else /* removed and then renamed: it was there again */
 			is_under(s, tool(w, "toolu_1"), "argument");

@@ -37,7 +37,8 @@ static void emit(struct run *r, const char *parent, struct sv tool, const char *
 {
 	struct span *s = engine_span(r, SPAN_APPROVAL, a->ts_from, a->ts_to);
 
-	tool_waited(r, tool_span, WAIT_HUMAN, a->ts_from, a->ts_to);
+	if (tool_span)
+		tool_waited(r, tool_span, WAIT_HUMAN, a->ts_from, a->ts_to);
 	if (!s)
 		return;
 	engine_id(s->span_id, r, SPAN_APPROVAL,

@@ -397,7 +397,7 @@ void approval_of_tool(struct run *r, const struct span *tool, struct approval *a
 		      const struct sem_tool_result *res);
 /*
  * An elicitation that was answered as a->action says.  tool: of the request that it is for, if known;
- * tool_span: the model's call of it, which waited, too.
+ * tool_span: the model's call of it, which waited, too; NULL: it was told so before.
  */
 void approval_elicited(struct run *r, const char *parent, struct sv tool, const char *tool_span,
 		       struct approval *a);

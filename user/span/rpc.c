@@ -332,6 +332,7 @@ void rpc_call_answer(struct rpc_end *e, struct rpc_call *c, const struct jsonrpc
 	remember_tools(e, &c->facts, m->cut);
 	if (sv_is(c->facts.result_type, "input_required") && c->facts.approval_mode.n)
 		rpc_span_asked(e, c);
+	rpc_span_answered(e, c);
 }
 
 /* Kept until its request's record has come, too. */

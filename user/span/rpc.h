@@ -33,7 +33,8 @@ struct rpc_call {
 	bool cut;
 	struct jsonrpc_msg *early;
 	struct rpc_facts facts;
-	struct span *span; /* has events, arguments and the parent already */
+	struct sv asked_for; /* of an elicitation: the tool that asks */
+	struct span *span;   /* has events, arguments and the parent already */
 	uint64_t ts_first, ts_asked, ts_last;
 	uint64_t req_wire, resp_wire;
 	unsigned int events;
@@ -131,6 +132,7 @@ void rpc_http_pair(struct rpc_end *e, struct rpc_call *c);
 
 /* rpc_span.c */
 void rpc_span_asked(struct rpc_end *e, const struct rpc_call *c); /* its answer is a question */
+void rpc_span_answered(struct rpc_end *e, struct rpc_call *c);    /* a human may have */
 void rpc_span_forget(struct rpc_end *e);                          /* the end is over */
 struct span *rpc_span_new(const struct rpc_from *from, const struct rpc_call *c);
 void rpc_span_parent(const struct rpc_end *e, struct rpc_call *c, bool last);

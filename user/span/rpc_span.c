@@ -282,6 +282,22 @@ static const struct rpc_call *outer_call(const struct rpc_end *e, const struct r
 	return NULL;
 }
 
+void rpc_span_answered(struct rpc_end *e, struct rpc_call *c)
+{
+	const struct rpc_call *outer;
+
+	if (!c->span || !c->facts.approval_action.n ||
+	    !sv_is(c->facts.method, "elicitation/create"))
+		return;
+	outer = outer_call(e, c);
+	if (outer)
+		c->asked_for = arena_dup(&c->facts.arena, outer->facts.tool);
+	/* now: its own span may be told only when the tool call is over; and once, by who asked */
+	if (c->dir == EV_WRITE || !c->twin)
+		tool_waited(e->run, outer ? outer->span->parent_span_id : c->span->parent_span_id,
+			    WAIT_HUMAN, c->ts_asked, c->ts_last);
+}
+
 /*
  * The wait between question and answer: of elicitation/create the request itself, since 2026-07-28 the
  * time until the request is sent again, with the human's word.
@@ -300,11 +316,7 @@ static void tell_approval(struct rpc_end *e, const struct rpc_call *c)
 	if (!f->approval_action.n)
 		return;
 	if (sv_is(f->method, "elicitation/create")) {
-		const struct rpc_call *outer = outer_call(e, c);
-
-		approval_elicited(e->run, c->span->span_id, outer ? outer->facts.tool : f->tool,
-				  outer ? outer->span->parent_span_id : c->span->parent_span_id,
-				  &a);
+		approval_elicited(e->run, c->span->span_id, c->asked_for, NULL, &a);
 		return;
 	}
 	for (size_t i = 0; i < RPC_ASKED; i++) {

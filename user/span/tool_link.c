@@ -419,8 +419,8 @@ static bool ends_word(char ch)
 	return ch == '\0' || memchr(" \t\r\n\"'`,;:=()[]{}<>|&", ch, 21);
 }
 
-/* Does the text name the file somewhere, as a patch or a command does? */
-static bool mentions(struct sv text, struct sv path, struct sv name)
+/* Of the text, that names the file somewhere, as a patch or a command does: how much; 0: it does not. */
+static size_t mentions(struct sv text, struct sv path, struct sv name)
 {
 	size_t whole = text.n;
 	long at;
@@ -437,34 +437,29 @@ static bool mentions(struct sv text, struct sv path, struct sv name)
 		     /* git's sides of a change */
 		     (to - from < whole && (sv_starts(word, "a/") || sv_starts(word, "b/")) &&
 		      is_end_of(sv_sub(word, 2, word.n), path))))
-			return true;
+			return word.n;
 		text = sv_sub(text, to, text.n);
 	}
-	return false;
+	return 0;
 }
 
-enum named { NAMED_NOT, NAMED_WITHIN, NAMED };
-
-/* How the arguments name the file: one is its path, or a text has it. */
-static enum named names_path(const struct json *v, struct sv path, struct sv name,
-			     unsigned int depth)
+/* How well the arguments name the file: by more of its path is better, and an argument than a part. */
+static size_t names_path(const struct json *v, struct sv path, struct sv name, unsigned int depth)
 {
-	enum named best = NAMED_NOT;
+	size_t best = 0;
 
 	if (json_is(v, JSON_STRING)) {
-		struct sv text = json_sv(v);
+		struct sv text = without_lead(json_sv(v));
 
-		if (is_end_of(without_lead(text), path))
-			return NAMED;
-		return mentions(text, path, name) ? NAMED_WITHIN : NAMED_NOT;
+		return is_end_of(text, path) ? 2 * text.n + 1 : 2 * mentions(text, path, name);
 	}
 	if (depth >= LIMIT_JSON_DEPTH)
-		return NAMED_NOT;
+		return 0;
 	json_for_each (v, e) {
-		enum named how = names_path(e, path, name, depth + 1);
+		size_t n = names_path(e, path, name, depth + 1);
 
-		if (how > best)
-			best = how;
+		if (n > best)
+			best = n;
 	}
 	return best;
 }
