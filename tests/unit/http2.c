@@ -236,6 +236,9 @@ static void test_detect(void **state)
 	static const char settings[] = "\0\0\6\4\0\0\0\0\0\0\3\0\0\0\x80";
 	static const char middle[] = "tail\0\0\3\0\0\0\0\0\1abc\0\0\4\x8\0\0\0\0\0\0\1\0\0";
 
+	char inside[200] = "\0\0\xf0\0\0\0\0\0\1"
+			   "event: response.output_text.delta";
+
 	(void)state;
 	for (size_t n = 0; n < preface.n; n++)
 		assert_int_equal(http2_detect(HTTP_REQUEST, sv_sub(preface, 0, n)), -1);
@@ -245,6 +248,10 @@ static void test_detect(void **state)
 	assert_int_equal(http2_detect(HTTP_RESPONSE, (struct sv){ middle, 25 }), 60);
 	assert_int_equal(http2_detect(HTTP_RESPONSE, (struct sv){ middle + 4, 12 }), -1);
 	assert_int_equal(http2_detect(HTTP_RESPONSE, (struct sv){ middle + 4, 21 }), 80);
+	assert_int_equal(http2_detect(HTTP_RESPONSE, (struct sv){ inside, 63 }), -1);
+	assert_int_equal(http2_detect(HTTP_RESPONSE, (struct sv){ inside, 64 }), 40);
+	inside[3] = 42; /* no type of frame */
+	assert_int_equal(http2_detect(HTTP_RESPONSE, (struct sv){ inside, 64 }), 0);
 	assert_int_equal(http2_detect(HTTP_REQUEST, SV("GET / HTTP/1.1\r\n")), 0);
 	assert_int_equal(http2_detect(HTTP_REQUEST, SV("PRI * HTTP/1.1\r\n")), 0);
 	assert_int_equal(http2_detect(HTTP_RESPONSE, SV("HTTP/1.1 200 OK\r\n")), 0);

@@ -28,7 +28,8 @@ struct http2;
 
 /*
  * Score 0..100 that these bytes are HTTP/2 in that direction: 90 and more for the beginning of a
- * connection, less for the middle of one; -1: need more.
+ * connection, less for the middle of one; -1: need more,
+ * which 64 bytes never do.
  */
 int http2_detect(enum http_dir dir, struct sv bytes);
 

@@ -172,6 +172,8 @@ enum http2_found http2_search(struct sv bytes, enum http_dir dir, bool last, siz
 	return FOUND_NONE;
 }
 
+#define DETECT_MAX 64 /* bytes that are waited for */
+
 int http2_detect(enum http_dir dir, struct sv bytes)
 {
 	struct sv preface = HTTP2_PREFACE;
@@ -192,7 +194,9 @@ int http2_detect(enum http_dir dir, struct sv bytes)
 	case FOUND_FRAMES:
 		return at ? 60 : 80;
 	case FOUND_MAYBE:
-		return at ? 0 : -1;
+		if (at)
+			return 0;
+		return bytes.n < DETECT_MAX ? -1 : 40; /* a long frame, and a head that fits */
 	case FOUND_NONE:
 		break;
 	}
