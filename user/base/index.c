@@ -93,8 +93,15 @@ struct index_link *index_last(const struct index *ix, struct map_key key)
 	return list ? list->last : NULL;
 }
 
-void index_move(struct index_link *link, struct index_link *behind)
+void index_sort(struct index_link *link, bool (*is_before)(const void *a, const void *b))
 {
-	unlink_one(link->list, link);
-	link_behind(link->list, link, behind);
+	struct index_list *list = link->list;
+	struct index_link *at;
+
+	if (!list)
+		return;
+	unlink_one(list, link);
+	for (at = list->last; at && is_before(link->of, at->of);)
+		at = at->prev;
+	link_behind(list, link, at);
 }

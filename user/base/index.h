@@ -7,6 +7,7 @@
 #ifndef RINGSPAN_INDEX_H
 #define RINGSPAN_INDEX_H
 
+#include <stdbool.h>
 #include "base/map.h"
 
 struct index_list;
@@ -29,8 +30,11 @@ void index_del(struct index *ix, struct index_link *link); /* nothing when it is
 /* The first and the last of that key; NULL: there is none. */
 struct index_link *index_first(const struct index *ix, struct map_key key);
 struct index_link *index_last(const struct index *ix, struct map_key key);
-/* It takes its place behind another of the same key; NULL: before all. */
-void index_move(struct index_link *link, struct index_link *behind);
+/*
+ * Takes its place among those of its key, which are in that order; looked for from the end.  Of each
+ * two things tells whether the first one is before the second.
+ */
+void index_sort(struct index_link *link, bool (*is_before)(const void *a, const void *b));
 
 #define index_for_each(ix, key, l)                                                             \
 	for (struct index_link *l = index_first(ix, key), *_next; l && ((_next = l->next), 1); \

@@ -11,7 +11,6 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "proc/program.h"
-#include "span/chain.h"
 #include "span/engine.h"
 
 #define PLAIN_WORDS_MAX 16 /* bytes of an input that can be nothing but a warm-up's word */
@@ -24,8 +23,9 @@ struct totals {
 };
 
 struct agent {
-	struct agent *next; /* in its run, oldest first */
+	struct agent *prev, *next; /* in its run */
 	struct run *run;
+	struct index_link idle, of_process;
 	struct chain chain;
 	uint32_t tgid; /* of the process that began it */
 	uint64_t proc_start;
@@ -33,12 +33,13 @@ struct agent {
 	int64_t turns;
 	struct totals sum, turn_sum;
 	struct waits turn_waits;
-	uint64_t ts_last;
 	uint64_t ts_beside; /* end of the latest call beside its turns; 0: none */
 	unsigned int calls; /* exchanges and calls that point here */
 	bool over;          /* the latest answer called no tool: the next request begins a turn */
 	bool top;           /* not a sub-agent: its answers are the run's */
 };
+
+static const struct map_key idle_key;
 
 /* --- ends */
 
@@ -60,6 +61,7 @@ static void end_turn(struct agent *a, uint64_t ts)
 
 	if (!s)
 		return;
+	index_del(&a->run->agents.by_process, &a->of_process);
 	s->end_ns = ts + a->run->t->wall_offset;
 	if (s->end_ns < s->start_ns)
 		s->end_ns = s->start_ns;
@@ -70,15 +72,23 @@ static void end_turn(struct agent *a, uint64_t ts)
 	engine_emit(a->run, &a->turn);
 }
 
-static void agent_free(struct agent *a)
+/* It is told and forgotten. */
+static void agent_over(struct agent *a)
 {
+	struct agents *all = &a->run->agents;
 	struct span *s = a->span;
+
+	*(a->prev ? &a->prev->next : &all->first) = a->next;
+	*(a->next ? &a->next->prev : &all->last) = a->prev;
+	all->cnt--;
+	index_del(&all->idle, &a->idle);
+	chains_leave(&all->chains, &a->chain);
 
 	if (a->turn)
 		span_incomplete(a->turn, "unanswered");
-	end_turn(a, a->ts_last);
-	s->end_ns =
-		(a->ts_beside > a->ts_last ? a->ts_beside : a->ts_last) + a->run->t->wall_offset;
+	end_turn(a, a->chain.ts_last);
+	s->end_ns = (a->ts_beside > a->chain.ts_last ? a->ts_beside : a->chain.ts_last) +
+		    a->run->t->wall_offset;
 	span_set_int(s, ATTR_ID_TURNS, a->turns);
 	set_totals(s, &a->sum);
 	engine_emit(a->run, &a->span);
@@ -88,13 +98,11 @@ static void agent_free(struct agent *a)
 
 void agent_finish_all(struct run *r)
 {
-	while (r->agents) {
-		struct agent *a = r->agents;
-
-		r->agents = a->next;
-		agent_free(a);
-	}
-	r->agent_cnt = 0;
+	while (r->agents.first)
+		agent_over(r->agents.first);
+	chains_fini(&r->agents.chains);
+	index_fini(&r->agents.idle);
+	index_fini(&r->agents.by_process);
 }
 
 static void give_open(const struct agent *a, const struct open_walk *w, const struct span *of,
@@ -109,7 +117,7 @@ static void give_open(const struct agent *a, const struct open_walk *w, const st
 
 void agent_each_open(struct run *r, const struct open_walk *w)
 {
-	for (const struct agent *a = r->agents; a; a = a->next) {
+	for (const struct agent *a = r->agents.first; a; a = a->next) {
 		give_open(a, w, a->span, &a->sum);
 		if (a->turn)
 			give_open(a, w, a->turn, &a->turn_sum);
@@ -119,17 +127,24 @@ void agent_each_open(struct run *r, const struct open_walk *w)
 /* Makes room: the one that was idle longest. */
 static void drop_idle(struct run *r)
 {
-	struct agent **at = NULL, *a;
+	struct index_link *l = index_first(&r->agents.idle, idle_key);
 
-	for (struct agent **i = &r->agents; *i; i = &(*i)->next)
-		if (!(*i)->calls && (!at || (*i)->ts_last < (*at)->ts_last))
-			at = i;
-	if (!at)
-		return;
-	a = *at;
-	*at = a->next;
-	r->agent_cnt--;
-	agent_free(a);
+	if (l)
+		agent_over(((struct chain *)l->of)->of);
+}
+
+/* Something was heard of it. */
+static void touch(struct agent *a, uint64_t ts)
+{
+	chains_touch(&a->chain, ts);
+	index_sort(&a->idle, chains_before);
+}
+
+static void set_idle(struct agent *a)
+{
+	/* or it stays until its run is over, when memory is out */
+	if (!index_add(&a->run->agents.idle, idle_key, &a->idle, &a->chain))
+		index_sort(&a->idle, chains_before);
 }
 
 /* --- calls beside the conversation */
@@ -207,37 +222,6 @@ static const char *purpose_of(const struct sem_call *c)
 
 /* --- whose request it is */
 
-typedef int (*match_fn)(const struct chain *ch, const struct chain_request *q,
-			enum chain_step *step);
-
-static struct agent *best_match(struct run *r, const struct chain_request *q, match_fn match,
-				enum chain_step *step)
-{
-	struct agent *best = NULL;
-	int best_score = 0;
-
-	for (struct agent *a = r->agents; a; a = a->next) {
-		enum chain_step how;
-		int score = match(&a->chain, q, &how);
-
-		/* of two that fit alike the later one */
-		if (!score || score < best_score ||
-		    (best && score == best_score && a->ts_last < best->ts_last))
-			continue;
-		best = a;
-		best_score = score;
-		*step = how;
-	}
-	return best;
-}
-
-static struct agent *find_agent(struct run *r, const struct chain_request *q, enum chain_step *step)
-{
-	struct agent *best = best_match(r, q, chain_match, step);
-
-	return best ? best : best_match(r, q, chain_match_edited, step);
-}
-
 /* What the program is called that asks. */
 static struct sv name_of_program(const struct exchange *x)
 {
@@ -285,16 +269,28 @@ static void set_instructions(struct span *s, const struct sem_call *c)
 		span_set_json(s, ATTR_ID_SYSTEM_INSTRUCTIONS, parts);
 }
 
+static void enter(struct agent *a)
+{
+	struct agents *all = &a->run->agents;
+
+	a->prev = all->last;
+	*(all->last ? &all->last->next : &all->first) = a;
+	all->last = a;
+	all->cnt++;
+	chains_enter(&all->chains, &a->chain, a);
+	set_idle(a);
+}
+
 static struct agent *agent_new(struct run *r, const struct exchange *x)
 {
-	struct agent *a = calloc(1, sizeof(*a)), **at = &r->agents;
+	struct agent *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return NULL;
 	a->run = r;
 	a->tgid = x->tgid;
 	a->proc_start = x->proc_start;
-	a->ts_last = x->req_first;
+	a->chain.ts_last = x->req_first;
 	a->span = engine_span(r, SPAN_AGENT, x->req_first, x->req_first);
 	if (!a->span) {
 		free(a);
@@ -307,12 +303,9 @@ static struct agent *agent_new(struct run *r, const struct exchange *x)
 	span_set_str(a->span, ATTR_ID_CONVERSATION_ID,
 		     x->call->conversation_id.n ? x->call->conversation_id : sv(a->span->span_id));
 	set_instructions(a->span, x->call);
-	if (r->agent_cnt >= LIMIT_AGENTS)
+	if (r->agents.cnt >= LIMIT_AGENTS)
 		drop_idle(r);
-	while (*at)
-		at = &(*at)->next;
-	*at = a;
-	r->agent_cnt++;
+	enter(a);
 	return a;
 }
 
@@ -324,8 +317,8 @@ static struct agent *hand_over(struct agent *from, const struct exchange *x)
 	if (!a)
 		return NULL;
 	if (!from->over)
-		from->ts_last = x->req_first;
-	end_turn(from, from->ts_last);
+		touch(from, x->req_first);
+	end_turn(from, from->chain.ts_last);
 	memcpy(a->span->parent_span_id, from->span->parent_span_id,
 	       sizeof(a->span->parent_span_id));
 	a->top = from->top;
@@ -341,6 +334,8 @@ static void begin_turn(struct agent *a, const struct exchange *x)
 	a->turn = engine_span(a->run, SPAN_TURN, x->req_first, x->req_first);
 	if (!a->turn)
 		return;
+	index_add(&a->run->agents.by_process, (struct map_key){ a->tgid, a->proc_start, 0 },
+		  &a->of_process, a);
 	a->turns++;
 	engine_id(a->turn->span_id, a->run, SPAN_TURN,
 		  (uint64_t[4]){ hash64(sv(a->span->span_id)), (uint64_t)a->turns });
@@ -373,18 +368,22 @@ static void set_aside(struct exchange *x, struct agent *a, const char *purpose)
 
 static void join(struct exchange *x, struct agent *a, struct chain_request *q, enum chain_step step)
 {
+	struct chains *chains = &a->run->agents.chains;
+
 	if (a->turn && step == CHAIN_NEXT && chain_interrupted(&a->chain, q)) {
 		span_incomplete(a->turn, "unanswered");
 		a->over = true;
-		a->ts_last = x->req_first;
+		touch(a, x->req_first);
 	}
+	chains_hide(chains, &a->chain);
 	chain_advance(&a->chain, q);
+	chains_show(chains, &a->chain);
 	if (a->over && step != CHAIN_AGAIN)
-		end_turn(a, a->ts_last);
+		end_turn(a, a->chain.ts_last);
 	a->over = false;
 	if (!a->turn)
 		begin_turn(a, x);
-	a->ts_last = x->req_first;
+	touch(a, x->req_first);
 	agent_hold(a);
 	x->agent = a;
 	x->turn = a->turns;
@@ -429,12 +428,14 @@ void agent_asked(struct exchange *x)
 	const char *purpose = purpose_of(x->call);
 	enum chain_step step = CHAIN_NEW;
 	struct chain_request q;
+	struct chain *found;
 	struct agent *a;
 
 	if (!x->call->operation || !x->call->input_messages || chain_request_init(&q, x->call))
 		return;
 	x->key = attempt_key(x, &q);
-	a = find_agent(x->run, &q, &step);
+	found = chains_find(&x->run->agents.chains, &q, &step);
+	a = found ? found->of : NULL;
 	if (purpose)
 		set_aside(x, a, purpose);
 	else if (a && a->chain.tools && !q.tools && step != CHAIN_AGAIN)
@@ -485,9 +486,9 @@ static void keep_result(struct agent *a, const struct json *messages)
 		span_set_json(a->turn, ATTR_ID_OUTPUT_MESSAGES, messages);
 	span_set_json(a->span, ATTR_ID_OUTPUT_MESSAGES, messages);
 	/* agents end at the same time, and then the order of records says nothing */
-	if (!a->top || a->ts_last < a->run->result_ts || json_write(&text, messages))
+	if (!a->top || a->chain.ts_last < a->run->result_ts || json_write(&text, messages))
 		return;
-	a->run->result_ts = a->ts_last;
+	a->run->result_ts = a->chain.ts_last;
 	buf_fini(&a->run->result);
 	a->run->result = text;
 	text = (struct buf)BUF_INIT;
@@ -498,12 +499,17 @@ void agent_answered(struct exchange *x)
 	struct agent *a = x->agent;
 
 	/* it may take the history's place */
-	if (x->beside && x->purpose == summary && x->call)
+	if (x->beside && x->purpose == summary && x->call) {
+		chains_hide(&x->beside->run->agents.chains, &x->beside->chain);
 		chain_summary(&x->beside->chain, x->call);
+		chains_show(&x->beside->run->agents.chains, &x->beside->chain);
+	}
 	if (!a || !x->call)
 		return;
+	chains_hide(&a->run->agents.chains, &a->chain);
 	chain_answer(&a->chain, x->call);
-	a->ts_last = x->resp_last;
+	chains_show(&a->run->agents.chains, &a->chain);
+	touch(a, x->resp_last);
 	a->over = !wants_tools(x->call);
 	if (a->over)
 		keep_result(a, x->call->output_messages);
@@ -513,8 +519,8 @@ void agent_called(struct agent *a, const struct span *call, int64_t turn, uint64
 {
 	add_usage(&a->sum, call);
 	add_usage(&a->turn_sum, call);
-	if (ts > a->ts_last)
-		a->ts_last = ts;
+	if (ts > a->chain.ts_last)
+		touch(a, ts);
 	if (!a->turn || turn != a->turns)
 		return; /* the next turn has begun before this call's connection was done */
 	if (call->status == STATUS_ERROR)
@@ -541,18 +547,24 @@ void agent_waited(struct agent *a, int64_t turn, enum wait_cause cause, uint64_t
 void agent_process_waited(struct run *r, const struct proc *p, enum wait_cause cause, uint64_t from,
 			  uint64_t to)
 {
-	for (struct agent *a = r->agents; a; a = a->next)
-		if (p && a->tgid == p->tgid && a->proc_start == p->start && a->turn &&
-		    from + r->t->wall_offset >= a->turn->start_ns)
+	if (!p)
+		return;
+	index_for_each (&r->agents.by_process, ((struct map_key){ p->tgid, p->start, 0 }), l) {
+		struct agent *a = l->of;
+
+		if (from + r->t->wall_offset >= a->turn->start_ns)
 			wait_add(&a->turn_waits.by[cause], from, to);
+	}
 }
 
 void agent_hold(struct agent *a)
 {
+	index_del(&a->run->agents.idle, &a->idle);
 	a->calls++;
 }
 
 void agent_release(struct agent *a)
 {
-	a->calls--;
+	if (!--a->calls)
+		set_idle(a);
 }

@@ -9,7 +9,6 @@
 
 #define SUMMARY_MIN 200   /* bytes: shorter answers turn up in other texts by chance */
 #define SUMMARY_MAX 65536 /* of an answer, kept to be found again */
-#define KEEP_MIN 2        /* messages that edited histories must share */
 
 bool chain_is_system(const struct json *message)
 {
@@ -154,6 +153,14 @@ uint64_t chain_request_hash(const struct chain_request *q)
 	return hash64((struct sv){ (const char *)parts, sizeof(parts) });
 }
 
+uint64_t chain_prefix(uint64_t before, uint64_t msg)
+{
+	const uint64_t parts[] = { before, msg };
+	uint64_t h = hash64((struct sv){ (const char *)parts, sizeof(parts) });
+
+	return h ? h : 1;
+}
+
 /* Is the chain's last answer among the messages of the model? */
 static bool holds_answer(const struct chain *ch, const struct chain_request *q)
 {
@@ -162,20 +169,6 @@ static bool holds_answer(const struct chain *ch, const struct chain_request *q)
 	for (size_t i = 0; i < CHAIN_CALLS && ch->calls[i]; i++)
 		if (said(q, ch->calls[i]))
 			return true;
-	return false;
-}
-
-/* Does a message of the user hold the text of the chain's last answer? */
-static bool holds_summary(const struct chain *ch, const struct json *messages)
-{
-	struct sv want = { ch->summary, ch->summary_len };
-
-	if (!want.n)
-		return false;
-	json_for_each (messages, m)
-		json_for_each (json_get(m, "parts"), part)
-			if (sv_find(json_sv(json_get(part, "content")), want) >= 0)
-				return true;
 	return false;
 }
 
@@ -252,20 +245,22 @@ int chain_match(const struct chain *ch, const struct chain_request *q, enum chai
 	return q->cnt > ch->cnt + 1 ? 3 : 0;
 }
 
-int chain_match_edited(const struct chain *ch, const struct chain_request *q, enum chain_step *step)
+bool chain_may_continue(const struct chain *ch, const struct chain_request *q)
+{
+	if (ch->tools != q->tools || !same_system(ch, q))
+		return false;
+	/* not the same to the letter, and answered */
+	return q->cnt != ch->cnt || common_prefix(ch, q) != q->cnt;
+}
+
+bool chain_match_edited(const struct chain *ch, const struct chain_request *q)
 {
 	size_t shared;
 
-	if (ch->tools != q->tools || !same_system(ch, q))
-		return 0;
-	if (q->cnt == ch->cnt && common_prefix(ch, q) == q->cnt)
-		return 0; /* the same to the letter, and answered */
-	shared = q->cnt >= KEEP_MIN ? common(ch, q) : 0;
-	*step = CHAIN_EDITED;
-	if (shared >= KEEP_MIN && shared * 2 >= ch->cnt)
-		return 2;
-	*step = CHAIN_REPLACED;
-	return holds_summary(ch, q->call->input_messages) ? 1 : 0;
+	if (!chain_may_continue(ch, q))
+		return false;
+	shared = common(ch, q);
+	return shared >= CHAIN_KEEP_MIN && shared * 2 >= ch->cnt;
 }
 
 bool chain_interrupted(const struct chain *ch, const struct chain_request *q)
@@ -301,6 +296,9 @@ void chain_advance(struct chain *ch, struct chain_request *q)
 	ch->msgs = q->msgs;
 	ch->cnt = q->cnt;
 	q->msgs = NULL;
+	ch->whole = 0;
+	for (size_t i = 0; i < ch->cnt; i++)
+		ch->whole = chain_prefix(ch->whole, ch->msgs[i]);
 	if (q->call->system_instructions || !by_id(ch, q->call))
 		memcpy(ch->system, q->system, sizeof(ch->system));
 	ch->tools = q->tools;

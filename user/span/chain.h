@@ -14,14 +14,18 @@
 #ifndef RINGSPAN_SPAN_CHAIN_H
 #define RINGSPAN_SPAN_CHAIN_H
 
+#include "base/phrase.h"
 #include "sem/sem.h"
 
-#define CHAIN_PARTS 16 /* of the system instructions that are compared */
-#define CHAIN_CALLS 16 /* tool calls of the last answer that are remembered */
+#define CHAIN_PARTS 16                /* of the system instructions that are compared */
+#define CHAIN_CALLS 16                /* tool calls of the last answer that are remembered */
+#define CHAIN_KEEP_MIN 2              /* messages that edited histories must share */
+#define CHAIN_LINKS (CHAIN_CALLS + 4) /* also answer, text, conversation and messages */
 
 struct chain {
 	uint64_t *msgs; /* of its latest request */
 	size_t cnt;
+	uint64_t whole;               /* chain_prefix() of all of them; 0: none */
 	uint64_t system[CHAIN_PARTS]; /* likewise; 0 behind the last */
 	uint64_t tools;               /* names of the tools that were declared; 0: none */
 	bool answered;                /* the latest request was */
@@ -30,6 +34,13 @@ struct chain {
 	struct sv response_id, conversation_id; /* allocated */
 	char *summary; /* text that may take the history's place; NULL: none that is long enough */
 	size_t summary_len;
+	uint64_t ts_last; /* when it was last heard of */
+	/* chains.h's */
+	uint64_t number; /* in order of birth */
+	struct chain *prev, *next;
+	struct index_link links[CHAIN_LINKS];
+	struct phrase phrase;
+	void *of; /* whose conversation it is */
 };
 
 /* How a request continues a chain. */
@@ -61,14 +72,17 @@ bool chain_is_system(const struct json *message);
 
 /* Of all that the request asks: messages, instructions and which tools there are. */
 uint64_t chain_request_hash(const struct chain_request *q);
+/* Of a message and all before it. */
+uint64_t chain_prefix(uint64_t before, uint64_t msg);
 /*
  * How sure it is that the request continues the chain, 0: it does not; and how it does.  Whether a
- * history was edited or replaced is worth a look only where no chain continues as it is: that is
- * chain_match_edited(), whose answers are all weaker.
+ * history was edited or replaced is worth a look only where no chain continues as it is.
  */
 int chain_match(const struct chain *ch, const struct chain_request *q, enum chain_step *step);
-int chain_match_edited(const struct chain *ch, const struct chain_request *q,
-		       enum chain_step *step);
+/* Is most of its history there? */
+bool chain_match_edited(const struct chain *ch, const struct chain_request *q);
+/* It may, if other evidence says so: it is not another agent's, nor the same request again. */
+bool chain_may_continue(const struct chain *ch, const struct chain_request *q);
 /* The user goes on, and of the tools that the latest answer called there is no result. */
 bool chain_interrupted(const struct chain *ch, const struct chain_request *q);
 /* The chain is as the request says now; takes q->msgs. */
@@ -77,6 +91,6 @@ void chain_advance(struct chain *ch, struct chain_request *q);
 void chain_answer(struct chain *ch, const struct sem_call *c);
 /* The answer to a request that was made beside it, for a summary. */
 void chain_summary(struct chain *ch, const struct sem_call *c);
-void chain_fini(struct chain *ch);
+void chain_fini(struct chain *ch); /* it is in no set */
 
 #endif

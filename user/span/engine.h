@@ -18,6 +18,7 @@
 #include "proto/http1.h"
 #include "proto/http2.h"
 #include "sem/sem.h"
+#include "span/chains.h"
 #include "span/file.h"
 #include "span/stream.h"
 #include "span/trace.h"
@@ -99,6 +100,15 @@ struct recent {
 	char name[64];
 };
 
+/* The conversations of a run. */
+struct agents {
+	struct agent *first, *last; /* by birth */
+	size_t cnt;
+	struct chains chains;
+	struct index idle; /* struct chain: those that nothing points to, idle longest first */
+	struct index by_process; /* (tgid, start) of who began it, while a turn is open */
+};
+
 /* A process tree that is one trace. */
 struct run {
 	struct trace *t;
@@ -115,8 +125,7 @@ struct run {
 	size_t tool_cnt;
 	struct map calls;           /* key -> struct call: failed, may be tried again */
 	struct exchange *exchanges; /* in flight, newest first */
-	struct agent *agents;       /* oldest first */
-	size_t agent_cnt;
+	struct agents agents;
 	struct buf result;         /* gen_ai.output.messages of its latest final answer */
 	uint64_t result_ts;        /* when that was whole */
 	struct dns_query *queries; /* without an answer, oldest first */
