@@ -335,6 +335,54 @@ static void sub_agent_hangs_under_its_tool_call(void **state)
 		  "no such file");
 }
 
+#define ASKS_FOR(id, task)                                                          \
+	"{\"id\":\"" id "\",\"type\":\"function\",\"function\":{\"name\":\"Task\"," \
+	"\"arguments\":\"{\\\"prompt\\\":\\\"" task "\\\"}\"}}"
+
+/* The agents that three calls began, in the order in which they were begun: whose each is. */
+static void three_tasks(struct world *w, const char *calls, const char *const tasks[3],
+			const char *const wanted[3])
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	ask(w, 1, TOOLS, SYSTEM("You lead.") "," USER("do it"));
+	buf_fmt(&b, "\"content\":null,\"tool_calls\":[%s]", calls);
+	answer(w, 1, buf_cstr(&b));
+	for (unsigned int i = 0; i < 3; i++) {
+		buf_clear(&b);
+		buf_fmt(&b, SYSTEM("You search.") ",{\"role\":\"user\",\"content\":\"%s\"}",
+			tasks[i]);
+		ask(w, 2 + i, TOOLS, buf_cstr(&b));
+		buf_clear(&b);
+		buf_fmt(&b, SAYS("there are %u"), i);
+		answer(w, 2 + i, buf_cstr(&b));
+	}
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 4);
+	for (size_t i = 0; i < 3; i++) {
+		const struct span *sub = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 1 + i));
+
+		ASSERT_SV(span_attr_sv(by_id(w, sub->parent_span_id), ATTR_ID_TOOL_CALL_ID),
+			  wanted[i]);
+	}
+}
+
+/* The task is the one that is the same, not the longest that holds it. */
+static void tasks_that_hold_one_another(void **state)
+{
+	three_tasks(*state,
+		    ASKS_FOR("t1", TASK ", and more") "," ASKS_FOR("t2", TASK) "," ASKS_FOR(
+			    "t3", "Twice: " TASK ", and more"),
+		    (const char *[]){ TASK, "Twice: " TASK ", and more", TASK ", and more" },
+		    (const char *[]){ "t2", "t3", "t1" });
+}
+
+static void tasks_that_are_the_same(void **state)
+{
+	three_tasks(*state, ASKS_FOR("t1", TASK) "," ASKS_FOR("t2", TASK) "," ASKS_FOR("t3", TASK),
+		    (const char *[]){ TASK, TASK, TASK }, (const char *[]){ "t1", "t2", "t3" });
+}
+
 /* Clients say this and that before the task itself. */
 static void task_behind_other_texts(void **state)
 {
@@ -653,6 +701,8 @@ int main(void)
 		TEST(conversations_that_begin_alike),
 		TEST(many_conversations_over_few_connections),
 		TEST(sub_agent_hangs_under_its_tool_call),
+		TEST(tasks_that_hold_one_another),
+		TEST(tasks_that_are_the_same),
 		TEST(task_behind_other_texts),
 		TEST(hand_off_is_another_agent),
 		TEST(instructions_may_change_in_part),

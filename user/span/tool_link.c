@@ -291,7 +291,10 @@ bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out)
 
 /* --- agents */
 
-/* Length of the longest text among the arguments that is in the input, or the other way round. */
+/*
+ * How much a text among the arguments has in common with the input, one of which is in the other: the
+ * longer the likelier, and of two that have as much the one that is the same.
+ */
 static size_t match_input(const struct json *v, struct sv input, unsigned int depth)
 {
 	size_t best = 0;
@@ -301,7 +304,11 @@ static size_t match_input(const struct json *v, struct sv input, unsigned int de
 
 		if (text.n < INPUT_MIN || input.n < INPUT_MIN)
 			return 0;
-		return sv_find(input, text) >= 0 || sv_find(text, input) >= 0 ? text.n : 0;
+		if (sv_eq(input, text))
+			return 2 * text.n + 1;
+		if (sv_find(input, text) >= 0)
+			return 2 * text.n;
+		return sv_find(text, input) >= 0 ? 2 * input.n : 0;
 	}
 	if (depth >= LIMIT_JSON_DEPTH)
 		return 0;
@@ -367,7 +374,7 @@ bool tool_of_input(const struct exchange *x, bool by_time, struct tool_ref *out)
 	for (struct tool *tool = x->run->tools; tool; tool = tool->next) {
 		size_t n = match_messages(tool->args, x->call->input_messages);
 
-		if (n > best_n) {
+		if (n > best_n || (n && n == best_n && best->has_agent && !tool->has_agent)) {
 			best = tool;
 			best_n = n;
 		}
