@@ -305,27 +305,27 @@ static void by_path(void **state)
 
 	model_asks(w, 5 * MS,
 		   "[" USE("toolu_1", "edit", "{\"path\":\"a/notes.txt\"}") "," USE(
-			   "toolu_2",
-			   "edit", "{\"path\":\"./b/notes.txt\"}") "," USE("toolu_4", "edit",
-									   "{\"path\":\"notes."
-									   "txt\"}") "," USE("toolu"
-											     "_3",
-											     "patc"
-											     "h",
-											     "{\"te"
-											     "xt\":"
-											     "\"---"
-											     " "
-											     "a/"
-											     "src/"
-											     "main."
-											     "c\\n+"
-											     "++ "
-											     "b/"
-											     "src/"
-											     "main."
-											     "c\\n@"
-											     "@\"}") "]");
+			   "toolu_2", "edit",
+			   "{\"path\":\"./b/notes.txt\"}") "," USE("toolu_4", "edit",
+								   "{\"path\":\"notes."
+								   "txt\"}") "," USE("toolu"
+										     "_3",
+										     "patc"
+										     "h",
+										     "{\"te"
+										     "xt\":"
+										     "\"---"
+										     " "
+										     "a/"
+										     "src/"
+										     "main."
+										     "c\\n+"
+										     "++ "
+										     "b/"
+										     "src/"
+										     "main."
+										     "c\\n@"
+										     "@\"}") "]");
 	feed(w, record_file(10 * MS, AGENT, EV_FILE_REMOVE, "/w/b/notes.txt", NULL));
 	feed(w, record_file(11 * MS, AGENT, EV_FILE_REMOVE, "/w/a/notes.txt", NULL));
 	feed(w, record_file(12 * MS, AGENT, EV_FILE_REMOVE, "/w/c/notes.txt", NULL));
