@@ -4,7 +4,7 @@
 
 Nothing but the standard library.  The key comes from ANTHROPIC_API_KEY or OPENAI_API_KEY.  --log
 FILE gets one JSON line for every process that the shell tool started: ground truth for tests.
---mcp offers the tools of an MCP server, too.
+--mcp offers the tools of an MCP server, too, --toolbox those of toolbox.py.
 """
 
 import argparse
@@ -20,6 +20,8 @@ import urllib.parse
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+
+import toolbox
 
 TOOLS = {
     "shell": ("Run a command with bash.", "command"),
@@ -227,13 +229,12 @@ APIS = {"anthropic": Anthropic, "chat": Chat, "responses": Responses}
 class Tools:
     """Runs what the model asks for; calls that come together run together."""
 
-    def __init__(self, log, mcp, ask):
-        self.mcp = mcp
-        self.log = open(log, "a", encoding="utf-8") if log else None
-        self.ask, self.denied = ask, set()
+    def __init__(self, options, mcp):
+        self.mcp, self.options, self.denied = mcp, options, set()
+        self.log = open(options.log, "a", encoding="utf-8") if options.log else None
 
     def run_all(self, calls):
-        for call in calls if self.ask else []:
+        for call in calls if self.options.ask else []:
             if input(f"run {call.name} {call.arguments}? ") != "y":
                 self.denied.add(call.id)
         with ThreadPoolExecutor(max(1, len(calls))) as pool:
@@ -248,14 +249,23 @@ class Tools:
         if call.name.startswith(MCP_PREFIX):
             return call, *self.mcp.call_text(call.name.removeprefix(MCP_PREFIX), arguments)
         argument = arguments[TOOLS[call.name][1]]
+        if call.name in toolbox.TOOLS:
+            return call, *toolbox.run(call.name, argument)
         text, bad = self.shell(call, argument) if call.name == "shell" else self.read(argument)
         return call, text, bad
 
     def shell(self, call, command):
-        argv = ["bash", "-c", command]
+        argv = ["bash", "-c", toolbox.wrapped(command) if self.options.shell == "eval" else command]
+        if self.options.shell == "pty":
+            output, code = toolbox.in_terminal(argv)
+            return output + f"[exit code {code}]", code != 0
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True, errors="replace")
-        output, _ = process.communicate()
+        try:
+            output, _ = process.communicate(timeout=self.options.timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output = process.communicate()[0] + "[timed out]"
         if self.log:
             line = {"tool_call": call.id, "pid": process.pid, "argv": argv,
                     "exit_code": process.returncode}
@@ -398,11 +408,16 @@ def main():
     parser.add_argument("--mcp-log", metavar="FILE", help="that gets a line for every request")
     parser.add_argument("--traceparent", help="W3C trace context of every request")
     parser.add_argument("--ask", action="store_true", help="a human, before each tool call")
+    parser.add_argument("--toolbox", action="store_true", help="more tools, done by the agent itself")
+    parser.add_argument("--shell", choices=("plain", "eval", "pty"), default="plain")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="of a command")
     parser.add_argument("prompt", nargs="+", help="the next one when the one before is answered")
     options = parser.parse_args()
     mcp = open_mcp(options) if options.mcp else None
     api = APIS[options.api]()
-    client, tools = Client(options, api), Tools(options.log, mcp, options.ask)
+    client, tools = Client(options, api), Tools(options, mcp)
+    if options.toolbox:
+        TOOLS.update((name, tool[:2]) for name, tool in toolbox.TOOLS.items())
     for prompt in options.prompt:
         print(converse(client, tools, prompt))
     if mcp:

@@ -235,6 +235,11 @@ class Client:
     def call_text(self, tool, arguments):
         """What the tool says, and whether that is an error."""
         result = self.call(tool, arguments)
+        if result.get("resultType") == "input_required":
+            time.sleep(0.05)  # a human reads
+            result = self.call(tool, arguments, requestState=result["requestState"],
+                               inputResponses={name: {"action": "accept", "content": {}}
+                                               for name in result["inputRequests"]})
         return result["content"][0]["text"], result.get("isError", False)
 
     def close(self):

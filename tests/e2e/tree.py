@@ -15,8 +15,9 @@ What differs from run to run is put in other words, the same one wherever it is 
 
     s1 s2 ...       spans that an attribute or a link names
     t1 t2 ...       traces
-    pid1 port1 conn1 call_1 msg_1 req_1 ...     what the kernel, the clients and the mock number
+    pid1 port1 conn1 id1 session1 call_1 msg_1 req_1 ...   what the kernel, the clients and the mock number
     m1 m2 ...       messages, instructions and tool definitions: each is printed once, at the end
+    0x~             an offset into code
     {NAME}          the TEXT of a --word: paths, most of the time
     #1 #2 ...       what matches --fold; siblings that are the same in all that they hold are then told
                     once, with their count
@@ -56,6 +57,8 @@ RESOURCES = {"ringspan." + key for key in (
     "cpu.system_ns", "cpu.total_ns", "cpu.user_ns", "io.disk_read_bytes", "io.disk_write_bytes",
     "io.read_call_bytes", "io.write_call_bytes", "memory.peak_bytes", "page_faults.major",
     "page_faults.minor")}
+NUMBERED = {"ringspan.connection.id": "conn", "jsonrpc.request.id": "id",
+            "mcp.session.id": "session"}
 PIDS = {"process.pid", "process.parent_pid", "ringspan.rpc.peer_pid", "thread.id"}
 PORTS = {"network.local.port", "network.peer.port", "server.port"}
 CONTAIN = {"run", "agent", "turn", "model_call"}  # kinds that last as long as all that is in them
@@ -63,6 +66,7 @@ MESSAGES = {"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_in
             "gen_ai.tool.definitions"}
 MADE_UP = re.compile(r"\b(toolu_|call_|msg_|chatcmpl-|resp_|req_|rs_|fc_)[0-9a-f]{24}\b")
 HEX = re.compile(r"\b(?:[0-9a-f]{32}|[0-9a-f]{16})\b")
+FRAME = re.compile(r"(?<=\+)0x[0-9a-f]+")
 ADDRESS = re.compile(r"(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+")
 WIDTH = 100  # a line of attributes; a value that is longer has a line of its own
 
@@ -120,11 +124,12 @@ class Tree:
             text = self.fold.sub(lambda found: names.name("#", found.group()), text)
         text = MADE_UP.sub(lambda found: names.name(found.group(1), found.group()), text)
         text = ADDRESS.sub(lambda found: names.name("port", int(found.group())), text)
+        text = FRAME.sub("0x~", text)
         return HEX.sub(lambda found: names.name(self.ids[found.group()], found.group())
                        if found.group() in self.ids else found.group(), text)
 
     def value(self, names, key, value):
-        if isinstance(value, str):
+        if isinstance(value, str) and key not in NUMBERED:
             return self.text(names, value)
         if isinstance(value, list):
             return [self.value(names, "", item) for item in value]
@@ -136,8 +141,8 @@ class Tree:
             return names.name("pid", value)
         if key in PORTS:
             return names.name("port", value)
-        if key == "ringspan.connection.id":
-            return names.name("conn", value)
+        if key in NUMBERED:
+            return names.name(NUMBERED[key], value)
         return value
 
     def written(self, names, key, value):
@@ -146,7 +151,7 @@ class Tree:
             parts = [compact(self.value(names, "", part)) for part in value]
             return " ".join(names.name("m", part) for part in parts) or "none"
         value = self.value(names, key, value)
-        named = isinstance(value, str) and (key in PIDS | PORTS or key == "ringspan.connection.id")
+        named = isinstance(value, str) and (key in PIDS | PORTS or key in NUMBERED)
         return value if named else compact(value)
 
     def attributes(self, names, attributes):
@@ -202,14 +207,14 @@ class Tree:
 
     def below(self, names, parent, depth):
         lines = []
-        for count, span in self.siblings(parent):
+        for count, span in self.siblings(names, parent):
             told = self.span(names, span, depth)
             if count > 1:
                 told[0] = f"{'   ' * depth}{count} x {told[0].strip()}"
             lines += told
         return lines
 
-    def siblings(self, parent):
+    def siblings(self, names, parent):
         """(count, span): in order, and where they overlap by what they hold; alike ones are folded."""
         groups, end = [], 0
         for span in self.children.get(parent, []):
@@ -218,17 +223,19 @@ class Tree:
             groups[-1].append(span)
             end = max(end, span["end_time_unix_nano"])
         for group in groups:
-            keyed = sorted(((self.key(span), self.number(span), span) for span in group),
+            keyed = sorted(((self.key(span), self.number(names, span), span) for span in group),
                            key=lambda triple: triple[:2])
             while keyed:
                 alike = [triple for triple in keyed if self.fold and triple[0] == keyed[0][0]]
                 yield max(1, len(alike)), keyed[0][2]
                 del keyed[: max(1, len(alike))]
 
-    def number(self, span):
-        """What is folded of it: the lowest one is told."""
-        found = self.fold.search(compact(span["attributes"])) if self.fold else None
-        return found.group() if found else ""
+    def number(self, names, span):
+        """What is folded of it: the lowest one is told; and what ids are called that were met before."""
+        text = compact(span["attributes"])
+        found = self.fold.search(text) if self.fold else None
+        met = [names.known.get((one.group(1), one.group()), "") for one in MADE_UP.finditer(text)]
+        return (found.group() if found else "", met)
 
     def key(self, span):
         """What a span and all below it hold, in words of their own."""

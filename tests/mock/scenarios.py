@@ -161,8 +161,66 @@ SCENARIOS = {
     "title": [Turn("Notes on what was asked for")],
     "conversation": CONVERSATION,
     "busy": [replace(CONVERSATION[0], status=429), CONVERSATION[1]],
+    # what tools do on a machine
+    "elicit": [Turn("With your leave.", (Call("remove", "scratch.txt"),)), DONE],
+    "daemon": [
+        Turn(
+            "It goes on behind me.",
+            (Call("shell", "mkfifo up go end; setsid sh -c 'exec 3<>end; echo up >up; read x <go; "
+                           "echo on >late' >out 2>&1 &"),),
+        ),
+        Turn("Is it up?", (Call("shell", "cat up"),)),
+        Turn("On with it.", (Call("shell", "exec 3<end; echo now >go; cat <&3"),)),
+        DONE,
+    ],
+    "orphan": [Turn("Better not.", (Call("shell", "kill -9 $PPID; sleep 0.3; echo late >late"),))],
+    "reexec": [
+        Turn("By way of others.", (Call("shell", "exec env LEVEL=1 sh -c 'exec printf one'"),)),
+        DONE,
+    ],
+    "twins": [
+        Turn(
+            "The same twice.",
+            (Call("shell", "sleep 0.2; echo it"), Call("shell", "sleep 0.2; echo it")),
+        ),
+        Turn("Nearly so.", (Call("shell", "sleep 0.2"), Call("shell", "sleep 0.25"))),
+        DONE,
+    ],
+    "files": [
+        Turn(
+            "With the shell.",
+            (Call("shell", "mkdir d notes && echo one >d/a && echo two >b && mv b c"),),
+        ),
+        Turn("Gone again.", (Call("shell", "rm d/a && rmdir d"),)),
+        Turn("Two at once, by myself.", (Call("edit", "./c"), Call("edit", "notes/c"))),
+        Turn("Another name.", (Call("rename", "c"),)),
+        Turn("And away.", (Call("delete", "c.old"),)),
+        DONE,
+    ],
+    "check": [Turn("Are they green?", (Call("shell", "make -s -f ../checks test"),)), DONE],
+    "web": [
+        Turn(
+            "Two pages.",
+            (
+                Call("fetch", "http://{web}/one"),
+                Call("fetch", "http://{web}/two"),
+                Call("shell", "curl -s -A tool http://{web}/three"),
+            ),
+        ),
+        DONE,
+    ],
+    "fault": [Turn("With a native library.", (Call("shell", "exec 2>/dev/null; ../fault {web}; exit 1"),)), DONE],
+    "child": [Turn("Somebody else may.", (Call("shell", "sh ../child.sh"),)), DONE],
+    "timeout": [Turn("That may take long.", (Call("shell", "sleep 30"),)), DONE],
     "secret": [Turn("A careless command.", (Call("shell", f"echo {TOOL_SECRET}"),)), DONE],
 }
+
+
+def filled(argument, prompt):
+    """The argument with what the prompt says, as [[NAME=VALUE]], for {NAME}."""
+    for name, value in re.findall(r"\[\[(\w+)=(.*?)\]\]", prompt):
+        argument = argument.replace("{" + name + "}", value)
+    return argument
 
 
 def choose(prompt, rounds):

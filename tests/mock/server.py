@@ -207,7 +207,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             name = call.name or next((n for n in request.tools if call.kind in n.lower()), None)
             if name:
                 key = call.key or request.tools.get(name, "input")
-                arguments = apis.compact({key: call.argument, **dict(call.more)})
+                argument = scenarios.filled(call.argument, request.prompt)
+                arguments = apis.compact({key: argument, **dict(call.more)})
                 calls.append(apis.ToolCall(apis.new_id(self.wire.call_prefix), name, arguments,
                                            invalid=bool(call.key or call.name)))
         finish = turn.finish or ("tool" if calls else "stop")
