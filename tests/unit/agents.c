@@ -271,6 +271,56 @@ static void conversations_that_begin_alike(void **state)
 			 agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 3)));
 }
 
+/* The same at the same time, as many guests of one server say the same first. */
+static void conversations_that_begin_alike_at_once(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	for (unsigned int i = 0; i < 3; i++)
+		ask(w, 1 + i, "", USER("hi"));
+	for (unsigned int i = 3; i-- > 0;) {
+		buf_clear(&b);
+		buf_fmt(&b, SAYS("I am number %u"), i);
+		answer(w, 1 + i, buf_cstr(&b));
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		buf_clear(&b);
+		buf_fmt(&b, USER("hi") "," MODEL(SAYS("I am number %u")) "," USER("go on"), i);
+		ask(w, 1, "", buf_cstr(&b));
+		answer(w, 1, SAYS("first"));
+	}
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 3);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 6);
+	for (size_t i = 0; i < 3; i++) /* the answers came in the other order */
+		assert_ptr_equal(agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 2 - i)),
+				 agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 3 + i)));
+}
+
+/* What was asked before the failure is no second attempt at it. */
+static void one_of_those_is_refused(void **state)
+{
+	struct world *w = *state;
+	const struct span *second, *first;
+
+	ask(w, 1, "", USER("hi"));
+	ask(w, 2, "", USER("hi"));
+	reply(w, 1, 429, "{\"error\":{\"message\":\"slow\",\"type\":\"rate_limit\"}}");
+	answer(w, 2, SAYS("I am two"));
+	ask(w, 1, "", USER("hi"));
+	answer(w, 1, SAYS("I am one"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 2);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 2);
+	second = told_nth(&w->told, SPAN_MODEL_CALL, 0);
+	first = told_nth(&w->told, SPAN_MODEL_CALL, 1);
+	assert_int_equal(span_attr_int(second, ATTR_ID_ATTEMPTS, 0), 1);
+	assert_int_equal(span_attr_int(first, ATTR_ID_ATTEMPTS, 0), 2);
+	assert_ptr_equal(agent_of(w, first), told_nth(&w->told, SPAN_AGENT, 0));
+	assert_ptr_equal(agent_of(w, second), told_nth(&w->told, SPAN_AGENT, 1));
+}
+
 static void many_conversations_over_few_connections(void **state)
 {
 	struct world *w = *state;
@@ -699,6 +749,8 @@ int main(void)
 		TEST(user_says_more_beside_a_result),
 		TEST(decision_is_told),
 		TEST(conversations_that_begin_alike),
+		TEST(conversations_that_begin_alike_at_once),
+		TEST(one_of_those_is_refused),
 		TEST(many_conversations_over_few_connections),
 		TEST(sub_agent_hangs_under_its_tool_call),
 		TEST(tasks_that_hold_one_another),

@@ -222,6 +222,20 @@ static const char *purpose_of(const struct sem_call *c)
 
 /* --- whose request it is */
 
+/* Another conversation that begins alike waits for the answer to just this. */
+static bool waits_for_its_own(void *ctx, const struct chain *ch)
+{
+	const struct exchange *x = ctx;
+
+	for (const struct index_link *l = exchange_of_call(x); l; l = l->next) {
+		const struct exchange *e = l->of;
+
+		if (e != x && e->agent == ch->of && !e->answered && !exchange_may_retry(x, e))
+			return true;
+	}
+	return false;
+}
+
 /* What the program is called that asks. */
 static struct sv name_of_program(const struct exchange *x)
 {
@@ -434,7 +448,7 @@ void agent_asked(struct exchange *x)
 	if (!x->call->operation || !x->call->input_messages || chain_request_init(&q, x->call))
 		return;
 	x->key = attempt_key(x, &q);
-	found = chains_find(&x->run->agents.chains, &q, &step);
+	found = chains_find(&x->run->agents.chains, &q, waits_for_its_own, x, &step);
 	a = found ? found->of : NULL;
 	if (purpose)
 		set_aside(x, a, purpose);

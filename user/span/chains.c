@@ -9,6 +9,8 @@ enum evidence { BY_RESPONSE, BY_CONVERSATION, BY_ANSWER, BY_OPEN, BY_ANSWERED };
 /* What was found so far. */
 struct pick {
 	const struct chain_request *q;
+	chains_busy_fn busy;
+	void *ctx;
 	struct chain *best;
 	enum chain_step step;
 };
@@ -113,6 +115,8 @@ static void look(const struct chains *cs, struct pick *p, enum evidence by, uint
 			return;
 		if (!chain_match(ch, p->q, &step))
 			continue; /* other texts have the same hash */
+		if (step == CHAIN_AGAIN && p->busy(p->ctx, ch))
+			continue;
 		p->best = ch;
 		p->step = step;
 		return;
@@ -176,9 +180,9 @@ static void look_for_summaries(const struct chains *cs, struct pick *p)
 }
 
 struct chain *chains_find(const struct chains *cs, const struct chain_request *q,
-			  enum chain_step *step)
+			  chains_busy_fn busy, void *ctx, enum chain_step *step)
 {
-	struct pick p = { .q = q };
+	struct pick p = { .q = q, .busy = busy, .ctx = ctx };
 
 	look(cs, &p, BY_RESPONSE, hash_id(q->call->previous_response_id));
 	look(cs, &p, BY_CONVERSATION, hash_id(q->call->conversation_id));

@@ -123,7 +123,8 @@ struct run {
 	struct span *root;  /* made when the root process ended */
 	struct tool *tools; /* without an answer, oldest first */
 	size_t tool_cnt;
-	struct map calls;           /* key -> struct call: failed, may be tried again */
+	struct call *calls;         /* failed, may be tried again; newest first */
+	struct index calls_by;      /* the same by their key */
 	struct exchange *exchanges; /* in flight, newest first */
 	struct agents agents;
 	struct buf result;         /* gen_ai.output.messages of its latest final answer */
@@ -330,6 +331,12 @@ void exchange_describe(struct span *s,
 		       const struct exchange *x); /* the same on a span that is there */
 /* The id that its span has, as far as it is not part of a call that was tried before. */
 void exchange_id(char out[HEX64], const struct exchange *x, enum span_what what);
+/*
+ * May x, which asks the same as e, be another attempt while e is not over?  SDKs say which attempt one
+ * is; else it may where e's answer stopped in the middle before x began, since what broke may not be
+ * known to be closed yet.
+ */
+bool exchange_may_retry(const struct exchange *x, const struct exchange *e);
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */
 void exchange_abandon(struct exchange *x);
 /* Those of its run that ask the same as x and were asked already, x too. */

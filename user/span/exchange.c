@@ -130,6 +130,7 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 	x->tracestate = arena_dup(&x->arena, http_field_get(m, "tracestate"));
 	x->req_first = m->ts_first;
 	x->req_last = m->ts_last;
+	sem_headers(&x->facts, &x->arena, m, NULL);
 	if (x->client) {
 		exchange_route(&route, &x->arena, m);
 		sem_call_new(&x->call, &route); /* -ENOENT: no model API */
@@ -246,11 +247,14 @@ static void on_event(void *ctx, const struct sse_event *ev)
 
 static void response_head(struct exchange *x, const struct http_msg *m)
 {
+	int64_t attempt = x->facts.attempt; /* as the request said */
+
 	x->response_seen = true;
 	x->status = m->status;
 	x->resp_first = m->ts_first;
 	x->resp_last = m->ts_last;
 	sem_headers(&x->facts, &x->arena, NULL, m);
+	x->facts.attempt = attempt;
 	x->content_type = arena_dup(&x->arena, http_field_get(m, "content-type"));
 	if (x->call)
 		sem_head(x->call, m);
@@ -463,6 +467,13 @@ void exchange_end(struct exchange *x)
 {
 	exchange_unlink(x->http, x);
 	exchange_over(x);
+}
+
+bool exchange_may_retry(const struct exchange *x, const struct exchange *e)
+{
+	if (x->facts.attempt != SEM_NONE)
+		return x->facts.attempt > 1;
+	return e->response_seen && e->resp_last < x->req_first;
 }
 
 void exchange_abandon(struct exchange *x)

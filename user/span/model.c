@@ -11,6 +11,8 @@
 #include "span/engine.h"
 
 struct call {
+	struct call *older, *newer; /* in its run */
+	struct index_link by_key;
 	struct span *span;  /* as its last attempt left it */
 	struct span *first; /* the first attempt's own span, until there is a second */
 	int64_t attempts;
@@ -225,9 +227,23 @@ static struct map_key key_of(const struct exchange *x)
 	return (struct map_key){ .a = x->key };
 }
 
+/* The failed call that this may be another attempt of: the same was asked, after the failure. */
+static struct call *find_call(const struct exchange *x)
+{
+	struct index_link *l = index_last(&x->run->calls_by, key_of(x));
+
+	for (; l; l = l->prev) {
+		struct call *call = l->of;
+
+		if (call->ts_last <= x->req_first)
+			return call;
+	}
+	return NULL;
+}
+
 void model_id(char out[HEX64], const struct exchange *x)
 {
-	const struct call *call = map_get(&x->run->calls, key_of(x));
+	const struct call *call = find_call(x);
 
 	if (call)
 		memcpy(out, call->span->span_id, HEX64);
@@ -348,6 +364,29 @@ static void finish_call(struct run *r, struct call *call)
 	free(call);
 }
 
+/* Other attempts of it may come.  -ENOMEM. */
+static int keep_call(struct run *r, struct call *call, const struct exchange *x)
+{
+	int err = index_add(&r->calls_by, key_of(x), &call->by_key, call);
+
+	if (err)
+		return err;
+	call->older = r->calls;
+	call->newer = NULL;
+	if (r->calls)
+		r->calls->newer = call;
+	r->calls = call;
+	return 0;
+}
+
+static void take_call(struct run *r, struct call *call)
+{
+	index_del(&r->calls_by, &call->by_key);
+	*(call->newer ? &call->newer->older : &r->calls) = call->older;
+	if (call->older)
+		call->older->newer = call->newer;
+}
+
 static void waited(struct exchange *x, enum wait_cause cause, uint64_t from, uint64_t to)
 {
 	wait_add(&x->run->waits.by[cause], from, to);
@@ -443,7 +482,7 @@ static void abandon_stalled(const struct exchange *x)
 			struct exchange *e = l->of;
 
 			if (e != x && e->response_seen && e->resp_last < x->req_first &&
-			    (!stalled || e->number > stalled->number))
+			    exchange_may_retry(x, e) && (!stalled || e->number > stalled->number))
 				stalled = e;
 		}
 		if (stalled)
@@ -480,7 +519,9 @@ void model_attempt(struct exchange *x)
 
 	if (!x->run->t->ending)
 		abandon_stalled(x);
-	call = map_del(&r->calls, key_of(x));
+	call = find_call(x);
+	if (call)
+		take_call(r, call);
 	s = model_span(x);
 	attempt = s ? attempt_span(x, call ? call->attempts + 1 : 1, call) : NULL;
 	if (!attempt) {
@@ -504,7 +545,7 @@ void model_attempt(struct exchange *x)
 		return;
 	call->attempts++;
 	call->ts_last = x->response_seen ? x->resp_last : x->req_last;
-	if (retry && !map_put(&r->calls, key_of(x), call))
+	if (retry && !keep_call(r, call, x))
 		return;
 	if (call->span->status != STATUS_ERROR)
 		model_answered(x);
@@ -514,22 +555,20 @@ void model_attempt(struct exchange *x)
 
 void model_expire(struct run *r, uint64_t now, bool all)
 {
-	struct map_entry *prev;
+	struct call *older;
 
-	for (struct map_entry *e = r->calls.last; e; e = prev) {
-		struct call *call = e->value;
-
-		prev = e->prev;
+	for (struct call *call = r->calls; call; call = older) {
+		older = call->older;
 		if (!all && now < call->ts_last + LIMIT_RETRY_NS)
 			continue;
-		map_del(&r->calls, e->key);
+		take_call(r, call);
 		finish_call(r, call);
 	}
 }
 
 void model_forget(struct run *r)
 {
-	map_fini(&r->calls);
+	index_fini(&r->calls_by);
 }
 
 /* What is known of a call before its answer is whole; no messages: this is asked for again and again. */
@@ -559,8 +598,7 @@ static struct span *in_flight(const struct exchange *x)
 
 void model_each_open(struct run *r, const struct open_walk *w)
 {
-	for (const struct map_entry *e = r->calls.last; e; e = e->prev) {
-		const struct call *call = e->value;
+	for (const struct call *call = r->calls; call; call = call->older) {
 		struct span *s = open_copy(r, call->span);
 
 		if (s)
@@ -570,8 +608,7 @@ void model_each_open(struct run *r, const struct open_walk *w)
 	for (const struct exchange *x = r->exchanges; x; x = x->run_next) {
 		struct span *s = NULL;
 
-		if (x->call && x->request_done && exchange_is_call(x) &&
-		    !map_get(&r->calls, key_of(x)))
+		if (x->call && x->request_done && exchange_is_call(x) && !find_call(x))
 			s = in_flight(x);
 		open_give(w, r, &s);
 	}
