@@ -219,6 +219,29 @@ static void user_goes_on_instead_of_a_tool(void **state)
 		"stop");
 }
 
+/* ... and so it is when the answer was broken off for it. */
+static void user_goes_on_instead_of_an_answer(void **state)
+{
+	struct world *w = *state;
+	struct ev_close *c = record(EV_CLOSE, sizeof(*c), 0, AGENT, NULL, 0);
+
+	ask(w, 1, TOOLS, USER("do it"));
+	c->conn = 1;
+	c->hdr.ts = w->now + MS;
+	feed(w, c);
+	w->now += 2 * MS;
+	ask(w, 2, TOOLS, USER("do it") "," USER("no, do that"));
+	answer(w, 2, SAYS("fine"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 2);
+	assert_true(json_str_is(
+		json_at(span_attr(told_nth(&w->told, SPAN_TURN, 0), ATTR_ID_INCOMPLETE), 0),
+		"unanswered"));
+	assert_int_equal(told_nth(&w->told, SPAN_TURN, 1)->status, STATUS_UNSET);
+	assert_null(span_attr(told_nth(&w->told, SPAN_MODEL_CALL, 1), ATTR_ID_CONTEXT));
+}
+
 /* Clients remind the model of this and that beside the result: the turn is the same. */
 static void user_says_more_beside_a_result(void **state)
 {
@@ -746,6 +769,7 @@ int main(void)
 		TEST(turns_of_one_conversation),
 		TEST(tools_stay_in_their_turn),
 		TEST(user_goes_on_instead_of_a_tool),
+		TEST(user_goes_on_instead_of_an_answer),
 		TEST(user_says_more_beside_a_result),
 		TEST(decision_is_told),
 		TEST(conversations_that_begin_alike),

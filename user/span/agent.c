@@ -33,10 +33,11 @@ struct agent {
 	int64_t turns;
 	struct totals sum, turn_sum;
 	struct waits turn_waits;
-	uint64_t ts_beside; /* end of the latest call beside its turns; 0: none */
-	unsigned int calls; /* exchanges and calls that point here */
-	bool over;          /* the latest answer called no tool: the next request begins a turn */
-	bool top;           /* not a sub-agent: its answers are the run's */
+	uint64_t ts_beside;    /* end of the latest call beside its turns; 0: none */
+	struct exchange *asks; /* the latest, while it is there; or NULL */
+	unsigned int calls;    /* exchanges and calls that point here */
+	bool over; /* the latest answer called no tool: the next request begins a turn */
+	bool top;  /* not a sub-agent: its answers are the run's */
 };
 
 static const struct map_key idle_key;
@@ -222,18 +223,13 @@ static const char *purpose_of(const struct sem_call *c)
 
 /* --- whose request it is */
 
-/* Another conversation that begins alike waits for the answer to just this. */
+/* Its own question is still to be answered: what begins alike is another conversation. */
 static bool waits_for_its_own(void *ctx, const struct chain *ch)
 {
-	const struct exchange *x = ctx;
+	const struct agent *a = ch->of;
+	const struct exchange *x = ctx, *e = a->asks;
 
-	for (const struct index_link *l = exchange_of_call(x); l; l = l->next) {
-		const struct exchange *e = l->of;
-
-		if (e != x && e->agent == ch->of && !e->answered && !exchange_may_retry(x, e))
-			return true;
-	}
-	return false;
+	return e && e != x && !e->answered && !exchange_may_retry(x, e);
 }
 
 /* What the program is called that asks. */
@@ -399,6 +395,7 @@ static void join(struct exchange *x, struct agent *a, struct chain_request *q, e
 		begin_turn(a, x);
 	touch(a, x->req_first);
 	agent_hold(a);
+	a->asks = x;
 	x->agent = a;
 	x->turn = a->turns;
 	x->context = step < ARRAY_SIZE(step_names) ? step_names[step] : NULL;
@@ -575,6 +572,16 @@ void agent_hold(struct agent *a)
 {
 	index_del(&a->run->agents.idle, &a->idle);
 	a->calls++;
+}
+
+void agent_leave(struct exchange *x)
+{
+	if (x->agent && x->agent->asks == x)
+		x->agent->asks = NULL;
+	if (x->agent)
+		agent_release(x->agent);
+	if (x->beside)
+		agent_release(x->beside);
 }
 
 void agent_release(struct agent *a)

@@ -242,7 +242,8 @@ int chain_match(const struct chain *ch, const struct chain_request *q, enum chai
 	}
 	if (!same_system(ch, q))
 		*step = CHAIN_HANDED;
-	return q->cnt > ch->cnt + 1 ? 3 : 0;
+	/* behind an answer comes more than the answer */
+	return q->cnt > ch->cnt + ch->answered ? 3 : 0;
 }
 
 bool chain_may_continue(const struct chain *ch, const struct chain_request *q)
@@ -267,10 +268,12 @@ bool chain_interrupted(const struct chain *ch, const struct chain_request *q)
 {
 	const struct json *messages = q->call->input_messages;
 
-	/* without ids nobody can tell */
-	if (!ch->answered || !ch->calls[0] || !messages->tail ||
-	    !json_str_is(json_get(messages->tail, "role"), "user"))
+	if (!messages->tail || !json_str_is(json_get(messages->tail, "role"), "user"))
 		return false;
+	if (!ch->answered)
+		return true;
+	if (!ch->calls[0])
+		return false; /* none, or without ids nobody can tell */
 	json_for_each (messages, m)
 		json_for_each (json_get(m, "parts"), part)
 			if (json_str_is(json_get(part, "type"), "tool_call_response") &&

@@ -83,7 +83,7 @@ int chain_match(const struct chain *ch, const struct chain_request *q, enum chai
 bool chain_match_edited(const struct chain *ch, const struct chain_request *q);
 /* It may, if other evidence says so: it is not another agent's, nor the same request again. */
 bool chain_may_continue(const struct chain *ch, const struct chain_request *q);
-/* The user goes on, and of the tools that the latest answer called there is no result. */
+/* The user goes on without an answer, or without a result of any tool that the latest one called. */
 bool chain_interrupted(const struct chain *ch, const struct chain_request *q);
 /* The chain is as the request says now; takes q->msgs. */
 void chain_advance(struct chain *ch, struct chain_request *q);

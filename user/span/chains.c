@@ -115,7 +115,7 @@ static void look(const struct chains *cs, struct pick *p, enum evidence by, uint
 			return;
 		if (!chain_match(ch, p->q, &step))
 			continue; /* other texts have the same hash */
-		if (step == CHAIN_AGAIN && p->busy(p->ctx, ch))
+		if (!ch->answered && by > BY_CONVERSATION && p->busy(p->ctx, ch))
 			continue;
 		p->best = ch;
 		p->step = step;
@@ -136,10 +136,8 @@ static void look_by_messages(const struct chains *cs, struct pick *p)
 
 	for (size_t i = 0; i < p->q->cnt; i++) {
 		prefix = chain_prefix(prefix, p->q->msgs[i]);
-		if (i + 2 == p->q->cnt)
-			continue; /* an answer was added, or a message, but not both */
 		look(cs, p, BY_OPEN, prefix);
-		if (i + 1 < p->q->cnt)
+		if (i + 2 < p->q->cnt) /* behind an answer comes more than the answer */
 			look(cs, p, BY_ANSWERED, prefix);
 	}
 }

@@ -24,11 +24,12 @@ void chains_show(struct chains *cs, struct chain *ch);
 void chains_touch(struct chain *ch, uint64_t ts); /* it was heard of then */
 bool chains_before(const void *a, const void *b); /* chain a was heard of before chain b */
 
+/* Of one whose latest request has no answer: does it wait for that, so that this is another's? */
 typedef bool (*chains_busy_fn)(void *ctx, const struct chain *ch);
 
 /*
  * The chain that the request continues, by the strongest evidence; of several the one that was heard of
- * last.  NULL: none.  busy: of one that asked just the same, is it no other attempt all the same?
+ * last.  NULL: none.
  */
 struct chain *chains_find(const struct chains *cs, const struct chain_request *q,
 			  chains_busy_fn busy, void *ctx, enum chain_step *step);

@@ -383,6 +383,7 @@ void agent_process_waited(struct run *r, const struct proc *p, enum wait_cause c
 			  uint64_t to);
 void agent_hold(struct agent *a); /* it stays until it is released */
 void agent_release(struct agent *a);
+void agent_leave(struct exchange *x); /* it is freed: releases what it held */
 void agent_finish_all(struct run *r);
 void agent_each_open(struct run *r, const struct open_walk *w);
 

@@ -15,10 +15,7 @@ static void exchange_free(struct exchange *x)
 	if (x->run_next)
 		x->run_next->run_prev = x->run_prev;
 	index_del(&x->run->t->exchanges, &x->of_call);
-	if (x->agent)
-		agent_release(x->agent);
-	if (x->beside)
-		agent_release(x->beside);
+	agent_leave(x);
 	sem_call_free(&x->call);
 	rpc_http_free(x);
 	framer_free(&x->framer);
