@@ -506,6 +506,37 @@ static void hand_off_is_another_agent(void **state)
 		  "handed_off");
 }
 
+/* Who takes over again what it had handed off is still the same agent. */
+static void hand_off_and_back(void **state)
+{
+	struct world *w = *state;
+	const struct span *first, *second;
+
+	ask(w, 1, TOOLS, SYSTEM("You greet.") "," USER("refund me"));
+	answer(w, 1, CALLS("t1", "transfer_to_refunds", "{}"));
+	ask(w, 1, TOOLS,
+	    SYSTEM("You refund.") "," USER("refund me") "," MODEL(
+		    CALLS("t1", "transfer_to_refunds", "{}")) "," RESULT("t1", "ok"));
+	answer(w, 1, CALLS("t2", "transfer_back", "{}"));
+	ask(w, 1, TOOLS,
+	    SYSTEM("You greet.") "," USER("refund me") "," MODEL(CALLS(
+		    "t1", "transfer_to_refunds",
+		    "{}")) "," RESULT("t1", "ok") "," MODEL(CALLS("t2", "transfer_back",
+								  "{}")) "," RESULT("t2", "ok"));
+	answer(w, 1, SAYS("good bye"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 2);
+	first = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 0));
+	second = agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 1));
+	assert_ptr_equal(agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 2)), first);
+	assert_int_equal(span_attr_int(first, ATTR_ID_TURNS, 0), 2);
+	assert_int_equal(second->end_ns, told_nth(&w->told, SPAN_MODEL_CALL, 2)->start_ns);
+	ASSERT_SV(json_sv(json_path(first->links, "0.span_id")), second->span_id);
+	ASSERT_SV(json_sv(json_path(second->links, "0.span_id")), first->span_id);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_MODEL_CALL, 2), ATTR_ID_CONTEXT),
+		  "handed_off");
+}
+
 static void instructions_may_change_in_part(void **state)
 {
 	struct world *w = *state;
@@ -781,6 +812,7 @@ int main(void)
 		TEST(tasks_that_are_the_same),
 		TEST(task_behind_other_texts),
 		TEST(hand_off_is_another_agent),
+		TEST(hand_off_and_back),
 		TEST(instructions_may_change_in_part),
 		TEST(history_replaced_by_a_summary),
 		TEST(history_that_was_trimmed),

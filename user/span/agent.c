@@ -319,20 +319,43 @@ static struct agent *agent_new(struct run *r, const struct exchange *x)
 	return a;
 }
 
-/* The same history under other instructions: another agent, at the same place. */
-static struct agent *hand_over(struct agent *from, const struct exchange *x)
+/* The agent whose instructions these are, and which knows the history up to where it handed off. */
+static struct agent *handed_back(const struct agent *from, const struct chain_request *q)
 {
-	struct agent *a = agent_new(from->run, x);
+	enum chain_step how;
 
-	if (!a)
-		return NULL;
+	for (struct agent *a = from->run->agents.first; a; a = a->next)
+		if (a != from && chain_match(&a->chain, q, &how) && how == CHAIN_NEXT)
+			return a;
+	return NULL;
+}
+
+static void link_once(struct span *s, const struct span *to, const char *relation)
+{
+	json_for_each (s->links, link)
+		if (json_str_is(json_get(link, "span_id"), to->span_id))
+			return;
+	span_link(s, to->trace_id, to->span_id, relation);
+}
+
+/* The same history under other instructions: another agent, at the same place. */
+static struct agent *hand_over(struct agent *from, const struct exchange *x,
+			       const struct chain_request *q)
+{
+	struct agent *a = handed_back(from, q);
+
+	if (!a) {
+		a = agent_new(from->run, x);
+		if (!a)
+			return NULL;
+		memcpy(a->span->parent_span_id, from->span->parent_span_id,
+		       sizeof(a->span->parent_span_id));
+		a->top = from->top;
+	}
 	if (!from->over)
 		touch(from, x->req_first);
 	end_turn(from, from->chain.ts_last);
-	memcpy(a->span->parent_span_id, from->span->parent_span_id,
-	       sizeof(a->span->parent_span_id));
-	a->top = from->top;
-	span_link(a->span, from->span->trace_id, from->span->span_id, "handed_off_from");
+	link_once(a->span, from->span, "handed_off_from");
 	return a;
 }
 
@@ -407,7 +430,7 @@ static void converse(struct exchange *x, struct agent *a, struct chain_request *
 		     enum chain_step step)
 {
 	if (a && step == CHAIN_HANDED)
-		a = hand_over(a, x);
+		a = hand_over(a, x, q);
 	else if (!a)
 		a = agent_new(x->run, x);
 	if (a)
