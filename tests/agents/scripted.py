@@ -32,11 +32,14 @@ class Server:
             url.hostname, url.port, context=ssl.create_default_context(cafile=ca), timeout=60)
         self.connection.connect()
 
-    def post(self, path, body):
+    def send(self, path, body):
         headers = {"content-type": "application/json", "user-agent": "scripted/1.0",
                    "x-api-key": os.environ["ANTHROPIC_API_KEY"], "anthropic-version": "2023-06-01",
                    "authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
         self.connection.request("POST", path, json.dumps(body).encode(), headers)
+
+    def post(self, path, body):
+        self.send(path, body)
         response = self.connection.getresponse()
         text = response.read()
         if response.status != 200:
@@ -50,12 +53,14 @@ class Messages:
     def __init__(self, server, system, *tools):
         self.server, self.system, self.tools, self.history = server, system, list(tools), []
 
-    def ask(self, content, **more):
+    def body(self):
+        return {"model": "claude-sonnet-4-5", "max_tokens": 1024, "system": self.system,
+                "messages": self.history, "tools": self.tools}
+
+    def ask(self, content):
         """The tool calls of the answer, or its text."""
         self.history.append({"role": "user", "content": content})
-        body = {"model": "claude-sonnet-4-5", "max_tokens": 1024, "system": self.system,
-                "messages": self.history, "tools": self.tools, **more}
-        blocks = self.server.post("/v1/messages", body)["content"]
+        blocks = self.server.post("/v1/messages", self.body())["content"]
         self.history.append({"role": "assistant", "content": blocks})
         calls = [block for block in blocks if block["type"] == "tool_use"]
         return calls or "".join(block["text"] for block in blocks)
@@ -106,15 +111,17 @@ def sub_agents(connect):
 
 
 def hand_off(connect):
-    """Another agent goes on with the same history: other instructions, and other tools."""
-    triage, billing = [tool("transfer_to_billing", "why")], [tool("refund", "what")]
+    """Another agent goes on with the same history: other instructions, other tools; and back."""
+    triage = "You decide who helps.", [tool("transfer_to_billing", "why")]
+    billing = "You do the billing.", [tool("refund", "what"), tool("transfer_to_triage", "why")]
     chat = Chat(connect())
-    call = chat.ask("You decide who helps.", triage,
-                    {"role": "user", "content": "I paid twice. [[scenario:triage]]"})[0]
-    call = chat.ask("You do the billing.", billing,
-                    {"role": "tool", "tool_call_id": call["id"], "content": "Billing has it."})[0]
-    return chat.ask("You do the billing.", billing,
-                    {"role": "tool", "tool_call_id": call["id"], "content": "It is refunded."})
+    call = chat.ask(*triage, {"role": "user", "content": "I paid twice. [[scenario:triage]]"})[0]
+    for agent, result in ((billing, "Billing has it."), (billing, "It is refunded."),
+                          (triage, "Triage has it.")):
+        answer = chat.ask(*agent,
+                          {"role": "tool", "tool_call_id": call["id"], "content": result})
+        call = answer[0]
+    return answer
 
 
 def notes(connect):
@@ -150,6 +157,16 @@ def unanswered(connect):
     agent = Messages(connect(), "You keep notes.", tool("note", "what"))
     agent.ask("Note this. [[scenario:note]]")
     agent.ask("No, leave that; note this. [[scenario:note]]")
+
+
+def interrupted(connect):
+    """The user stops the answer before it begins, and says something else."""
+    agent = Messages(connect(), "You keep notes.", tool("note", "what"))
+    agent.history = [{"role": "user", "content": "Take your time. [[scenario:slow]]"}]
+    agent.server.send("/v1/messages", agent.body())
+    agent.server.connection.close()
+    agent.server = connect()
+    return agent.results(agent.ask("Note this. [[scenario:note]]"), ["Noted."])
 
 
 def beside(connect):
@@ -207,7 +224,7 @@ def retrieval(connect):
 
 
 SCRIPTS = {script.__name__: script for script in (
-    sub_agents, hand_off, compaction, edited, unanswered, beside, by_response_id,
+    sub_agents, hand_off, compaction, edited, unanswered, interrupted, beside, by_response_id,
     by_conversation_id, retrieval)}
 
 

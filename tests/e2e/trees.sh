@@ -47,6 +47,7 @@ agent_tree invalid_arguments anthropic badargs
 agent_tree cut_arguments chat badjson --no-stream
 agent_tree unknown_tool chat unknown
 scripted_tree unanswered
+scripted_tree interrupted
 
 # answers that are none
 agent_tree refused_chat chat refused

@@ -3,7 +3,7 @@
 
 A scenario is a list of turns; the turn that answers a request is the one whose number is the count
 of rounds of tool results behind the last prompt.  "{#}" is the number that the prompt has behind its
-first "#".  A fault strikes the first time a request is seen, so that its retry succeeds, and the third
+first "#", "{seq}" that of the request.  A fault strikes the first time a request is seen, so that its retry succeeds, and the third
 time, so that a second agent meets it too.
 """
 
@@ -137,8 +137,8 @@ SCENARIOS = {
             (
                 Call("task", "Look into the north, thoroughly. [[scenario:north]]",
                      more=(("subagent_type", "scout"),)),
-                Call("task", "Look into the south, thoroughly. [[scenario:south]]",
-                     more=(("subagent_type", "scout"),)),
+                Call("task", "Not as in: Look into the north, thoroughly. [[scenario:north]] "
+                     "But into the south. [[scenario:south]]", more=(("subagent_type", "scout"),)),
             ),
         ),
         DONE,
@@ -154,6 +154,7 @@ SCENARIOS = {
     "triage": [
         Turn("Billing can help.", (Call("transfer", "a refund"),)),
         Turn("I see what was paid.", (Call("refund", "order 17"),)),
+        Turn("The rest is not mine.", (Call("transfer", "all else"),)),
         Turn("MOCK-FINAL-ANSWER: refunded."),
     ],
     "note": [Turn("I note it.", (Call("note", "what was asked for"),)), DONE],
@@ -161,6 +162,7 @@ SCENARIOS = {
     "title": [Turn("Notes on what was asked for")],
     "conversation": CONVERSATION,
     "busy": [replace(CONVERSATION[0], status=429), CONVERSATION[1]],
+    "guest": [Turn("You are guest #{seq}.")],
     # what tools do on a machine
     "elicit": [Turn("With your leave.", (Call("remove", "scratch.txt"),)), DONE],
     "daemon": [

@@ -224,7 +224,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             usage.cache_write = usage.input // 4 if self.wire.api == "anthropic.messages" else 0
         model = apis.MODELS.get(request.model, request.model)
         reply_id = apis.new_id(self.wire.prefix)
-        return apis.Reply(reply_id, model, turn.text, turn.reasoning, calls, usage, finish)
+        text = turn.text.replace("{seq}", f"{self.seq:03}")
+        return apis.Reply(reply_id, model, text, turn.reasoning, calls, usage, finish)
 
     def send_head(self, status, content_type, coding, framing, length, extra):
         self.request_id = apis.new_id("req_")

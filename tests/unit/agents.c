@@ -238,6 +238,9 @@ static void user_goes_on_instead_of_an_answer(void **state)
 	assert_true(json_str_is(
 		json_at(span_attr(told_nth(&w->told, SPAN_TURN, 0), ATTR_ID_INCOMPLETE), 0),
 		"unanswered"));
+	assert_int_equal(told_nth(&w->told, SPAN_TURN, 0)->status, STATUS_ERROR);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_TURN, 0), ATTR_ID_MODEL_CALLS, -1),
+			 1);
 	assert_int_equal(told_nth(&w->told, SPAN_TURN, 1)->status, STATUS_UNSET);
 	assert_null(span_attr(told_nth(&w->told, SPAN_MODEL_CALL, 1), ATTR_ID_CONTEXT));
 }

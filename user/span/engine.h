@@ -365,6 +365,8 @@ void model_calls_tools(struct exchange *x); /* some of them may be before that *
 void model_id(char out[HEX64], const struct exchange *x);
 void model_attempt(struct exchange *x);                   /* an exchange with a model API is over */
 void model_expire(struct run *r, uint64_t now, bool all); /* calls that nobody tried again */
+void model_given_up(struct run *r,
+		    const struct agent *a); /* it goes on: its failed calls are over */
 void model_each_open(struct run *r, const struct open_walk *w);
 void model_forget(struct run *r); /* after model_expire() of all */
 

@@ -566,6 +566,19 @@ void model_expire(struct run *r, uint64_t now, bool all)
 	}
 }
 
+void model_given_up(struct run *r, const struct agent *a)
+{
+	struct call *older;
+
+	for (struct call *call = r->calls; call; call = older) {
+		older = call->older;
+		if (call->agent != a)
+			continue;
+		take_call(r, call);
+		finish_call(r, call);
+	}
+}
+
 void model_forget(struct run *r)
 {
 	index_fini(&r->calls_by);
