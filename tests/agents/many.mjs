@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // A server that leads many conversations at once over a few HTTP/2 connections, as a chat's backend does:
-// many.mjs --base-url URL --ca FILE [--count N].  All wait for each other twice, so that they are open
-// at the same time, and each but the last asks its second question together with the others, on another
-// connection than its first.  Every tenth is told to come back later.
+// many.mjs --base-url URL --ca FILE [--count N] [--alike].  All wait for each other twice, so that they
+// are open at the same time, and each but the last asks its second question together with the others, on
+// another connection than its first.  Each calls a tool, and every tenth is told to come back later; or
+// all say the same first, and only the answers tell them apart.
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import http2 from "node:http2";
@@ -61,7 +62,12 @@ async function ask(session, messages) {
 }
 
 const { values: options } = parseArgs({
-  options: { "base-url": { type: "string" }, ca: { type: "string" }, count: { type: "string", default: "200" } },
+  options: {
+    "base-url": { type: "string" },
+    ca: { type: "string" },
+    count: { type: "string", default: "200" },
+    alike: { type: "boolean" },
+  },
 });
 const sessions = [];
 for (let i = 0; i < SESSIONS; i++) {
@@ -69,18 +75,28 @@ for (let i = 0; i < SESSIONS; i++) {
   await once(sessions[i], "connect");
 }
 
-const conversations = Array.from({ length: Number(options.count) }, (_, i) => {
-  const scenario = i % 10 ? "conversation" : "busy";
-  const content = `What is #${String(i).padStart(3, "0")}? [[scenario:${scenario}]]`;
-  return { i, messages: [{ role: "user", content }] };
-});
+const promptOf = (i) =>
+  options.alike
+    ? "Hello. [[scenario:guest]]"
+    : `What is #${String(i).padStart(3, "0")}? [[scenario:${i % 10 ? "conversation" : "busy"}]]`;
+
+/** What is said to the first answer: the result of its tool call, or a question about it. */
+function reply(answer) {
+  const call = answer.find((block) => block.type === "tool_use");
+  if (!call) return `I am ${answer[0].text.match(/#\d+/)[0]}, am I not? [[scenario:text]]`;
+  const content = `It is value ${call.input.key.slice(4)}.`;
+  return [{ type: "tool_result", tool_use_id: call.id, content }];
+}
+
+const conversations = Array.from({ length: Number(options.count) }, (_, i) => ({
+  i,
+  messages: [{ role: "user", content: promptOf(i) }],
+}));
 const first = ({ i, messages }) => ask(sessions[i % SESSIONS], messages);
 const answers = await Promise.all(conversations.map(first));
 const second = async ({ i, messages }) => {
-  const call = answers[i].find((block) => block.type === "tool_use");
-  const content = `It is value ${call.input.key.slice(4)}.`;
   messages.push({ role: "assistant", content: answers[i] });
-  messages.push({ role: "user", content: [{ type: "tool_result", tool_use_id: call.id, content }] });
+  messages.push({ role: "user", content: reply(answers[i]) });
   return ask(sessions[(i + 1) % SESSIONS], messages);
 };
 const last = conversations.pop(); // what comes out of it is the run's result

@@ -20,7 +20,7 @@ What differs from run to run is put in other words, the same one wherever it is 
     0x~             an offset into code
     {NAME}          the TEXT of a --word: paths, most of the time
     #1 #2 ...       what matches --fold; siblings that are the same in all that they hold are then told
-                    once, with their count
+                    once, with their count, and in words of their own: their port1 is nobody else's
     ~ KEY ...       attributes that are measured (MEASURED): there, with a value that nobody can know;
                     "resources" are the thirteen that the kernel counts for every process
 """
@@ -72,12 +72,14 @@ WIDTH = 100  # a line of attributes; a value that is longer has a line of its ow
 
 
 class Names:
-    """Gives things names in the order in which they are met."""
+    """Gives things names in the order in which they are met.  outer: where messages have theirs."""
 
-    def __init__(self):
-        self.known, self.counts = {}, {}
+    def __init__(self, outer=None):
+        self.known, self.counts, self.outer = {}, {}, outer
 
     def name(self, family, value):
+        if family == "m" and self.outer:
+            return self.outer.name(family, value)
         if (family, value) not in self.known:
             self.counts[family] = self.counts.get(family, 0) + 1
             self.known[family, value] = f"{family}{self.counts[family]}"
@@ -208,7 +210,7 @@ class Tree:
     def below(self, names, parent, depth):
         lines = []
         for count, span in self.siblings(names, parent):
-            told = self.span(names, span, depth)
+            told = self.span(Names(names) if count > 1 else names, span, depth)
             if count > 1:
                 told[0] = f"{'   ' * depth}{count} x {told[0].strip()}"
             lines += told

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # 200 conversations at once, in one process and over four HTTP/2 connections: 200 right trees (see
-# trees.sh), and in each what the mock answered to that one.
+# trees.sh), and in each what the mock answered to that one; and 50 that say the same first.
 # needs: root bpf node
 . "$(dirname "$0")/lib.sh"
 tree_options "$@"
@@ -18,3 +18,6 @@ tree_case many "$NODE" "$tests/agents/many.mjs" --base-url "https://127.0.0.1:$(
 	--ca "$mock_ca"
 "$PYTHON" "$here/check_many.py" mock.log spans.ndjson 200 >problems 2>&1
 result "each conversation has what was answered to it" $? problems
+
+tree_case many_alike "$NODE" "$tests/agents/many.mjs" --base-url "https://127.0.0.1:$(cat h2.port)" \
+	--ca "$mock_ca" --alike --count 50
