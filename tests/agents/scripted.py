@@ -10,9 +10,12 @@ conversation a request belongs to.
 
 import argparse
 import http.client
+import http.server
 import json
 import os
 import ssl
+import subprocess
+import sys
 import threading
 import urllib.parse
 
@@ -31,12 +34,13 @@ class Server:
         self.connection = http.client.HTTPSConnection(
             url.hostname, url.port, context=ssl.create_default_context(cafile=ca), timeout=60)
         self.connection.connect()
+        self.headers = {"content-type": "application/json", "user-agent": "scripted/1.0",
+                        "x-api-key": os.environ["ANTHROPIC_API_KEY"],
+                        "anthropic-version": "2023-06-01",
+                        "authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
 
     def send(self, path, body):
-        headers = {"content-type": "application/json", "user-agent": "scripted/1.0",
-                   "x-api-key": os.environ["ANTHROPIC_API_KEY"], "anthropic-version": "2023-06-01",
-                   "authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
-        self.connection.request("POST", path, json.dumps(body).encode(), headers)
+        self.connection.request("POST", path, json.dumps(body).encode(), self.headers)
 
     def post(self, path, body):
         self.send(path, body)
@@ -223,9 +227,45 @@ def retrieval(connect):
     return agent.ask(question + " [[scenario:text]]")
 
 
+def served(connect):
+    """Asks the model for another program, in the trace that the request belongs to; once."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            question = self.rfile.read(int(self.headers["content-length"])).decode()
+            model = connect()
+            model.headers["traceparent"] = self.headers["traceparent"]
+            answer = Messages(model, "You are asked by others.").ask(question).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        print(server.server_port, flush=True)
+        server.handle_request()
+    return "served"
+
+
+def through_a_service(_connect):
+    """Has another program ask the model, and says which trace it is in."""
+    command = [sys.executable, *sys.argv[:-1], "served"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as service:
+        port = int(service.stdout.readline())
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        connection.request("POST", "/ask", b"Good morning. [[scenario:text]]", {
+            "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"})
+        answer = connection.getresponse().read().decode()
+        service.stdout.read()
+        return answer
+
+
 SCRIPTS = {script.__name__: script for script in (
     sub_agents, hand_off, compaction, edited, unanswered, interrupted, beside, by_response_id,
-    by_conversation_id, retrieval)}
+    by_conversation_id, retrieval, through_a_service, served)}
 
 
 def main():

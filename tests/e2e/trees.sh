@@ -39,6 +39,7 @@ agent_tree reasoning responses think
 agent_tree thinking anthropic think
 agent_tree context anthropic text \
 	--traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+scripted_tree through_a_service
 
 # tools
 agent_tree parallel_tools responses parallel
