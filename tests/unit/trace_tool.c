@@ -303,29 +303,15 @@ static void by_path(void **state)
 {
 	struct world *w = *state;
 
-	model_asks(w, 5 * MS,
-		   "[" USE("toolu_1", "edit", "{\"path\":\"a/notes.txt\"}") "," USE(
-			   "toolu_2", "edit",
-			   "{\"path\":\"./b/notes.txt\"}") "," USE("toolu_4", "edit",
-								   "{\"path\":\"notes."
-								   "txt\"}") "," USE("toolu"
-										     "_3",
-										     "patc"
-										     "h",
-										     "{\"te"
-										     "xt\":"
-										     "\"---"
-										     " "
-										     "a/"
-										     "src/"
-										     "main."
-										     "c\\n+"
-										     "++ "
-										     "b/"
-										     "src/"
-										     "main."
-										     "c\\n@"
-										     "@\"}") "]");
+	static const char edit_a[] = USE("toolu_1", "edit", "{\"path\":\"a/notes.txt\"}");
+	static const char edit_b[] = USE("toolu_2", "edit", "{\"path\":\"./b/notes.txt\"}");
+	static const char patch[] = USE(
+		"toolu_3", "patch", "{\"text\":\"--- a/src/main.c\\n+++ b/src/main.c\\n@@\"}");
+	static const char edit_any[] = USE("toolu_4", "edit", "{\"path\":\"notes.txt\"}");
+	char calls[512];
+
+	snprintf(calls, sizeof(calls), "[%s,%s,%s,%s]", edit_a, edit_b, edit_any, patch);
+	model_asks(w, 5 * MS, calls);
 	feed(w, record_file(10 * MS, AGENT, EV_FILE_REMOVE, "/w/b/notes.txt", NULL));
 	feed(w, record_file(11 * MS, AGENT, EV_FILE_REMOVE, "/w/a/notes.txt", NULL));
 	feed(w, record_file(12 * MS, AGENT, EV_FILE_REMOVE, "/w/c/notes.txt", NULL));

@@ -168,15 +168,35 @@ static void a_sub_agents_call_is_nearer(void **state)
 	IS_OF(w, 21, "b");
 }
 
+/* The agent that runs itself anew to set things up, as codex does, is not what was asked for. */
+static void a_call_is_told_by_its_command(void **state)
+{
+	struct world *w = *state;
+	static const char self[] = "/proc/self/exe\0--set-up\0bash\0-c\0list them";
+	static const char shell[] = "bash\0-c\0list them";
+	static const char last[] = "ls\0-la";
+
+	model_asks(w, 5 * MS, "[" SHELL("a", "list them") "]");
+	feed(w, record_fork(10 * MS, AGENT, 20));
+	feed(w, record_exec(10 * MS, 20, AGENT, "/proc/self/exe", self, sizeof(self)));
+	feed(w, record_exec(11 * MS, 20, AGENT, "/bin/bash", shell, sizeof(shell)));
+	feed(w, record_exec(12 * MS, 20, AGENT, "/bin/ls", last, sizeof(last)));
+	feed(w, record_exit(13 * MS, 20, 0));
+	end(w);
+	IS_OF(w, 20, "a");
+	ASSERT_SV(process(w, 20)->name, "bash");
+	assert_int_equal(span_attr(process(w, 20), ATTR_ID_PROCESS_ARGS)->cnt, 3);
+	assert_int_equal(process(w, 20)->events->cnt, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(before_the_answer_is_over),
-		TEST(of_an_answer_that_breaks_off),
-		TEST(grandchildren_are_not_given_away),
-		TEST(a_sub_agents_call_is_nearer),
+		TEST(before_the_answer_is_over),        TEST(of_an_answer_that_breaks_off),
+		TEST(grandchildren_are_not_given_away), TEST(a_sub_agents_call_is_nearer),
+		TEST(a_call_is_told_by_its_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -411,6 +411,80 @@ static const char *const noisy_run[] = {
 	SPAN("01", "", "run agent", "run", AT("200000"), AT("200400"), "UNSET", "", ""),
 };
 
+#define FILE_OF(id, parent, name, at)                                             \
+	SPAN(id, IN(parent), "create " name, "file", AT(at), AT(at), "UNSET", "", \
+	     ",\"file.path\":\"/w/" name "\"")
+
+/* What failed in a call comes before what failed beside all of them; the same twice is one line. */
+static const char *const failing_run[] = {
+	SPAN("02", IN("01"), "git", "process", AT("200100"), AT("200110"), "ERROR", "exit code 128",
+	     ",\"error.type\":\"128\""),
+	SPAN("03", IN("01"), "git", "process", AT("200120"), AT("200130"), "ERROR", "exit code 128",
+	     ",\"error.type\":\"128\""),
+	SPAN("04", IN("01"), "execute_tool bash", "tool_call", AT("200200"), AT("200300"), "UNSET",
+	     "", ""),
+	SPAN("05", IN("04"), "bash", "process", AT("200210"), AT("200290"), "ERROR", "exit code 3",
+	     ",\"error.type\":\"3\""),
+	SPAN("01", "", "run agent", "run", AT("200000"), AT("200400"), "UNSET", "", ""),
+};
+
+static void tells_what_failed_for_a_call(void **state)
+{
+	_cleanup_free_ char *text =
+		draw((struct sink_cfg){ .columns = 80 }, failing_run, ARRAY_SIZE(failing_run));
+
+	(void)state;
+	assert_non_null(strstr(text, "3 errors, 2 beside the calls\n"
+				     "✗ bash  exit code 3\n"
+				     "✗ git  exit code 128 (2 times)\n"));
+}
+
+/* What an agent does beside its work: files by the dozen, itself under another name, forks. */
+static const char *const busy_run[] = {
+	FILE_OF("02", "01", "one", "200100"),
+	FILE_OF("03", "01", "two", "200101"),
+	FILE_OF("04", "01", "three", "200102"),
+	FILE_OF("05", "01", "four", "200103"),
+	FILE_OF("06", "01", "five", "200104"),
+	SPAN("07", IN("01"), "create six", "file", AT("200105"), AT("200105"), "ERROR", "",
+	     ",\"error.type\":\"EACCES\",\"file.path\":\"/w/six\""),
+	SPAN("08", IN("01"), "agent.exe", "process", AT("200110"), AT("200120"), "UNSET", "",
+	     ",\"process.executable.name\":\"agent.exe\",\"ringspan.process.execs\":1" PROCESS(
+		     "\"/usr/bin/rg\",\"--files\"", "0")),
+	SPAN("09", IN("01"), "agent.exe", "process", AT("200130"), AT("200131"), "ERROR",
+	     "exit code 127",
+	     ",\"error.type\":\"127\",\"ringspan.process.execs\":0" PROCESS(
+		     "\"agent.exe\",\"--work\"", "127")),
+	FILE_OF("11", "09", "seven", "200131"),
+	SPAN("01", "", "run agent", "run", AT("200000"), AT("200400"), "UNSET", "", ""),
+};
+
+static void shows_few_changes_of_files(void **state)
+{
+	_cleanup_free_ char *text =
+		draw((struct sink_cfg){ .columns = 160 }, busy_run, ARRAY_SIZE(busy_run));
+	_cleanup_free_ char *all = draw((struct sink_cfg){ .columns = 160, .files = true },
+					busy_run, ARRAY_SIZE(busy_run));
+
+	(void)state;
+	assert_int_equal(occurrences(text, "─ create "),
+			 4); /* of the run three; of the other process */
+	assert_non_null(strstr(text, "─ ✗ create six  EACCES"));
+	assert_non_null(strstr(text, "└─ … 2 more changes of files\n"));
+	assert_int_equal(occurrences(all, "─ create "), 6);
+	assert_null(strstr(all, "more"));
+}
+
+static void shows_what_a_process_is(void **state)
+{
+	_cleanup_free_ char *text =
+		draw((struct sink_cfg){ .columns = 160 }, busy_run, ARRAY_SIZE(busy_run));
+
+	(void)state;
+	assert_non_null(strstr(text, "agent.exe  /usr/bin/rg --files · exit 0"));
+	assert_non_null(strstr(text, "✗ agent.exe  exit code 127 · forked, ran no program"));
+}
+
 static const char *const crashed_run[] = {
 	SPAN("02", IN("01"), "python3", "process", AT("200100"), AT("200110"), "ERROR",
 	     "ended by signal 11 (Segmentation fault) in deep (libx.so)",
@@ -437,7 +511,7 @@ static void tells_who_called_what_crashed(void **state)
 static void tells_first_what_the_agent_did(void **state)
 {
 	static const char head[] =
-		"6 errors\n"
+		"6 errors, 3 beside the calls\n"
 		"✗ execute_tool bash  tool_error: no such file  ← bash  exit code 3\n"
 		"✗ git  exit code 128 · remote get-url the-name-of-a-remote-that-is-long\n"
 		"✗ HEAD  404 · https://example.com/\n"
@@ -663,6 +737,9 @@ int main(void)
 		cmocka_unit_test(tells_of_names_and_connections),
 		cmocka_unit_test(tells_who_called_what_crashed),
 		cmocka_unit_test(tells_first_what_the_agent_did),
+		cmocka_unit_test(tells_what_failed_for_a_call),
+		cmocka_unit_test(shows_few_changes_of_files),
+		cmocka_unit_test(shows_what_a_process_is),
 		cmocka_unit_test(clips_long_messages),
 		cmocka_unit_test(filters_what_reaches_the_terminal),
 		cmocka_unit_test(clips_by_columns),

@@ -6,7 +6,7 @@
 
 struct show_opts {
 	struct opt_common common;
-	bool json, payload, follow;
+	bool json, payload, files, follow;
 	unsigned int depth, width;
 	uint64_t min_duration_ns;
 };
@@ -14,6 +14,8 @@ struct show_opts {
 static const struct opt show_options[] = {
 	{ "payload", 'p', OPT_FLAG, offsetof(struct show_opts, payload), NULL,
 	  "with prompts, answers, arguments and results" },
+	{ "files", 0, OPT_FLAG, offsetof(struct show_opts, files), NULL,
+	  "each change of a file, not only the first of each process" },
 	{ "depth", 'd', OPT_UINT, offsetof(struct show_opts, depth), "N",
 	  "only N levels below the run" },
 	{ "min-duration", 'm', OPT_DURATION, offsetof(struct show_opts, min_duration_ns), "TIME",
@@ -33,6 +35,7 @@ static int run_show(void *opts, int argc, char **argv)
 	struct sink_cfg cfg = {
 		.out = stdout,
 		.payload = o->payload,
+		.files = o->files,
 		.colour = term_colour(STDOUT_FILENO),
 		.columns = o->width ? o->width : term_columns(STDOUT_FILENO),
 		.max_depth = o->depth,

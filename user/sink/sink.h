@@ -12,6 +12,7 @@
 struct sink_cfg {
 	FILE *out;
 	bool payload; /* with messages, arguments and results */
+	bool files;   /* tree: each change of a file */
 	bool colour;
 	unsigned int columns;     /* of the terminal; 0 = no bound */
 	unsigned int max_depth;   /* tree: 0 = no bound */

@@ -251,7 +251,7 @@ static bool tree_shown(const struct tree *t, const struct node *n)
 {
 	if (!n->parent)
 		return true;
-	return (!t->cfg.max_depth || n->depth <= t->cfg.max_depth) &&
+	return !n->fold && (!t->cfg.max_depth || n->depth <= t->cfg.max_depth) &&
 	       n->longest >= t->cfg.min_duration_ns;
 }
 
@@ -260,6 +260,30 @@ struct node *tree_first_shown(const struct tree *t, struct node *n)
 	while (n && !tree_shown(t, n))
 		n = n->next;
 	return n;
+}
+
+/* From the root down: what is below tool calls, and which failures are not. */
+static void place(struct tree_run *r, struct node **order, size_t cnt)
+{
+	for (size_t i = 1; i < cnt; i++) {
+		struct node *n = order[i];
+
+		n->in_call = n->parent && (n->parent->in_call || n->parent->what == SPAN_TOOL_CALL);
+		r->aside += n->failed && span_what_fails(n->what) && tree_is_aside(n);
+	}
+}
+
+/* Many files are one line: an agent's start alone writes dozens.  What failed is never folded. */
+static void fold_files(const struct tree *t, struct node **order, size_t cnt)
+{
+	for (size_t i = 1; i < cnt && !t->cfg.files; i++) {
+		struct node *n = order[i];
+
+		if (n->what != SPAN_FILE || n->failed || n->child || !n->parent)
+			continue;
+		n->fold = ++n->parent->files > FILES_SHOWN;
+		n->parent->folded += n->fold;
+	}
 }
 
 /* From the leaves up: what a subtree holds, and what of it is not shown. */
@@ -284,6 +308,7 @@ static int build(struct tree *t, struct tree_run *r)
 {
 	bool parents_known = r->root;
 	struct node **order;
+	size_t cnt;
 
 	qsort(r->nodes, r->cnt, sizeof(struct node *), by_start);
 	if (!r->root && stand_in(t, r))
@@ -291,7 +316,10 @@ static int build(struct tree *t, struct tree_run *r)
 	order = arena_alloc(&t->arena, (r->cnt + 1) * sizeof(struct node *));
 	if (!order)
 		return -ENOMEM;
-	sum_up(t, order, connect(r, order, parents_known));
+	cnt = connect(r, order, parents_known);
+	place(r, order, cnt);
+	fold_files(t, order, cnt);
+	sum_up(t, order, cnt);
 	return 0;
 }
 

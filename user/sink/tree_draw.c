@@ -287,6 +287,8 @@ static void draw_hidden(struct drawing *d, const struct node *n)
 	draw_guides(d, n->depth + 1, true);
 	term_style(d->b, d->t->cfg.colour, STYLE_DIM);
 	buf_fmt(d->b, "%s %zu more", d->t->utf8 ? "…" : "..", n->hidden);
+	if (n->folded == n->hidden)
+		buf_str(d->b, " changes of files");
 	term_style(d->b, d->t->cfg.colour, STYLE_PLAIN);
 	buf_ch(d->b, '\n');
 }

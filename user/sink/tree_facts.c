@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "proc/program.h"
 #include "sink/tree_priv.h"
 
 #define FACT_MAX 400 /* bytes: wider than any terminal that people read */
@@ -257,8 +258,6 @@ static void arguments(struct buf *b, const struct span *s, size_t most)
 	fact_sv(b, "", sv_clip_utf8(shown, most), shown.n > most ? ".." : "");
 }
 
-#define FILES_SHOWN 3
-
 /* The end of a path: its last directory and name. */
 static struct sv path_end(struct sv path)
 {
@@ -320,14 +319,21 @@ static void tool_facts(struct buf *b, const struct span *s)
 		fact(b, "", "answered", "");
 }
 
-/* The command line without its program's name, which is the span's. */
+/* The command line; its first word only where that is another than the program's, which is the span's. */
 static void command(struct buf *b, const struct span *s)
 {
 	const struct json *args = span_attr(s, ATTR_ID_PROCESS_ARGS);
+	const struct json *first = args ? args->head : NULL;
+	struct sv program = span_attr_sv(s, ATTR_ID_PROCESS_EXE_NAME);
 	_cleanup_buf_ struct buf text = BUF_INIT;
 
-	for (const struct json *e = args && args->head ? args->head->next : NULL;
-	     e && text.len < FACT_MAX; e = e->next) {
+	if (!span_attr_int(s, ATTR_ID_EXECS, 1)) { /* the words are its parent's */
+		fact(b, "", "forked, ran no program", "");
+		return;
+	}
+	if (first && (!program.n || sv_eq(program_base(json_sv(first)), program)))
+		first = first->next;
+	for (const struct json *e = first; e && text.len < FACT_MAX; e = e->next) {
 		buf_str(&text, text.len ? " " : "");
 		buf_sv(&text, sv_clip_utf8(json_sv(e), FACT_MAX));
 	}

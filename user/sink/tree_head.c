@@ -92,7 +92,11 @@ static void draw_totals(struct line *l, const struct tree_run *r)
 		item(l, "%s", human_usd(r->cost).s);
 	if (r->errors) {
 		term_style(&l->t->out, l->t->cfg.colour, STYLE_RED);
-		item(l, "%zu error%s", r->errors, plural(r->errors));
+		if (r->aside && r->tool_calls)
+			item(l, "%zu error%s, %zu beside the calls", r->errors, plural(r->errors),
+			     r->aside);
+		else
+			item(l, "%zu error%s", r->errors, plural(r->errors));
 		term_style(&l->t->out, l->t->cfg.colour, STYLE_PLAIN);
 	}
 	end_line(l);
@@ -138,7 +142,7 @@ static struct sv which(const struct node *n)
 }
 
 /* "name  what went wrong" and, where a failure below it was the first, "<- name  what". */
-static void draw_error(struct tree *t, const struct node *n)
+static void draw_error(struct tree *t, const struct node *n, size_t times)
 {
 	size_t room = t->cfg.columns ? t->cfg.columns : ERROR_COLS, used, last;
 	const struct node *cause = n, *next = failed_child(n);
@@ -155,6 +159,8 @@ static void draw_error(struct tree *t, const struct node *n)
 		buf_str(&tail, t->utf8 ? " · " : ", ");
 		buf_sv(&tail, which(n));
 	}
+	if (times > 1)
+		buf_fmt(&tail, " (%zu times)", times);
 	term_style(&t->out, t->cfg.colour, STYLE_RED);
 	used = text_put(&t->out, t->utf8 ? SV("✗ ") : SV("! "), room);
 	used += text_put(&t->out, n->name, room - used);
@@ -171,33 +177,57 @@ static void draw_error(struct tree *t, const struct node *n)
 	buf_ch(&t->out, '\n');
 }
 
-/* What the agent did comes before what its programs did on the side. */
+/* What the agent does itself, and not its programs. */
 static bool is_agents(const struct node *n)
 {
 	return n->what != SPAN_PROCESS && n->what != SPAN_HTTP && n->what != SPAN_CONNECT &&
-	       n->what != SPAN_DNS && n->what != SPAN_TLS;
+	       n->what != SPAN_DNS && n->what != SPAN_TLS && n->what != SPAN_FILE;
 }
 
-/* The first failures that no other failure holds, one a line. */
+bool tree_is_aside(const struct node *n)
+{
+	return !is_agents(n) && !n->in_call;
+}
+
+/* What the agent did comes first, then what was done for its calls, then what was beside them. */
+static int rank(const struct node *n)
+{
+	return is_agents(n) ? 0 : n->in_call ? 1 : 2;
+}
+
+static bool reads_like(const struct node *a, const struct node *b)
+{
+	return sv_eq(a->name, b->name) && sv_eq(a->error, b->error) && sv_eq(which(a), which(b)) &&
+	       !failed_child(a) && !failed_child(b);
+}
+
+/* The first failures that no other failure holds, one a line; what reads the same is told once. */
 static void draw_errors(struct tree *t, const struct tree_run *r)
 {
-	size_t shown = 0, more = 0;
+	const struct node *shown[ERRORS_SHOWN];
+	size_t times[ERRORS_SHOWN], cnt = 0, more = 0, at;
 
-	for (int pass = 0; pass < 2; pass++) {
+	for (int pass = 0; pass <= 2; pass++) {
 		for (size_t i = 0; i < r->cnt; i++) {
 			const struct node *n = r->nodes[i];
 
-			if (is_agents(n) != !pass || !is_error(n) ||
-			    (n->parent && is_error(n->parent)))
+			if (rank(n) != pass || !is_error(n) || (n->parent && is_error(n->parent)))
 				continue;
-			if (shown < ERRORS_SHOWN) {
-				draw_error(t, n);
-				shown++;
-			} else {
+			for (at = 0; at < cnt && !reads_like(shown[at], n); at++)
+				;
+			if (at == ERRORS_SHOWN) {
 				more++;
+				continue;
 			}
+			if (at == cnt) {
+				shown[cnt] = n;
+				times[cnt++] = 0;
+			}
+			times[at]++;
 		}
 	}
+	for (size_t i = 0; i < cnt; i++)
+		draw_error(t, shown[i], times[i]);
 	if (more)
 		buf_fmt(&t->out, "%s %zu more like these below\n", t->utf8 ? "…" : "..", more);
 }

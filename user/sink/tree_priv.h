@@ -12,6 +12,8 @@
 #include "sink/sink.h"
 #include "sink/term.h"
 
+#define FILES_SHOWN 3 /* changes of files that a tool call's line lists, and lines of a process */
+
 /* One prompt or answer.  Requests repeat the history, so each content is kept and shown once. */
 struct message {
 	struct sv role, text; /* text is clipped */
@@ -30,11 +32,15 @@ struct node {
 	struct node *parent, *child, *last, *next;
 	uint64_t longest; /* duration in its subtree */
 	size_t below;     /* spans in its subtree, itself too */
+	size_t files;     /* changes of files right under it */
+	size_t folded;    /* ... that are not shown, because there are more than a few */
 	size_t hidden;    /* spans under it that are not shown, but not under a child that is */
 	unsigned int depth;
 	enum span_what what;
 	struct sv not_seen; /* why its connection's content is not there; empty: it is */
 	bool failed, orphan, reached, unfinished;
+	bool in_call; /* below a tool call */
+	bool fold;    /* one of more changes of files than are shown */
 };
 
 struct tree_run {
@@ -46,6 +52,7 @@ struct tree_run {
 	struct node *root; /* NULL until its root span came */
 	uint64_t start, end;
 	size_t model_calls, attempts, tool_calls, processes, errors, unpriced, not_seen;
+	size_t aside; /* errors that are neither the agent's own nor below its tool calls */
 	uint64_t input_tokens, output_tokens;
 	double cost; /* NaN: none */
 	int64_t exit_code;
@@ -76,6 +83,7 @@ void tree_messages(struct tree *t, struct node *n, const struct span *s);
 void tree_draw_messages(struct tree *t, const struct node *n, struct sv prefix, size_t columns);
 
 /* tree_head.c */
+bool tree_is_aside(const struct node *n); /* what programs did on the side; in_call is known */
 void tree_draw_head(struct tree *t, const struct tree_run *r);
 
 /* tree_draw.c */

@@ -169,8 +169,10 @@ struct pstate {
 	struct fault *faults;     /* newest first; see crash.c */
 	struct ledger *files;     /* what it changed; NULL: nothing */
 	struct program *programs; /* in order, LIMIT_PROGRAMS of them at most */
-	uint64_t lost;            /* records that were lost before it was born */
-	bool program_lost;        /* and more of them before its first program was seen */
+	const struct program
+		*command;  /* the one that is what a tool call asks for; NULL: the first */
+	uint64_t lost;     /* records that were lost before it was born */
+	bool program_lost; /* and more of them before its first program was seen */
 };
 
 /* open.c: spans that are not over, parents first */
@@ -448,6 +450,8 @@ void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts
  * alone says so only of a call that an ancestor of the process asked for.
  */
 bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out);
+/* Do the arguments of that open tool call name what the program was started with? */
+bool tool_names_program(struct run *r, const char *span_id, const struct program *prog);
 /*
  * The open tool call that began the conversation whose first request this is; by_time: also when only
  * the call's name and time say so.

@@ -59,6 +59,19 @@ static void program_free(struct program *prog)
 	free(prog);
 }
 
+/* An agent that starts itself anew only prepares what the call asks for: that is told, not the agent. */
+static void find_command(struct pstate *ps)
+{
+	const struct program *last = ps->programs;
+
+	while (last && last->next)
+		last = last->next;
+	if (last != ps->programs && ps->link && strcmp(ps->link, "argument") == 0 &&
+	    ps->programs->path && strcmp(ps->programs->path, "/proc/self/exe") == 0 &&
+	    tool_names_program(ps->run, ps->tool_span, last))
+		ps->command = last;
+}
+
 static void keep_program(struct pstate *ps, const struct proc *p)
 {
 	struct program **at = &ps->programs;
@@ -88,6 +101,7 @@ static void on_exec(void *ctx, struct proc *p)
 		ps->run->agent = strndup(name.p, name.n);
 	} else if (!p->existed) {
 		find_tool(p);
+		find_command(ps);
 	}
 }
 
@@ -188,7 +202,8 @@ static void process_describe(struct span *s, const struct proc *p, const struct 
 		span_set_int(s, ATTR_ID_PROCESS_PARENT_PID, p->parent_tgid);
 	describe_program(s, prog);
 	span_set_int(s, ATTR_ID_PROCESS_USER_ID, p->uid);
-	span_set_int(s, ATTR_ID_EXECS, p->execs);
+	if (p->execs || !p->existed)
+		span_set_int(s, ATTR_ID_EXECS, p->execs);
 	span_set_str(s, ATTR_ID_CONTAINER_ID, sv(p->container));
 	span_set_str(s, ATTR_ID_POD_UID, sv(p->pod));
 	ended_by = p->ts_exit && WIFSIGNALED(p->exit.status) ? WTERMSIG(p->exit.status) : 0;
@@ -220,7 +235,7 @@ static struct span *process_span(struct trace *t, struct proc *p, struct pstate 
 {
 	struct pstate *parent = p->parent ? p->parent->user : NULL;
 	struct program inherited;
-	const struct program *prog = first_program(ps, p, &inherited);
+	const struct program *prog = ps->command ? ps->command : first_program(ps, p, &inherited);
 	struct span *s =
 		engine_span(ps->run, SPAN_PROCESS, p->ts_first, p->ts_exit ? p->ts_exit : t->now);
 

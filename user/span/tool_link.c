@@ -158,21 +158,36 @@ static size_t matched(const struct match *m)
 	return m->told ? m->told + m->short_ones : 0;
 }
 
+static size_t match_program(const struct tool *tool, const struct program *prog, char *scratch)
+{
+	struct sv args = { prog->args, prog->args_len };
+	struct match m = { .in = canonical(args, scratch, CANONICAL_MAX),
+			   .scratch = scratch + CANONICAL_MAX };
+
+	match_args(&m, tool->args, 0);
+	return matched(&m);
+}
+
 /* The best match of a call's arguments in any of the programs that the process ran. */
 static size_t match_programs(const struct tool *tool, const struct program *programs, char *scratch)
 {
 	size_t best = 0;
 
 	for (const struct program *prog = programs; prog; prog = prog->next) {
-		struct sv args = { prog->args, prog->args_len };
-		struct match m = { .in = canonical(args, scratch, CANONICAL_MAX),
-				   .scratch = scratch + CANONICAL_MAX };
+		size_t n = match_program(tool, prog, scratch);
 
-		match_args(&m, tool->args, 0);
-		if (matched(&m) > best)
-			best = matched(&m);
+		if (n > best)
+			best = n;
 	}
 	return best;
+}
+
+bool tool_names_program(struct run *r, const char *span_id, const struct program *prog)
+{
+	const struct tool *tool = tool_find(r, span_id);
+	_cleanup_free_ char *scratch = tool ? malloc(2 * CANONICAL_MAX) : NULL;
+
+	return scratch && match_program(tool, prog, scratch);
 }
 
 /* The only call that could be meant, when nothing but the time tells. */
