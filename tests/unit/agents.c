@@ -261,6 +261,30 @@ static void user_says_more_beside_a_result(void **state)
 	assert_null(span_attr(told_nth(&w->told, SPAN_TURN, 0), ATTR_ID_INCOMPLETE));
 }
 
+/* gemini-cli asks again when it cannot make sense of an answer: what that asked for nobody does. */
+static void the_same_is_asked_again(void **state)
+{
+	static const char history[] =
+		USER("do it") "," MODEL(CALLS("t1", "shell", "{}")) "," RESULT("t1", "done");
+	struct world *w = *state;
+	const struct span *dropped;
+
+	ask(w, 1, TOOLS, USER("do it"));
+	answer(w, 1, CALLS("t1", "shell", "{}"));
+	ask(w, 1, TOOLS, history);
+	answer(w, 1, CALLS("t2", "shell", "{}"));
+	ask(w, 1, TOOLS, history);
+	answer(w, 1, SAYS("it is done"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 3);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 1);
+	dropped = told_nth(&w->told, SPAN_TOOL_CALL, 1);
+	ASSERT_SV(span_attr_sv(dropped, ATTR_ID_TOOL_CALL_ID), "t2");
+	ASSERT_SV(json_sv(json_at(span_attr(dropped, ATTR_ID_INCOMPLETE), 0)), "unanswered");
+	assert_true(dropped->end_ns <= told_nth(&w->told, SPAN_MODEL_CALL, 2)->start_ns);
+}
+
 static void decision_is_told(void **state)
 {
 	struct world *w = *state;
@@ -805,6 +829,7 @@ int main(void)
 		TEST(user_goes_on_instead_of_a_tool),
 		TEST(user_goes_on_instead_of_an_answer),
 		TEST(user_says_more_beside_a_result),
+		TEST(the_same_is_asked_again),
 		TEST(decision_is_told),
 		TEST(conversations_that_begin_alike),
 		TEST(conversations_that_begin_alike_at_once),

@@ -305,8 +305,8 @@ static void by_path(void **state)
 
 	static const char edit_a[] = USE("toolu_1", "edit", "{\"path\":\"a/notes.txt\"}");
 	static const char edit_b[] = USE("toolu_2", "edit", "{\"path\":\"./b/notes.txt\"}");
-	static const char patch[] = USE(
-		"toolu_3", "patch", "{\"text\":\"--- a/src/main.c\\n+++ b/src/main.c\\n@@\"}");
+	static const char patch[] =
+		USE("toolu_3", "patch", "{\"text\":\"--- a/src/main.c\\n+++ b/src/main.c\\n@@\"}");
 	static const char edit_any[] = USE("toolu_4", "edit", "{\"path\":\"notes.txt\"}");
 	char calls[512];
 

@@ -403,6 +403,8 @@ static void join(struct exchange *x, struct agent *a, struct chain_request *q, e
 {
 	struct chains *chains = &a->run->agents.chains;
 
+	if (step == CHAIN_AGAIN && a->chain.answered)
+		tool_dropped(a->run, a, x->req_first);
 	if (a->turn && !a->over && step == CHAIN_NEXT && chain_interrupted(&a->chain, q)) {
 		model_given_up(a->run, a);
 		span_incomplete(a->turn, "unanswered");

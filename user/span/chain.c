@@ -238,7 +238,7 @@ int chain_match(const struct chain *ch, const struct chain_request *q, enum chai
 		return 0;
 	if (q->cnt == ch->cnt) {
 		*step = CHAIN_AGAIN;
-		return ch->answered ? 0 : 3;
+		return ch->answered && !q->said_cnt ? 0 : 3;
 	}
 	if (!same_system(ch, q))
 		*step = CHAIN_HANDED;

@@ -9,7 +9,8 @@
  * answer (the id of a tool call, or its text); that it repeats all of the chain's messages; that most
  * of them are there (history edited or trimmed); that it holds the text of an earlier answer (history
  * replaced by its summary).  Requests with the same history to the letter are one conversation when
- * the first of them had no answer, else two.
+ * the first of them had no answer, or the model has spoken in it: the answer was of no use.  Else they
+ * are two that begin alike.
  */
 #ifndef RINGSPAN_SPAN_CHAIN_H
 #define RINGSPAN_SPAN_CHAIN_H
@@ -46,7 +47,7 @@ struct chain {
 /* How a request continues a chain. */
 enum chain_step {
 	CHAIN_NEW,
-	CHAIN_AGAIN,    /* the same request: there was no answer */
+	CHAIN_AGAIN,    /* the same request: there was no answer, or none that was of use */
 	CHAIN_NEXT,     /* all of the history, and more */
 	CHAIN_EDITED,   /* a part of the history is not what it was */
 	CHAIN_REPLACED, /* a summary took the history's place */

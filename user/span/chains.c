@@ -137,7 +137,8 @@ static void look_by_messages(const struct chains *cs, struct pick *p)
 	for (size_t i = 0; i < p->q->cnt; i++) {
 		prefix = chain_prefix(prefix, p->q->msgs[i]);
 		look(cs, p, BY_OPEN, prefix);
-		if (i + 2 < p->q->cnt) /* behind an answer comes more than the answer */
+		if (i + 2 !=
+		    p->q->cnt) /* behind an answer comes more than the answer, or nothing */
 			look(cs, p, BY_ANSWERED, prefix);
 	}
 }

@@ -443,6 +443,8 @@ struct tool_ref {
 	bool by_args;     /* its arguments told, if only that it is one of several */
 };
 void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *tc);
+/* Its latest answer is of no use to the client, which asks the same again: nor are the calls in it. */
+void tool_dropped(struct run *r, const struct agent *a, uint64_t ts);
 void tool_broken_off(const struct exchange *x); /* the answer that asks did not come to its end */
 void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts);
 /*

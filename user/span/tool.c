@@ -29,10 +29,13 @@ static void finish(struct run *r, struct tool **at, const struct sem_tool_result
 	free_tool(tool);
 }
 
-static void expire_oldest(struct run *r)
+/* Nobody will answer it. */
+static void give_up(struct run *r, struct tool **at, uint64_t ts)
 {
-	span_incomplete(r->tools->span, "unanswered");
-	finish(r, &r->tools, NULL);
+	if (ts > (*at)->ts_start)
+		(*at)->span->end_ns = ts + r->t->wall_offset;
+	span_incomplete((*at)->span, "unanswered");
+	finish(r, at, NULL);
 }
 
 static struct tool *tool_new(struct run *r, const struct exchange *x,
@@ -83,7 +86,7 @@ void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *t
 	struct span *s;
 
 	if (r->tool_cnt >= LIMIT_TOOL_CALLS)
-		expire_oldest(r);
+		give_up(r, &r->tools, 0);
 	tool = tool_new(r, x, tc, tc->ts ? tc->ts : x->resp_last);
 	if (!tool)
 		return;
@@ -119,16 +122,25 @@ void tool_broken_off(const struct exchange *x)
 	struct tool **at = &x->run->tools;
 
 	while (*at) {
-		struct tool *tool = *at;
+		const struct tool *tool = *at;
 
 		/* what was begun may still be answered */
-		if (tool->conn_id != x->conn_id || tool->seq != x->seq || tool->ts_begun) {
-			at = &tool->next;
-			continue;
-		}
-		tool->span->end_ns = x->resp_last + x->run->t->wall_offset;
-		span_incomplete(tool->span, "unanswered");
-		finish(x->run, at, NULL);
+		if (tool->conn_id == x->conn_id && tool->seq == x->seq && !tool->ts_begun)
+			give_up(x->run, at, x->resp_last);
+		else
+			at = &(*at)->next;
+	}
+}
+
+void tool_dropped(struct run *r, const struct agent *a, uint64_t ts)
+{
+	struct tool **at = &r->tools;
+
+	while (*at) {
+		if ((*at)->agent == a)
+			give_up(r, at, ts);
+		else
+			at = &(*at)->next;
 	}
 }
 
@@ -152,10 +164,8 @@ void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts
 
 void tool_unanswered(struct run *r, uint64_t now)
 {
-	while (r->tools) {
-		r->tools->span->end_ns = now + r->t->wall_offset;
-		expire_oldest(r);
-	}
+	while (r->tools)
+		give_up(r, &r->tools, now);
 }
 
 void tool_begin(struct tool *tool, uint64_t ts)
