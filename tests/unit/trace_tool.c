@@ -302,7 +302,6 @@ static void request_by_time(void **state)
 static void by_path(void **state)
 {
 	struct world *w = *state;
-
 	static const char edit_a[] = USE("toolu_1", "edit", "{\"path\":\"a/notes.txt\"}");
 	static const char edit_b[] = USE("toolu_2", "edit", "{\"path\":\"./b/notes.txt\"}");
 	static const char patch[] =

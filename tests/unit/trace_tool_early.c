@@ -189,6 +189,32 @@ static void a_call_is_told_by_its_command(void **state)
 	assert_int_equal(process(w, 20)->events->cnt, 2);
 }
 
+/* Only the end of an answer tells that its bound may have cut what it calls; then {} breaks nothing. */
+static void the_bound_is_known_at_the_end(void **state)
+{
+	static const char *const reasons[] = { "max_tokens", "tool_use" };
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		buf_clear(&b);
+		ask(w, (10 + 20 * i) * MS, MODEL - i,
+		    i ? "{\"role\":\"user\",\"content\":\"one\"}],\"tools\":[{\"name\":\"shell\","
+			"\"input_schema\":{\"required\":[\"x\"]}}"
+		      : "{\"role\":\"user\",\"content\":\"two\"}],\"tools\":[{\"name\":\"shell\","
+			"\"input_schema\":{\"required\":[\"x\"]}}");
+		say(w, (20 + 20 * i) * MS, MODEL - i, SSE CALLS("0", "a", "") WHOLE("0"));
+		assert_int_equal(told_count(&w->told, SPAN_VALIDATION), 0);
+		buf_fmt(&b,
+			"data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"%s\"}}\n\n"
+			"data: {\"type\":\"message_stop\"}\n\n",
+			reasons[i]);
+		say(w, (21 + 20 * i) * MS, MODEL - i, buf_cstr(&b));
+		assert_int_equal(told_count(&w->told, SPAN_VALIDATION), i);
+	}
+	end(w);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -196,7 +222,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(before_the_answer_is_over),        TEST(of_an_answer_that_breaks_off),
 		TEST(grandchildren_are_not_given_away), TEST(a_sub_agents_call_is_nearer),
-		TEST(a_call_is_told_by_its_command),
+		TEST(a_call_is_told_by_its_command),    TEST(the_bound_is_known_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

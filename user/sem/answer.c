@@ -164,7 +164,15 @@ static struct sv part_join(struct sem_call *c, struct part *p)
 	return first->s;
 }
 
-static struct sem_tool_call *tool_call(struct sem_call *c, struct part *p)
+/* The model ran into its bound, maybe inside of what it said last. */
+static bool out_of_tokens(const struct choice *ch)
+{
+	const char *word = otel_finish_reason(ch->finish);
+
+	return word && strcmp(word, "length") == 0;
+}
+
+static struct sem_tool_call *tool_call(struct sem_call *c, const struct choice *ch, struct part *p)
 {
 	struct sem_tool_call *t = p->call ? p->call : arena_alloc(&c->arena, sizeof(*t));
 	struct json_err err = { 0 };
@@ -179,8 +187,9 @@ static struct sem_tool_call *tool_call(struct sem_call *c, struct part *p)
 	t->args_cut = p->cut || (!p->done && (c->response_cut || c->has_error));
 	t->ts = p->ts;
 	t->args_json = json_parse(&c->arena, t->args, &err);
-	t->args_cut |= err.cut;
-	if (err.broken)
+	if (err.cut && (!p->done || out_of_tokens(ch) || !sv_trim(t->args).n))
+		t->args_cut = true;
+	else if (err.cut || err.broken)
 		t->args_json = NULL;
 	return t;
 }
@@ -205,7 +214,7 @@ static struct json *arguments(struct sem_call *c, const struct sem_tool_call *t)
 	return t->args.n ? json_string(&c->arena, t->args) : NULL;
 }
 
-static struct json *output_part(struct sem_call *c, struct part *p)
+static struct json *output_part(struct sem_call *c, const struct choice *ch, struct part *p)
 {
 	struct sem_tool_call *t;
 
@@ -217,10 +226,10 @@ static struct json *output_part(struct sem_call *c, struct part *p)
 	case PART_REFUSAL:
 		return p->text.n ? otel_text(&c->arena, "refusal", part_join(c, p)) : NULL;
 	case PART_TOOL:
-		t = tool_call(c, p);
+		t = tool_call(c, ch, p);
 		return t ? otel_tool_call(&c->arena, t->id, t->name, arguments(c, t)) : NULL;
 	case PART_SERVER:
-		t = tool_call(c, p);
+		t = tool_call(c, ch, p);
 		return t ? otel_server_call(&c->arena, t->id, t->name, arguments(c, t)) : NULL;
 	case PART_OTHER:
 		break;
@@ -248,7 +257,7 @@ static void output_message(struct sem_call *c, const struct choice *ch)
 		if (ch->parts[i]->stale)
 			continue;
 		called |= ch->parts[i]->kind == PART_TOOL;
-		json_push(parts, output_part(c, ch->parts[i]));
+		json_push(parts, output_part(c, ch, ch->parts[i]));
 	}
 	if (!parts || (!parts->cnt && !ch->finish.n))
 		return;
@@ -291,7 +300,7 @@ struct sem_tool_call *answer_next_call(struct sem_call *c)
 		return NULL;
 	while (ans->passed < ans->looked)
 		take_words(c, ch->parts[ans->passed++]);
-	t = tool_call(c, p);
+	t = tool_call(c, ch, p);
 	ans->passed = ++ans->looked;
 	if (t)
 		t->told = true;
@@ -312,7 +321,7 @@ static void first_choice(struct sem_call *c, const struct choice *ch)
 			continue;
 		take_words(c, p);
 		if (is_call(p))
-			*tail = tool_call(c, p);
+			*tail = tool_call(c, ch, p);
 		if (*tail)
 			tail = &(*tail)->next;
 	}

@@ -28,7 +28,7 @@ struct sem_usage {
 struct sem_tool_call {
 	struct sv id, name;
 	struct sv args;         /* as on the wire, assembled: JSON text, maybe cut */
-	struct json *args_json; /* parsed; NULL when it is not JSON at all */
+	struct json *args_json; /* parsed; NULL when it is no JSON, though it is whole */
 	bool server;            /* run by the provider, not by the client */
 	bool args_cut;          /* it is not whole: the stream ended inside it, or the model did */
 	uint64_t ts;            /* when its last argument byte was seen; 0 in a unary answer */

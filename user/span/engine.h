@@ -396,7 +396,8 @@ void agent_each_open(struct run *r, const struct open_walk *w);
 bool verdict_of_schema(struct run *r, struct span *of, const struct json *schema,
 		       const struct json *args, struct sv by);
 /* The same of a call that a model asks for, under the request's own definitions. */
-bool verdict_of_tool_call(struct exchange *x, const struct sem_tool_call *tc, struct span *tool);
+bool verdict_of_tool_call(const struct exchange *x, const struct sem_tool_call *tc,
+			  struct span *tool);
 void verdict_of_call(struct exchange *x, struct span *call); /* refusals, filters, moderation */
 /* program: its name, without an interpreter's; args: what is behind it; exit_code: -1 for a signal. */
 void verdict_of_tests(struct span *process, struct sv program, struct sv args, int exit_code);
@@ -443,6 +444,8 @@ struct tool_ref {
 	bool by_args;     /* its arguments told, if only that it is one of several */
 };
 void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *tc);
+/* The answer that asked for it is whole now: only that tells whether its bound cut the arguments. */
+void tool_told(const struct exchange *x, const struct sem_tool_call *tc);
 /* Its latest answer is of no use to the client, which asks the same again: nor are the calls in it. */
 void tool_dropped(struct run *r, const struct agent *a, uint64_t ts);
 void tool_broken_off(const struct exchange *x); /* the answer that asks did not come to its end */

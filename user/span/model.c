@@ -506,7 +506,9 @@ void model_answered(struct exchange *x)
 	x->answered = true;
 	agent_answered(x);
 	for (struct sem_tool_call *tc = x->call->calls; tc; tc = tc->next)
-		if (!tc->server && !tc->told)
+		if (tc->told)
+			tool_told(x, tc);
+		else if (!tc->server)
 			tool_asked(x->run, x, tc);
 }
 

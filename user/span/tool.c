@@ -29,6 +29,13 @@ static void finish(struct run *r, struct tool **at, const struct sem_tool_result
 	free_tool(tool);
 }
 
+void tool_told(const struct exchange *x, const struct sem_tool_call *tc)
+{
+	for (struct tool *tool = x->run->tools; tool; tool = tool->next)
+		if (tool->conn_id == x->conn_id && tool->seq == x->seq && sv_eq(tool->id, tc->id))
+			tool->invalid |= verdict_of_tool_call(x, tc, tool->span);
+}
+
 /* Nobody will answer it. */
 static void give_up(struct run *r, struct tool **at, uint64_t ts)
 {
@@ -107,7 +114,8 @@ void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *t
 	set_decision(s, x->call);
 	if (tc->args_cut)
 		span_incomplete(s, "cut");
-	tool->invalid = verdict_of_tool_call(x, tc, s);
+	if (!tc->told)
+		tool->invalid = verdict_of_tool_call(x, tc, s);
 	while (*at)
 		at = &(*at)->next;
 	*at = tool;

@@ -98,7 +98,8 @@ static bool fails(struct run *r, struct span *tool, const char *type, const char
 	return true;
 }
 
-bool verdict_of_tool_call(struct exchange *x, const struct sem_tool_call *tc, struct span *tool)
+bool verdict_of_tool_call(const struct exchange *x, const struct sem_tool_call *tc,
+			  struct span *tool)
 {
 	const struct sem_call *c = x->call;
 	const struct json *def;
