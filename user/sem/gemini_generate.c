@@ -131,7 +131,7 @@ static void take_result(struct sem_call *c, struct sem_tool_result *r, const str
 	r->has_error = said;
 	r->is_error = said && !output && !json_is(error, JSON_NULL);
 	if (json_is(said, JSON_STRING) && answer->cnt == 1)
-		r->text = arena_dup(&c->arena, said->s);
+		r->text = arena_dup(&c->arena, json_sv(said));
 	else if (answer)
 		r->text = json_text(&c->arena, answer);
 }
