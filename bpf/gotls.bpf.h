@@ -77,7 +77,8 @@ static __always_inline __u64 go_of_syscall(void)
 }
 
 /* A socket moved bytes: true when that was inside a call, in its direction. */
-static __always_inline bool go_sock_moved(const struct proc_state *proc, struct sock *sk, __u32 dir)
+static __always_inline bool go_sock_moved(const struct proc_state *proc, struct sock *sk,
+					  __u32 ports, __u32 dir)
 {
 	struct go_state *s = go_find(proc, go_of_syscall());
 	bool nested = false;
@@ -94,7 +95,7 @@ static __always_inline bool go_sock_moved(const struct proc_state *proc, struct 
 		nested = true;
 	}
 	if (nested)
-		sock_ref_set(&s->in, sk);
+		sock_ref_set(&s->in, sk, ports);
 	return nested;
 }
 

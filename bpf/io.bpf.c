@@ -484,12 +484,15 @@ static __always_inline void io_input(struct thread_state *t, struct flow_state *
 				     __u64 bytes)
 {
 	const struct flow_file *ff = &t->io.file;
-	__u64 now = bpf_ktime_get_ns();
 	struct ev_input *e;
+	__u64 now;
 
 	if (t->io.dir != EV_READ || (ff->src != EV_SRC_TTY && (ff->src != EV_SRC_PIPE || fd)) ||
-	    ff->master || f->stage == FLOW_COPY || now - f->input_ts < INPUT_NS)
+	    ff->master || f->stage == FLOW_COPY)
 		return; /* what is copied is a protocol: an MCP server is asked by no human */
+	now = bpf_ktime_get_ns();
+	if (now - f->input_ts < INPUT_NS)
+		return;
 	e = ev_reserve(EV_INPUT, sizeof(*e), 0, f->start);
 	if (!e)
 		return;
@@ -518,8 +521,9 @@ static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret
 			fs_wrote(file, ret);
 		return false;
 	}
-	if (cfg_tie_calls)
-		t->io.nested = sock_moved(proc, t, flow_sock(ff), t->io.dir & 1);
+	if (cfg_tie_calls && (ff->family == AF_INET || ff->family == AF_INET6))
+		t->io.nested = sock_moved(proc, t, flow_sock(ff), sock_ports(flow_sock(ff)),
+					  t->io.dir & 1);
 	t->job.quiet = quiet_here(proc);
 	f = flow_find(proc, ff->obj, ff->ino);
 	if (!f) {
@@ -601,6 +605,25 @@ static __always_inline void output_moved(struct thread_state *t, __u32 fd, __s64
 		io_copy(t, f, ret, modern);
 }
 
+/*
+ * Ciphertext of a flow that is known to be nothing else: counted without a look at the file, because
+ * the socket was seen in the call (tie.bpf.c) and, by its TLS library, before.  False: not known.
+ */
+static __always_inline bool io_is_cipher(const struct thread_state *t, __s64 ret)
+{
+	const struct sock_ref *ref = t->io.dir == EV_READ ? &t->in : &t->out;
+	struct proc_state *proc = traced_here();
+	struct flow_state *f;
+
+	if (!proc || ref->sk != t->io.file.obj || t->io.form == IO_MMSG)
+		return false;
+	f = flow_find(proc, ref->sk, ref->ino);
+	if (!f || f->stage != FLOW_SKIP)
+		return false;
+	__sync_fetch_and_add(&f->bytes[t->io.dir & 1], ret);
+	return true;
+}
+
 static __always_inline int io_exit(const unsigned long long *ctx, const bool modern)
 {
 	struct thread_state *t = thread_find();
@@ -610,7 +633,8 @@ static __always_inline int io_exit(const unsigned long long *ctx, const bool mod
 		return 0;
 	fd = t->io.fd - 1;
 	t->io.fd = 0;
-	if (SYS_RET <= 0 || io_moved(t, fd, SYS_RET, modern))
+	if (SYS_RET <= 0 || (t->io.nested && io_is_cipher(t, SYS_RET)) ||
+	    io_moved(t, fd, SYS_RET, modern))
 		return 0;
 	if (cfg_output_rate && t->io.dir == EV_WRITE && t->io.form != IO_MMSG &&
 	    (fd == STDOUT || fd == STDERR))

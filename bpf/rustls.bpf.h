@@ -187,7 +187,7 @@ static __always_inline bool rustls_join(struct rustls_object *o, struct rustls_s
  * to, unless the socket has one already that did not say that it ends.
  */
 static __always_inline void rustls_sent(const struct proc_state *proc, struct thread_state *t,
-					struct sock *sk)
+					struct sock *sk, __u32 ports)
 {
 	__u64 addr = t->unsent.object;
 	struct rustls_object *o;
@@ -200,7 +200,7 @@ static __always_inline void rustls_sent(const struct proc_state *proc, struct th
 		t->unsent.object = 0;
 		return;
 	}
-	sock_ref_set(&t->out, sk);
+	sock_ref_set(&t->out, sk, ports);
 	s = rustls_sock_find(proc, t->out.sk, t->out.ino, t->out.ports);
 	if (s && s->encrypter && s->encrypter != addr && !s->rekeys)
 		return;

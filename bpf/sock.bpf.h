@@ -50,18 +50,21 @@ static __always_inline struct sock *sock_of_fd(__u32 fd)
 	return BPF_CORE_READ(socket, sk);
 }
 
+static __always_inline __u32 ports_pair(__u16 dport, __u16 num)
+{
+	return (__u32)dport << 16 | num;
+}
+
 /* Both ports in one number. */
 static __always_inline __u32 sock_ports(struct sock *sk)
 {
-	return (__u32)BPF_CORE_READ(sk, __sk_common.skc_dport) << 16 |
-	       BPF_CORE_READ(sk, __sk_common.skc_num);
+	return ports_pair(BPF_CORE_READ(sk, __sk_common.skc_dport),
+			  BPF_CORE_READ(sk, __sk_common.skc_num));
 }
 
 /* A socket that is being closed keeps its peer's port but has lost its own. */
-static __always_inline bool sock_is_connected(struct sock *sk)
+static __always_inline bool ports_are_both(__u32 ports)
 {
-	__u32 ports = sock_ports(sk);
-
 	return (ports >> 16) && (ports & 0xffff);
 }
 

@@ -100,9 +100,9 @@ struct fs_call {
 struct thread_state {
 	struct tls_call calls[TLS_DEPTH];
 	__u32 depth;
-	__u32 fresh;        /* `in` was received from, and no TLS call has used that yet */
-	struct sock_ref in; /* last socket received from, or touched inside a TLS call */
-	struct sock_ref out;
+	__u32 fresh;         /* `in` was received from, and no TLS call has used that yet */
+	struct sock_ref in;  /* last socket received from */
+	struct sock_ref out; /* ... sent to, inside a TLS call or on behalf of one */
 	__u64 pending;       /* TLS object that was written to and waits for its send, or 0 */
 	__u64 connect_sk;    /* inside connect */
 	struct file_key map; /* inside an executable mmap; ino 0: not */
@@ -182,11 +182,9 @@ static __always_inline void thread_forget(struct task_struct *task, __u64 id)
 		bpf_map_delete_elem(&threads, &id);
 }
 
-/* Reads the addresses only when the socket is another one than last time. */
-static __always_inline void sock_ref_set(struct sock_ref *ref, struct sock *sk)
+/* Reads the addresses only when the socket is another one than last time; ports: its sock_ports(). */
+static __always_inline void sock_ref_set(struct sock_ref *ref, struct sock *sk, __u32 ports)
 {
-	__u32 ports = sock_ports(sk);
-
 	if (ref->sk == (__u64)sk && ref->ports == ports)
 		return;
 	__builtin_memset(ref, 0, sizeof(*ref));

@@ -16,15 +16,21 @@ static __always_inline void moved(struct sock *sk, __u32 dir, __u32 n)
 {
 	struct proc_state *proc = traced_here();
 	struct thread_state *t = proc ? thread_get() : NULL;
-	bool nested;
+	__u16 family = sk->__sk_common.skc_family;
+	bool nested = false;
 
 	if (!t)
 		return;
-	nested = sock_moved(proc, t, sk, dir);
-	if (t->io.fd)
-		t->io.nested |= nested;
-	else if (!nested)
+	if (family == AF_INET || family == AF_INET6)
+		nested = sock_moved(proc, t, sk,
+				    ports_pair(sk->__sk_common.skc_dport, sk->__sk_common.skc_num),
+				    dir);
+	if (!t->io.fd && !nested)
 		flow_unseen(proc, &t->io.file, sk, dir, n);
+	if (t->io.fd && nested) {
+		t->io.nested = 1;
+		t->io.file.obj = (__u64)sk;
+	}
 }
 
 SEC("?tp_btf/sock_send_length")

@@ -11,7 +11,7 @@
 #include "rustls.bpf.h"
 
 static __always_inline void sock_sent(const struct proc_state *proc, struct thread_state *t,
-				      struct sock *sk)
+				      struct sock *sk, __u32 ports)
 {
 	struct conn_state *c;
 
@@ -21,7 +21,7 @@ static __always_inline void sock_sent(const struct proc_state *proc, struct thre
 	t->pending = 0;
 	if (!c)
 		return;
-	sock_ref_set(&t->out, sk);
+	sock_ref_set(&t->out, sk, ports);
 	conn_bind(c, &t->out, EV_LINK_SEND);
 }
 
@@ -46,25 +46,28 @@ static __always_inline bool mark_nested(struct thread_state *t, __u32 dir)
 	return nested;
 }
 
-/* True when that was inside a TLS call, so that the bytes are ciphertext. */
+/*
+ * sk: an IPv4 or IPv6 socket, ports: its sock_ports().  True when that was inside a TLS call, so that
+ * the bytes are ciphertext; then t->in or t->out, by direction, is that socket, unless a goroutine's is.
+ */
 static __always_inline bool sock_moved(const struct proc_state *proc, struct thread_state *t,
-				       struct sock *sk, __u32 dir)
+				       struct sock *sk, __u32 ports, __u32 dir)
 {
-	if (!sk || !sock_is_inet(sk) || !sock_is_connected(sk))
+	if (!ports_are_both(ports))
 		return false;
-	if (proc->go && go_sock_moved(proc, sk, dir))
+	if (proc->go && go_sock_moved(proc, sk, ports, dir))
 		return true;
 	if (mark_nested(t, dir)) {
-		sock_ref_set(&t->in, sk);
+		sock_ref_set(dir == EV_READ ? &t->in : &t->out, sk, ports);
 		t->fresh = 0;
 		return true;
 	}
 	if (dir == EV_READ) {
-		sock_ref_set(&t->in, sk);
+		sock_ref_set(&t->in, sk, ports);
 		t->fresh = 1;
 	} else {
-		sock_sent(proc, t, sk);
-		rustls_sent(proc, t, sk);
+		sock_sent(proc, t, sk, ports);
+		rustls_sent(proc, t, sk, ports);
 	}
 	return false;
 }

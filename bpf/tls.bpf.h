@@ -196,7 +196,7 @@ static __always_inline void call_bind(struct thread_state *t, const struct tls_c
 				      struct conn_state *conn, bool moved)
 {
 	if (c->nested) {
-		conn_bind(conn, &t->in, EV_LINK_NESTED);
+		conn_bind(conn, c->dir == EV_READ ? &t->in : &t->out, EV_LINK_NESTED);
 	} else if (c->dir == EV_READ) {
 		if (t->fresh && moved)
 			conn_bind(conn, &t->in, EV_LINK_RECV);

@@ -377,6 +377,22 @@ static void check_pair(const struct conns *cs, size_t nth, bool nested)
 	assert_int_not_equal(c->sock->sock, s->sock->sock);
 }
 
+/* What went over the wire inside TLS calls is counted: the kernel's own numbers have nothing to add. */
+static void check_wire(const struct trace *t, size_t pairs)
+{
+	const struct ev_flow_end *e;
+	size_t cnt = 0;
+
+	for (size_t i = 0; (e = trace_rec(t, EV_FLOW_END, 0, i)); i++) {
+		if (e->addr.family != AF_INET)
+			continue;
+		assert_int_equal(e->unseen[EV_READ], 0);
+		assert_int_equal(e->unseen[EV_WRITE], 0);
+		cnt += e->bytes[EV_READ] > TOTAL && e->bytes[EV_WRITE] > TOTAL;
+	}
+	assert_int_equal(cnt, 2 * pairs);
+}
+
 static size_t kernel_records(const struct trace *t)
 {
 	size_t n = 0;
@@ -402,6 +418,7 @@ static void trace_mode(struct trace *t, const char *mode, size_t pairs)
 		check_pair(&cs, i, strcmp(mode, "memory") != 0 && strcmp(mode, "callback") != 0);
 	assert_int_equal(trace_count(t, EV_CLOSE), 2 * pairs);
 	assert_int_equal(trace_count(t, EV_SOCK), 2 * pairs);
+	check_wire(t, pairs);
 	attempt = trace_rec(t, EV_CONNECT, t->pid, 0);
 	assert_non_null(attempt);
 	assert_int_equal(attempt->sock, side_of(&cs, true, 0)->sock->sock);
