@@ -230,9 +230,9 @@ static void attach_empty(struct uprobe_links *links, int prog, bool plain)
 	tls_limit_sites(&hooks, true, plain);
 	for (size_t k = 0; k < hooks.func_cnt; k++) {
 		const struct site_plan *p = &hooks.funcs[k].plan;
-		__u64 at = hooks.funcs[k].offset;
+		__u64 at = tls_func_base(&hooks.funcs[k]);
 
-		if (!tls_exit_prog(hooks.funcs[k].role))
+		if (!tls_exit_prog(hooks.funcs[k].role) || hooks.funcs[k].covered)
 			continue;
 		attach_one(links, prog, fd, at + p->entry.at, false);
 		for (size_t i = 0; i < p->exit_cnt; i++)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * OpenSSL's less common calls: early data, an object used again, bytes that are only looked at,
- * writes that move a part, a handshake in the middle.  Client and server are in one victim and talk
+ * writes that move a part, a handshake in the middle, a BIO that reads and writes.  Client and server are in one victim and talk
  * through memory, so that nothing in it depends on time.
  */
+#include "libssl.h"
 #include "streams.h"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include "probe/tls.h"
 
 #define ROOM 17000 /* between the two: a record, but not two */
 #define LONG 40000
@@ -234,6 +236,23 @@ static void run_again(void)
 	pair_free(&p);
 }
 
+static void run_bio(void)
+{
+	BIO *bio = BIO_new(BIO_f_ssl());
+	struct pair p;
+	char buf[10];
+
+	pair_new(&p);
+	handshake(&p);
+	BIO_set_ssl(bio, p.client, BIO_NOCLOSE);
+	need(BIO_write(bio, "there", 5) == 5, 33);
+	get(p.server, "there");
+	put(p.server, "back");
+	need(BIO_read(bio, buf, sizeof(buf)) == 4 && memcmp(buf, "back", 4) == 0, 34);
+	BIO_free(bio);
+	pair_free(&p);
+}
+
 static int run_victim(const char *mode)
 {
 	contexts_new(strcmp(mode, "again") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
@@ -245,6 +264,8 @@ static int run_victim(const char *mode)
 		run_peek();
 	else if (strcmp(mode, "partial") == 0)
 		run_partial();
+	else if (strcmp(mode, "bio") == 0)
+		run_bio();
 	else
 		run_again();
 	return 0;
@@ -289,6 +310,29 @@ static void a_second_handshake_changes_nothing(void **state)
 	streams_are(*state, "odd", "again", 0, ">onethree<twofour.\n>twofour<onethree.\n");
 }
 
+/* Is libssl probed where a BIO's calls come along, too? */
+static bool inner_is_probed(void)
+{
+	_cleanup_close_ int fd = open(libssl_path(), O_RDONLY | O_CLOEXEC);
+	struct tls_hooks hooks = { 0 };
+	struct elf_file *f = NULL;
+	size_t cnt = 0;
+
+	assert_int_equal(elf_file_new(&f, fd), 0);
+	assert_int_equal(tls_locate(tls_libs[0], f, &hooks), 0);
+	elf_file_free(&f);
+	for (size_t i = 0; i < hooks.func_cnt; i++)
+		cnt += hooks.funcs[i].inner != 0;
+	return cnt == 4; /* read, write, each in two forms */
+}
+
+static void a_bio_reads_and_writes(void **state)
+{
+	if (!inner_is_probed())
+		skip();
+	streams_are(*state, "odd", "bio", 0, ">there<back.\n>back<there.\n");
+}
+
 static int setup_old(void **state)
 {
 	return trace_setup_cfg(state, &(struct probe_cfg){ .force_bounded_loops = true,
@@ -304,6 +348,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_look_moves_nothing),
 		cmocka_unit_test(a_write_counts_what_it_moved),
 		cmocka_unit_test(a_second_handshake_changes_nothing),
+		cmocka_unit_test(a_bio_reads_and_writes),
 	};
 	int failed;
 

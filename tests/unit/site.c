@@ -425,7 +425,7 @@ static void libraries_of_this_machine(void **state)
 			const struct tls_func *func = &hooks.funcs[k];
 			unsigned char code[1024];
 
-			assert_int_equal(elf_pread(f, func->offset, code, sizeof(code)), 0);
+			assert_int_equal(elf_pread(f, tls_func_base(func), code, sizeof(code)), 0);
 			assert_sane(&func->plan, code, sizeof(code));
 		}
 		elf_file_free(&f);
@@ -447,7 +447,12 @@ static void what_is_said_of_them(void **state)
 				  "3 plain (ends in another function)");
 	tls_summary(&hooks, little, sizeof(little));
 	assert_string_equal(little, "2 at emulat");
+	hooks.funcs[0].inner = hooks.funcs[1].inner = 1;
+	tls_summary(&hooks, text, sizeof(text));
+	assert_string_equal(text, "2 at emulated sites of what they call, 1 plain, emulated, "
+				  "3 plain (ends in another function)");
 	tls_limit_sites(&hooks, false, false);
+	assert_int_equal(hooks.funcs[0].inner + hooks.funcs[1].inner, 0);
 	tls_summary(&hooks, text, sizeof(text));
 	assert_string_equal(text, "1 plain, emulated, 5 plain (other sites need attach cookies, "
 				  "or are switched off)");

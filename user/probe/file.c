@@ -114,11 +114,12 @@ static void add_exits(struct batch *b, const struct tls_func *func)
 {
 	const char *prog = tls_exit_prog(func->role);
 	const struct site_plan *plan = &func->plan;
+	__u64 base = tls_func_base(func);
 
 	for (size_t i = 0; prog && i < plan->exit_cnt; i++)
-		batch_add(b, prog, false, func->offset + plan->exits[i].at, plan->exits[i].depth);
+		batch_add(b, prog, false, base + plan->exits[i].at, plan->exits[i].depth);
 	if (prog && !plan->exit_cnt)
-		batch_add(b, prog, true, func->offset + plan->entry.at, (__u64)RETURN_DEPTH);
+		batch_add(b, prog, true, base + plan->entry.at, (__u64)RETURN_DEPTH);
 }
 
 static void add_entry(struct batch *b, const struct tls_func *func)
@@ -127,7 +128,7 @@ static void add_entry(struct batch *b, const struct tls_func *func)
 	const struct site_at *at = &func->plan.entry;
 
 	if (prog)
-		batch_add(b, prog, false, func->offset + at->at, at->depth);
+		batch_add(b, prog, false, tls_func_base(func) + at->at, at->depth);
 }
 
 /* Exits first: a call whose exit was not seen is dropped, one whose entry was not is not told. */
@@ -139,9 +140,11 @@ static int attach_all(struct files *fs, int fd, const struct tls_hooks *hooks,
 	b.spec = (struct uprobe_spec){ .file = fd, .multi = fs->how.multi };
 	b.spec.with_cookies = fs->how.cookies;
 	for (size_t i = 0; i < hooks->func_cnt; i++)
-		add_exits(&b, &hooks->funcs[i]);
+		if (!hooks->funcs[i].covered)
+			add_exits(&b, &hooks->funcs[i]);
 	for (size_t i = 0; i < hooks->func_cnt; i++)
-		add_entry(&b, &hooks->funcs[i]);
+		if (!hooks->funcs[i].covered)
+			add_entry(&b, &hooks->funcs[i]);
 	for (size_t i = 0; i < hooks->site_cnt; i++) {
 		const struct tls_site *s = &hooks->sites[i];
 

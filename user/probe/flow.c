@@ -147,6 +147,26 @@ static struct flow_place new_sp(const struct decoded *d)
 	return (struct flow_place){ FLOW_OTHER, 0 };
 }
 
+/* mov, xor and or are how compilers set a constant. */
+static bool makes_failure(const struct decoded *d)
+{
+	const ZydisDecodedOperand *to = &d->ops[0], *by = &d->ops[1];
+	bool imm = by->type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+
+	if (!is_reg(to, ZYDIS_REGISTER_EAX) && !is_reg(to, ZYDIS_REGISTER_RAX))
+		return false;
+	switch (d->in.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+		return imm && (__s32)by->imm.value.s <= 0;
+	case ZYDIS_MNEMONIC_XOR:
+		return is_reg(by, to->reg.value);
+	case ZYDIS_MNEMONIC_OR:
+		return imm && by->imm.value.s == -1;
+	default:
+		return false;
+	}
+}
+
 static void note_stack(struct flow_insn *i, const struct decoded *d)
 {
 	if (i->writes & BIT(RSP))
@@ -208,6 +228,8 @@ static enum flow_result note_control(struct walk *w, __u32 at, struct flow_insn 
 			       : FLOW_UNKNOWN;
 	case ZYDIS_CATEGORY_CALL:
 		i->call = true;
+		if (d->ops[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && d->ops[0].imm.is_relative)
+			i->callee = (__s64)at + d->in.length + d->ops[0].imm.value.s;
 		i->falls = !ends_behind(w, at + d->in.length);
 		return d->in.meta.branch_type == ZYDIS_BRANCH_TYPE_NEAR ? FLOW_OK : FLOW_UNKNOWN;
 	default:
@@ -251,6 +273,7 @@ static enum flow_result take(struct walk *w, __u32 at)
 	if (res)
 		return res;
 	note_writes(i, &d);
+	i->fails = makes_failure(&d);
 	note_stack(i, &d);
 	if (i->falls)
 		res = visit(w, at + i->len);
@@ -339,6 +362,14 @@ enum flow_result flow_init(struct flow *f, const unsigned char *code, size_t siz
 		res = walk(&w);
 	free(w.todo);
 	return res;
+}
+
+bool flow_writes_elsewhere(const struct flow_insn *i)
+{
+	__s32 base = i->store.base == FLOW_SP ? i->sp : i->bp;
+
+	return i->store.base != FLOW_KEEP &&
+	       (i->store.base == FLOW_OTHER || base == FLOW_LOST || base + i->store.k < 0);
 }
 
 void flow_fini(struct flow *f)

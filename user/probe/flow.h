@@ -15,6 +15,10 @@
 #define FLOW_LOST (-1)            /* a depth that is not known */
 #define FLOW_NONE (~0u)
 
+/* Registers in a mask. */
+#define FLOW_RAX 0x0001
+#define FLOW_ARGS_SYSV 0x03c6 /* rcx, rdx, rsi, rdi, r8, r9 */
+
 enum flow_base { FLOW_KEEP, FLOW_SP, FLOW_BP, FLOW_OTHER };
 
 /* Where something lies: so many bytes below the frame's top as base does, and k more. */
@@ -30,6 +34,8 @@ struct flow_insn {
 	bool emulated; /* by the kernel at a breakpoint, see flow_emulated() */
 	bool call, ret;
 	bool falls;   /* may go on with the next one */
+	bool fails;   /* makes the result a constant of 0 or less */
+	__s64 callee; /* of a call: bytes from the function's start; 0: not known */
 	__u16 writes; /* registers, a bit each as the processor numbers them */
 	__u32 jump;   /* where it may jump to, or FLOW_NONE */
 	__s32 sp, bp; /* depth before it: bytes below the return address, or FLOW_LOST */
@@ -52,6 +58,9 @@ enum flow_result { FLOW_OK, FLOW_UNKNOWN, FLOW_INDIRECT, FLOW_NOMEM };
  */
 enum flow_result flow_init(struct flow *f, const unsigned char *code, size_t size);
 void flow_fini(struct flow *f);
+
+/* Does it write what is not below the return address? */
+bool flow_writes_elsewhere(const struct flow_insn *i);
 
 /*
  * Does the kernel emulate the n bytes of an instruction at a breakpoint, on every version from 5.10 on?

@@ -7,9 +7,7 @@
 #include "base/cleanup.h"
 #include "probe/flow.h"
 
-#define RAX 0x0001
-#define ARGS_SYSV 0x03c6 /* rcx, rdx, rsi, rdi, r8, r9 */
-#define ARGS_GO 0x400b   /* rax, rcx, rbx, r14 */
+#define ARGS_GO 0x400b /* rax, rcx, rbx, r14 */
 
 /* Of each instruction. */
 enum mark {
@@ -102,15 +100,6 @@ static bool is_no_candidate(const struct graph *g, __u32 at)
 	return !is_candidate(g, at);
 }
 
-/* Does it write what is not below the return address? */
-static bool writes_elsewhere(const struct flow_insn *i)
-{
-	__s32 base = i->store.base == FLOW_SP ? i->sp : i->bp;
-
-	return i->store.base != FLOW_KEEP &&
-	       (i->store.base == FLOW_OTHER || base == FLOW_LOST || base + i->store.k < 0);
-}
-
 static void mark_returns(struct graph *g)
 {
 	for (__u32 at = 0; at < g->flow.n; at++)
@@ -118,8 +107,8 @@ static void mark_returns(struct graph *g)
 			mark(g, at, MARK_RETURNS);
 	spread_back(g, MARK_RETURNS, NULL);
 	for (__u32 at = 0; at < g->flow.n; at++)
-		if (returns(g, at) &&
-		    (g->flow.insns[at].writes & RAX || writes_elsewhere(&g->flow.insns[at])))
+		if (returns(g, at) && (g->flow.insns[at].writes & FLOW_RAX ||
+				       flow_writes_elsewhere(&g->flow.insns[at])))
 			mark(g, at, MARK_DIRTY);
 	spread_back(g, MARK_DIRTY, returns);
 }
@@ -222,12 +211,12 @@ static bool find_exits(struct graph *g, struct site_plan *plan)
 
 static enum site_doubt find_entry(struct graph *g, enum site_abi abi, struct site_plan *plan)
 {
-	__u16 args = abi == SITE_GO ? ARGS_GO : ARGS_SYSV;
+	__u16 args = abi == SITE_GO ? ARGS_GO : FLOW_ARGS_SYSV;
 	const struct flow_insn *i = g->flow.insns;
 	__u32 first = abi == SITE_GO ? 1 : 0; /* that a jump must not lead to */
 
 	while (!i->emulated) {
-		if ((i->writes & args) || writes_elsewhere(i) || i->call || !i->falls ||
+		if ((i->writes & args) || flow_writes_elsewhere(i) || i->call || !i->falls ||
 		    i->jump != FLOW_NONE)
 			return SITE_DOUBT_ARGS;
 		i += i->len;

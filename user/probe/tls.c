@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/cleanup.h"
 #include "probe/flow.h"
+#include "probe/inner.h"
 
 #define TLS(name) extern const struct tls_ops tls_##name;
 #include "probe/tls.def"
@@ -112,19 +113,83 @@ int tls_find_symbols(struct elf_file *f, const struct tls_symbol *symbols, size_
 	return 0;
 }
 
+/* Code of a function, at most FLOW_CODE_MAX bytes: how many; with *room, all there are, 0 SITE_CODE_MIN. */
+static bool read_code(struct elf_file *f, __u64 offset, unsigned char *code, __u64 *room)
+{
+	*room = elf_func_room(f, offset);
+	return !elf_pread(f, offset, code,
+			  !*room                  ? SITE_CODE_MIN
+			  : *room < FLOW_CODE_MAX ? *room
+						  : FLOW_CODE_MAX);
+}
+
 /* Without code to look at the plan stays the plain one: all zeros. */
 static void choose(struct elf_file *f, struct tls_func *func, unsigned char *code)
 {
-	__u64 room = elf_func_room(f, func->offset);
-	size_t n = room && room < FLOW_CODE_MAX ? room : FLOW_CODE_MAX;
+	__u64 room;
 
-	if (!elf_pread(f, func->offset, code, room ? n : SITE_CODE_MIN))
+	if (read_code(f, func->offset, code, &room))
 		site_choose(&func->plan, code, room, SITE_SYSV, tls_exit_prog(func->role) != NULL);
 }
+
+/* The function that this one covers, with a plan and in the same role; false: none that is known. */
+static bool find_inner(struct elf_file *f, const struct tls_func *cover, struct tls_func *inner,
+		       unsigned char *code)
+{
+	__s64 away = 0;
+	__u64 room;
+
+	if (read_code(f, cover->offset, code, &room) && room)
+		away = inner_of_cover(code, room);
+	*inner = (struct tls_func){ .role = cover->role, .offset = cover->offset + (__u64)away };
+	if (!away || !elf_is_entry(f, inner->offset) ||
+	    elf_code_addr(f, inner->offset) != elf_code_addr(f, cover->offset) + (__u64)away)
+		return false;
+	choose(f, inner, code);
+	return true;
+}
+
+/* Does func do all by a call of inner? */
+static bool is_all(struct elf_file *f, const struct tls_func *func, const struct tls_func *inner,
+		   unsigned char *code)
+{
+	__u64 room;
+
+	return read_code(f, func->offset, code, &room) && room &&
+	       inner_is_all(code, room, (__s64)(inner->offset - func->offset));
+}
+
+/*
+ * Two functions that are made of one inner function, of which the first is no more than a cover, are
+ * both probed there, where that is cheaper than at one of them.  Its calls by others are seen as well:
+ * libssl reads by it in the BIO that BIO_f_ssl() makes.
+ */
+static void share(struct elf_file *f, struct tls_func *cover, struct tls_func *other,
+		  unsigned char *code)
+{
+	enum site_kind worst =
+		cover->plan.kind < other->plan.kind ? cover->plan.kind : other->plan.kind;
+	struct tls_func inner;
+
+	if (!find_inner(f, cover, &inner, code) || inner.plan.kind <= worst ||
+	    !is_all(f, other, &inner, code))
+		return;
+	cover->inner = other->inner = inner.offset;
+	cover->plan = other->plan = inner.plan;
+	other->covered = true;
+}
+
+static const struct {
+	enum tls_role cover, other;
+} shared[] = {
+	{ TLS_READ_EX, TLS_READ },
+	{ TLS_WRITE_EX, TLS_WRITE },
+};
 
 int tls_choose_sites(struct elf_file *f, struct tls_hooks *hooks)
 {
 	_cleanup_free_ unsigned char *code = NULL;
+	struct tls_func *of = hooks->funcs;
 
 	if (!hooks->func_cnt || elf_machine() != EM_X86_64)
 		return 0;
@@ -132,8 +197,19 @@ int tls_choose_sites(struct elf_file *f, struct tls_hooks *hooks)
 	if (!code)
 		return -ENOMEM;
 	for (size_t i = 0; i < hooks->func_cnt; i++)
-		choose(f, &hooks->funcs[i], code);
+		choose(f, &of[i], code);
+	for (size_t s = 0; s < ARRAY_SIZE(shared); s++)
+		for (size_t i = 0; i < hooks->func_cnt; i++)
+			for (size_t k = 0; of[i].role == shared[s].cover && k < hooks->func_cnt;
+			     k++)
+				if (of[k].role == shared[s].other && !of[k].inner)
+					share(f, &of[i], &of[k], code);
 	return 0;
+}
+
+__u64 tls_func_base(const struct tls_func *func)
+{
+	return func->inner ? func->inner : func->offset;
 }
 
 int tls_refuse(struct tls_hooks *hooks, const char *fmt, ...)
@@ -156,10 +232,12 @@ int tls_locate(const struct tls_ops *lib, struct elf_file *f, struct tls_hooks *
 void tls_limit_sites(struct tls_hooks *hooks, bool cookies, bool plain)
 {
 	for (size_t i = 0; i < hooks->func_cnt; i++) {
-		struct site_plan *plan = &hooks->funcs[i].plan;
+		struct tls_func *func = &hooks->funcs[i];
 
-		if (plain || (!cookies && plan->kind == SITE_FULL))
-			*plan = (struct site_plan){ .doubt = SITE_DOUBT_OFF };
+		if (plain || (!cookies && func->plan.kind == SITE_FULL))
+			*func = (struct tls_func){ .role = func->role,
+						   .offset = func->offset,
+						   .plan.doubt = SITE_DOUBT_OFF };
 	}
 	for (size_t i = 0; plain && i < hooks->site_cnt; i++)
 		hooks->sites[i].cheap = 0;
@@ -189,19 +267,22 @@ __attribute__((format(printf, 3, 4))) static void say(struct text *t, int n, con
 
 void tls_summary(const struct tls_hooks *hooks, char *text, size_t size)
 {
-	int of[SITE_FULL + 1] = { 0 }, cheap = 0, places = (int)hooks->site_cnt;
+	int of[SITE_FULL + 1] = { 0 }, inner = 0, cheap = 0, places = (int)hooks->site_cnt;
 	enum site_doubt doubt = SITE_DOUBT_NONE;
 	struct text t = { text, size, 0 };
 
 	for (size_t i = 0; i < hooks->func_cnt; i++) {
 		const struct site_plan *plan = &hooks->funcs[i].plan;
 
-		if (!of[plan->kind]++ && plan->kind == SITE_STEPPED)
+		if (hooks->funcs[i].inner)
+			inner++;
+		else if (!of[plan->kind]++ && plan->kind == SITE_STEPPED)
 			doubt = plan->doubt;
 	}
 	for (int i = 0; i < places; i++)
 		cheap += hooks->sites[i].cheap != 0;
 	text[0] = '\0';
+	say(&t, inner, "%d at emulated sites of what they call", inner);
 	say(&t, of[SITE_FULL], "%d at emulated sites", of[SITE_FULL]);
 	say(&t, of[SITE_RETURN], "%d plain, emulated", of[SITE_RETURN]);
 	say(&t, of[SITE_STEPPED], "%d plain (%s)", of[SITE_STEPPED], site_doubt_text(doubt));

@@ -40,8 +40,11 @@ enum tls_role {
 /* A function that is called as its library's documentation says. */
 struct tls_func {
 	enum tls_role role;
-	__u64 offset;          /* into the file */
-	struct site_plan plan; /* where in it to probe; not locate()'s business */
+	__u64 offset; /* into the file */
+	/* where in it to probe, or in an inner one; not locate()'s business */
+	struct site_plan plan;
+	__u64 inner; /* the function, as an offset, by which it does what it does (inner.h); 0: none */
+	bool covered; /* ... which has its probes as another one's */
 };
 
 #define TLS_SITES_MAX 96
@@ -122,6 +125,9 @@ int tls_locate(const struct tls_ops *lib, struct elf_file *f, struct tls_hooks *
 
 /* The second part alone.  0 or -ENOMEM. */
 int tls_choose_sites(struct elf_file *f, struct tls_hooks *hooks);
+
+/* Where in the file that begins which the plan is for. */
+__u64 tls_func_base(const struct tls_func *func);
 
 /* Leaves only the sites that do without cookies, or only the plain ones. */
 void tls_limit_sites(struct tls_hooks *hooks, bool cookies, bool plain);
