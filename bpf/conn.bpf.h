@@ -15,28 +15,28 @@ static __always_inline __u64 conn_new_id(__u64 now)
 	return (now & ~0x3ffULL) | (bpf_get_smp_processor_id() & 0x3ff);
 }
 
-static __always_inline bool conn_is_stale(const struct conn_state *c, const struct proc_state *proc)
+static __always_inline bool conn_is_stale(const struct conn_state *c, const struct life *life)
 {
-	return c->start != proc->start || c->born < proc->exec_ts;
+	return c->start != life->start || c->born < life->exec_ts;
 }
 
 /* NULL when the object is not known. */
-static __always_inline struct conn_state *conn_find(const struct proc_state *proc, __u64 ssl)
+static __always_inline struct conn_state *conn_find(const struct life *life, __u64 ssl)
 {
 	struct conn_key key = { .ssl = ssl, .tgid = bpf_get_current_pid_tgid() >> 32 };
 	struct conn_state *c = bpf_map_lookup_elem(&conns, &key);
 
-	return c && !conn_is_stale(c, proc) ? c : NULL;
+	return c && !conn_is_stale(c, life) ? c : NULL;
 }
 
 /* NULL when the table is full (counted). */
-static __always_inline struct conn_state *conn_get(const struct proc_state *proc, __u64 ssl)
+static __always_inline struct conn_state *conn_get(const struct life *life, __u64 ssl)
 {
 	struct conn_key key = { .ssl = ssl, .tgid = bpf_get_current_pid_tgid() >> 32 };
-	struct conn_state init = { .start = proc->start, .ssl = ssl };
+	struct conn_state init = { .start = life->start, .ssl = ssl };
 	struct conn_state *c = bpf_map_lookup_elem(&conns, &key);
 
-	if (c && !conn_is_stale(c, proc))
+	if (c && !conn_is_stale(c, life))
 		return c;
 	init.born = bpf_ktime_get_ns();
 	init.id = conn_new_id(init.born);
@@ -105,7 +105,7 @@ static __always_inline void conn_bind(struct conn_state *c, const struct sock_re
 static __always_inline void conn_close(const struct proc_state *proc, __u64 ssl)
 {
 	struct conn_key key = { .ssl = ssl, .tgid = bpf_get_current_pid_tgid() >> 32 };
-	struct conn_state *c = conn_find(proc, ssl);
+	struct conn_state *c = conn_find(&proc->life, ssl);
 	struct ev_close *e;
 
 	if (!c)
@@ -138,7 +138,7 @@ static __always_inline void conn_sock_closed(const struct conn_key *key, __u64 s
 	struct ev_close *e;
 	__u64 id;
 
-	if (!proc || conn_is_stale(c, proc) || (proc->frees && c->how != EV_LINK_NESTED))
+	if (!proc || conn_is_stale(c, &proc->life) || (proc->frees && c->how != EV_LINK_NESTED))
 		return;
 	id = c->id;
 	if (bpf_map_delete_elem(&conns, key))

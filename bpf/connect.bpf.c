@@ -86,11 +86,13 @@ SYS_ENTER(connect_enter)
 	sk = (__u64)sock_of_fd(SYS_ARG(1));
 	if (!sk || !is_new_attempt((struct sock *)sk) || !addr_of_user((void *)SYS_ARG(2), &a.addr))
 		return 0;
-	t = thread_get();
+	t = thread_get(proc);
+	if (!t)
+		return 0;
 	a.id = bpf_get_current_pid_tgid();
 	a.start = proc->start;
 	a.enter_ts = bpf_ktime_get_ns();
-	if (!t || bpf_map_update_elem(&attempts, &sk, &a, BPF_ANY)) {
+	if (bpf_map_update_elem(&attempts, &sk, &a, BPF_ANY)) {
 		stat_add(lost_map, 1);
 		return 0;
 	}

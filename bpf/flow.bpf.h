@@ -153,10 +153,10 @@ static __always_inline void flow_hole(struct flow_state *f, __u32 dir, __u64 pos
 
 /* --- the table */
 
-static __always_inline bool flow_is_stale(const struct flow_state *f, const struct proc_state *proc,
+static __always_inline bool flow_is_stale(const struct flow_state *f, const struct life *life,
 					  __u64 ino)
 {
-	return f->start != proc->start || f->born < proc->exec_ts || f->ino != ino;
+	return f->start != life->start || f->born < life->exec_ts || f->ino != ino;
 }
 
 #define TCP_UNCOUNTED 2 /* SYN and FIN are bytes to tcp_snd_una_update(), tcp_rcv_nxt_update() */
@@ -232,13 +232,12 @@ static __always_inline struct conn_key flow_key(__u64 obj)
 }
 
 /* NULL when it is not known. */
-static __always_inline struct flow_state *flow_find(const struct proc_state *proc, __u64 obj,
-						    __u64 ino)
+static __always_inline struct flow_state *flow_find(const struct life *life, __u64 obj, __u64 ino)
 {
 	struct conn_key key = flow_key(obj);
 	struct flow_state *f = bpf_map_lookup_elem(&flows, &key);
 
-	return f && !flow_is_stale(f, proc, ino) ? f : NULL;
+	return f && !flow_is_stale(f, life, ino) ? f : NULL;
 }
 
 static __always_inline void flow_init_sock(struct flow_state *f, const struct flow_file *ff,
@@ -305,9 +304,9 @@ static __always_inline void flow_unseen(const struct proc_state *proc, struct fl
 	if (!sock_is_inet(sk) || !flow_file_sock(ff, sk))
 		return;
 	ff->ino = sock_ino(sk);
-	f = flow_find(proc, ff->obj, ff->ino);
+	f = flow_find(&proc->life, ff->obj, ff->ino);
 	if (!f && flow_new(ff, proc, 0, -1) == 0)
-		f = flow_find(proc, ff->obj, ff->ino);
+		f = flow_find(&proc->life, ff->obj, ff->ino);
 	if (!f)
 		return;
 	__sync_fetch_and_add(&f->unseen[dir], n);

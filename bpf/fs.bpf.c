@@ -309,11 +309,9 @@ static __always_inline void fs_enter(__u32 op, __u32 flags, __s32 dir, __u64 pat
 
 	if (!proc || quiet_here(proc))
 		return;
-	t = thread_get();
-	if (!t) {
-		stat_add(lost_map, 1);
+	t = thread_get(proc);
+	if (!t)
 		return;
-	}
 	t->fs.enter_ts = bpf_ktime_get_ns();
 	t->fs.path[0] = path;
 	t->fs.path[1] = path2;

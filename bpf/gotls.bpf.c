@@ -102,17 +102,15 @@ static __always_inline struct go_call *go_pop(struct go_state *s, __u64 frame)
 	return c;
 }
 
-static __always_inline void go_send(const struct go_call *c, struct conn_state *conn, __u64 hi,
-				    __u64 n, __u32 quiet, const bool modern)
+static __always_inline void go_send(struct proc_state *proc, const struct go_call *c,
+				    struct conn_state *conn, __u64 hi, __u64 n, const bool modern)
 {
-	struct thread_state *t = thread_get();
+	struct thread_state *t = thread_get(proc);
 	__u32 dir = c->dir & 1;
 	struct data_job *job;
 
-	if (!t) {
-		stat_add(lost_map, 1);
+	if (!t)
 		return;
-	}
 	job = &t->job;
 	job->start = conn->start;
 	job->conn = conn->id;
@@ -125,7 +123,7 @@ static __always_inline void go_send(const struct go_call *c, struct conn_state *
 	job->tail = 0;
 	job->dir = dir;
 	job->src = EV_SRC_GOTLS;
-	job->quiet = quiet;
+	job->quiet = quiet_here(proc);
 	data_send(job, modern);
 }
 
@@ -136,13 +134,13 @@ static __always_inline void go_moved(struct proc_state *proc, struct go_state *s
 
 	if (n <= 0 && !c->nested)
 		return;
-	conn = conn_get(proc, c->conn);
+	conn = conn_get(&proc->life, c->conn);
 	if (!conn)
 		return;
 	if (c->nested)
 		conn_bind(conn, &s->in, EV_LINK_NESTED);
 	if (n > 0)
-		go_send(c, conn, hi, n, quiet_here(proc), modern);
+		go_send(proc, c, conn, hi, n, modern);
 }
 
 /* At a RET the stack pointer is what it was at the entry. */

@@ -34,15 +34,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __always_inline void io_enter(__u64 fd, __u64 buf, __u64 cnt, enum io_form form,
 				     enum ev_dir dir, __u64 name)
 {
-	struct thread_state *t;
+	struct proc_state *proc = traced_here();
+	struct thread_state *t = proc ? thread_get(proc) : NULL;
 
-	if (!traced_here())
+	if (!t)
 		return;
-	t = thread_get();
-	if (!t) {
-		stat_add(lost_map, 1);
-		return;
-	}
 	t->io.fd = (__u32)fd + 1;
 	t->io.buf = buf;
 	t->io.cnt = cnt;
@@ -505,6 +501,15 @@ static __always_inline void io_input(struct thread_state *t, struct flow_state *
 	ev_submit(e);
 }
 
+/* What the two tracepoints of tie.bpf.c tell where the kernel has them. */
+static __always_inline bool io_tie(const struct proc_state *proc, struct thread_state *t,
+				   struct sock *sk)
+{
+	__u32 ports = sock_ports(sk), dir = t->io.dir & 1;
+
+	return sock_moved_inside(t, sk, ports, dir) || sock_moved_outside(proc, t, sk, ports, dir);
+}
+
 /* Whether the bytes were copied. */
 static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret, const bool modern)
 {
@@ -522,14 +527,13 @@ static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret
 		return false;
 	}
 	if (cfg_tie_calls && (ff->family == AF_INET || ff->family == AF_INET6))
-		t->io.nested = sock_moved(proc, t, flow_sock(ff), sock_ports(flow_sock(ff)),
-					  t->io.dir & 1);
+		t->io.nested = io_tie(proc, t, flow_sock(ff));
 	t->job.quiet = quiet_here(proc);
-	f = flow_find(proc, ff->obj, ff->ino);
+	f = flow_find(&proc->life, ff->obj, ff->ino);
 	if (!f) {
 		if (flow_new(ff, proc, t->io.name, fd))
 			return false;
-		f = flow_find(proc, ff->obj, ff->ino);
+		f = flow_find(&proc->life, ff->obj, ff->ino);
 	}
 	if (!f)
 		return false;
@@ -612,12 +616,11 @@ static __always_inline void output_moved(struct thread_state *t, __u32 fd, __s64
 static __always_inline bool io_is_cipher(const struct thread_state *t, __s64 ret)
 {
 	const struct sock_ref *ref = t->io.dir == EV_READ ? &t->in : &t->out;
-	struct proc_state *proc = traced_here();
 	struct flow_state *f;
 
-	if (!proc || ref->sk != t->io.file.obj || t->io.form == IO_MMSG)
+	if (ref->sk != t->io.file.obj || t->io.form == IO_MMSG)
 		return false;
-	f = flow_find(proc, ref->sk, ref->ino);
+	f = flow_find(&t->life, ref->sk, ref->ino);
 	if (!f || f->stage != FLOW_SKIP)
 		return false;
 	__sync_fetch_and_add(&f->bytes[t->io.dir & 1], ret);
@@ -701,7 +704,7 @@ SYS_ENTER(io_close)
 		return 0;
 	if (ff.family == AF_INET || ff.family == AF_INET6)
 		sock_closed(ff.obj);
-	f = flow_find(proc, ff.obj, ff.ino);
+	f = flow_find(&proc->life, ff.obj, ff.ino);
 	if (!f || !pipe_is_over(f, ff.ends))
 		return 0;
 	key = flow_key(ff.obj);
@@ -736,7 +739,7 @@ SYS_ENTER(io_setsockopt)
 
 	if (!sk || !sock_is_inet(sk))
 		return 0;
-	f = flow_find(proc, (__u64)sk, sock_ino(sk));
+	f = flow_find(&proc->life, (__u64)sk, sock_ino(sk));
 	if (!f || f->proto != EV_PROTO_TLS ||
 	    !BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops))
 		return 0;

@@ -207,24 +207,17 @@ static __always_inline void encrypt_enter(struct pt_regs *ctx, const bool modern
 		rustls_rekeys(proc, PT_REGS_PARM2(ctx));
 	if (m.type != TYPE_APPLICATION || !outbound_len(&m))
 		return;
-	t = thread_get();
+	t = thread_get(proc);
 	if (t)
 		rustls_written(proc, t, PT_REGS_PARM2(ctx), &m, modern);
-	else
-		stat_add(lost_map, 1);
 }
 
 static __always_inline void decrypt_enter(struct pt_regs *ctx, const bool modern)
 {
-	struct thread_state *t;
+	struct thread_state *t = thread_here();
 
-	if (!traced_here())
+	if (!t)
 		return;
-	t = thread_get();
-	if (!t) {
-		stat_add(lost_map, 1);
-		return;
-	}
 	t->decrypting.object = PT_REGS_PARM2(ctx);
 	t->decrypting.ts = bpf_ktime_get_ns();
 }

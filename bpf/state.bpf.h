@@ -23,10 +23,20 @@ struct usage {
 	__u64 rchar, wchar, read_bytes, write_bytes;
 };
 
+/* A program in a process: what another one had, or another process of that id, is stale. */
+struct life {
+	__u64 start;   /* group leader's start time */
+	__u64 exec_ts; /* its last exec that was seen, or 0 */
+};
+
 /* A traced process, by tgid. */
 struct proc_state {
-	__u64 start;        /* group leader's start time */
-	__u64 exec_ts;      /* its last exec that was seen, or 0 */
+	union {
+		struct {
+			__u64 start, exec_ts;
+		};
+		struct life life;
+	};
 	__u64 rss_base;     /* pages: peak of what ran in it before that exec */
 	struct usage ended; /* its threads that are gone */
 	__u32 threads;      /* it ever had beside the first */

@@ -98,6 +98,9 @@ struct fs_call {
 };
 
 struct thread_state {
+	struct life life; /* its process's, which ends with the thread's entry */
+	__u32 loud;       /* the process is not quiet, and will not be again */
+	__u32 pad;
 	struct tls_call calls[TLS_DEPTH];
 	__u32 depth;
 	__u32 fresh;         /* `in` was received from, and no TLS call has used that yet */
@@ -138,7 +141,7 @@ struct {
 	__type(value, struct thread_state);
 } thread_zero SEC(".maps") __weak;
 
-/* NULL when nothing is remembered of the thread. */
+/* NULL when nothing is remembered of the thread; else its process is traced. */
 static __always_inline struct thread_state *thread_find(void)
 {
 	__u64 id;
@@ -153,24 +156,54 @@ static __always_inline struct thread_state *thread_add(void)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 zero = 0;
-	void *init = bpf_map_lookup_elem(&thread_zero, &zero);
+	void *init;
 
+	if (cfg_storage)
+		return bpf_task_storage_get(&thread_storage, bpf_get_current_task_btf(), NULL,
+					    BPF_LOCAL_STORAGE_GET_F_CREATE);
+	init = bpf_map_lookup_elem(&thread_zero, &zero);
 	if (!init)
 		return NULL;
 	bpf_map_update_elem(&threads, &id, init, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&threads, &id);
 }
 
-/* NULL when there is no room. */
-static __always_inline struct thread_state *thread_get(void)
+/* An entry may be that of a process that is gone, whose id was used again before its end was seen. */
+static __always_inline bool proc_is_here(const struct proc_state *proc)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, group_leader, start_time) == proc->start;
+}
+
+static __noinline struct thread_state *thread_new(const struct proc_state *proc)
 {
 	struct thread_state *t;
 
-	if (cfg_storage)
-		return bpf_task_storage_get(&thread_storage, bpf_get_current_task_btf(), NULL,
-					    BPF_LOCAL_STORAGE_GET_F_CREATE);
-	t = thread_find();
-	return t ? t : thread_add();
+	if (!proc || !proc_is_here(proc))
+		return NULL;
+	t = thread_add();
+	if (t)
+		t->life = proc->life;
+	else
+		stat_add(lost_map, 1);
+	return t;
+}
+
+/* proc: the current process.  NULL when there is no room (counted). */
+static __always_inline struct thread_state *thread_get(const struct proc_state *proc)
+{
+	struct thread_state *t = thread_find();
+
+	return t ? t : thread_new(proc);
+}
+
+/* The same where most threads that come by have been here before; NULL also when it is not traced. */
+static __always_inline struct thread_state *thread_here(void)
+{
+	struct thread_state *t = thread_find();
+
+	return t ? t : thread_new(traced_here());
 }
 
 /* task: the current one, from a tracepoint's arguments; id: pid_tgid that it had until now. */
@@ -180,6 +213,17 @@ static __always_inline void thread_forget(struct task_struct *task, __u64 id)
 		bpf_task_storage_delete(&thread_storage, task);
 	else
 		bpf_map_delete_elem(&threads, &id);
+}
+
+static __always_inline __u32 thread_is_quiet(struct thread_state *t)
+{
+	struct proc_state *proc;
+
+	if (t->loud)
+		return 0;
+	proc = traced_here();
+	t->loud = !proc || !quiet_here(proc);
+	return !t->loud;
 }
 
 /* Reads the addresses only when the socket is another one than last time; ports: its sock_ports(). */

@@ -12,22 +12,37 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline void moved(struct sock *sk, __u32 dir, __u32 n)
+static __always_inline bool is_inet(const struct sock *sk)
+{
+	return sk->__sk_common.skc_family == AF_INET || sk->__sk_common.skc_family == AF_INET6;
+}
+
+/* In no TLS call of the thread. */
+static __always_inline void moved_outside(struct thread_state *t, struct sock *sk, __u32 ports,
+					  __u32 dir, __u32 n)
 {
 	struct proc_state *proc = traced_here();
-	struct thread_state *t = proc ? thread_get() : NULL;
-	__u16 family = sk->__sk_common.skc_family;
-	bool nested = false;
+	bool nested;
+
+	if (!proc)
+		return;
+	nested = is_inet(sk) && sock_moved_outside(proc, t, sk, ports, dir);
+	if (t->io.fd)
+		t->io.nested |= nested;
+	else if (!nested)
+		flow_unseen(proc, &t->io.file, sk, dir, n);
+}
+
+static __always_inline void moved(struct sock *sk, __u32 dir, __u32 n)
+{
+	__u32 ports = ports_pair(sk->__sk_common.skc_dport, sk->__sk_common.skc_num);
+	struct thread_state *t = thread_here();
 
 	if (!t)
 		return;
-	if (family == AF_INET || family == AF_INET6)
-		nested = sock_moved(proc, t, sk,
-				    ports_pair(sk->__sk_common.skc_dport, sk->__sk_common.skc_num),
-				    dir);
-	if (!t->io.fd && !nested)
-		flow_unseen(proc, &t->io.file, sk, dir, n);
-	if (t->io.fd && nested) {
+	if (!is_inet(sk) || !sock_moved_inside(t, sk, ports, dir)) {
+		moved_outside(t, sk, ports, dir, n);
+	} else if (t->io.fd) {
 		t->io.nested = 1;
 		t->io.file.obj = (__u64)sk;
 	}

@@ -17,7 +17,7 @@ static __always_inline void sock_sent(const struct proc_state *proc, struct thre
 
 	if (!t->pending)
 		return;
-	c = conn_find(proc, t->pending);
+	c = conn_find(&proc->life, t->pending);
 	t->pending = 0;
 	if (!c)
 		return;
@@ -46,22 +46,26 @@ static __always_inline bool mark_nested(struct thread_state *t, __u32 dir)
 	return nested;
 }
 
-/*
- * sk: an IPv4 or IPv6 socket, ports: its sock_ports().  True when that was inside a TLS call, so that
- * the bytes are ciphertext; then t->in or t->out, by direction, is that socket, unless a goroutine's is.
- */
-static __always_inline bool sock_moved(const struct proc_state *proc, struct thread_state *t,
-				       struct sock *sk, __u32 ports, __u32 dir)
+/* sk: an IPv4 or IPv6 socket with these ports.  Inside a TLS call: then t->in or t->out is that socket. */
+static __always_inline bool sock_moved_inside(struct thread_state *t, struct sock *sk, __u32 ports,
+					      __u32 dir)
+{
+	if (!ports_are_both(ports) || !mark_nested(t, dir))
+		return false;
+	sock_ref_set(dir == EV_READ ? &t->in : &t->out, sk, ports);
+	t->fresh = 0;
+	return true;
+}
+
+/* Not inside a call of this thread; inside one of its goroutine: true. */
+static __always_inline bool sock_moved_outside(const struct proc_state *proc,
+					       struct thread_state *t, struct sock *sk, __u32 ports,
+					       __u32 dir)
 {
 	if (!ports_are_both(ports))
 		return false;
 	if (proc->go && go_sock_moved(proc, sk, ports, dir))
 		return true;
-	if (mark_nested(t, dir)) {
-		sock_ref_set(dir == EV_READ ? &t->in : &t->out, sk, ports);
-		t->fresh = 0;
-		return true;
-	}
 	if (dir == EV_READ) {
 		sock_ref_set(&t->in, sk, ports);
 		t->fresh = 1;

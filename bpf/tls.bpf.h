@@ -49,13 +49,9 @@ static __always_inline struct tls_call *call_enter(struct pt_regs *ctx, __u64 ss
 	struct tls_call *c;
 	__u32 depth;
 
-	if (!traced_here())
+	t = thread_here();
+	if (!t)
 		return NULL;
-	t = thread_get();
-	if (!t) {
-		stat_add(lost_map, 1);
-		return NULL;
-	}
 	depth = calls_above(t, sp);
 	if (depth >= TLS_DEPTH) {
 		stat_add(lost_map, 1);
@@ -234,8 +230,7 @@ static __always_inline void call_send(struct data_job *job, const struct tls_cal
 
 static __always_inline void call_exit(struct pt_regs *ctx, const bool modern)
 {
-	struct proc_state *proc = traced_here();
-	struct thread_state *t = proc ? thread_find() : NULL;
+	struct thread_state *t = thread_find();
 	struct tls_call *c = t ? call_pop(t, entry_sp(ctx, RETURN_DEPTH)) : NULL;
 	struct tls_call *around = c ? call_around(t, c) : NULL;
 	struct conn_state *conn;
@@ -253,14 +248,14 @@ static __always_inline void call_exit(struct pt_regs *ctx, const bool modern)
 			t->fresh = 0;
 		return;
 	}
-	conn = conn_get(proc, c->ssl);
+	conn = conn_get(&t->life, c->ssl);
 	if (!conn)
 		return;
 	call_bind(t, c, conn, n > 0 && !queued);
 	if (c->told == TLS_QUEUED)
 		n = call_queue(c, conn, n, queued);
 	if (n)
-		call_send(&t->job, c, conn, n, quiet_here(proc), modern);
+		call_send(&t->job, c, conn, n, thread_is_quiet(t), modern);
 }
 
 #endif
