@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <sys/personality.h>
 #include "probe/tls.h"
 
 #define ROOM 17000 /* between the two: a record, but not two */
@@ -253,6 +254,57 @@ static void run_bio(void)
 	pair_free(&p);
 }
 
+static void run_again_as(const char *mode)
+{
+	execl("/proc/self/exe", "/proc/self/exe", "odd", mode, NULL);
+	_exit(35);
+}
+
+static void on_handshake(const SSL *ssl, int where, int ret)
+{
+	(void)ssl;
+	(void)ret;
+	if (where & SSL_CB_HANDSHAKE_DONE)
+		run_again_as("last");
+}
+
+/* Below where the program before it was in a call. */
+static __attribute__((noinline)) void talk_deep_down(struct pair *p)
+{
+	volatile char room[65536];
+
+	room[0] = 1;
+	talk(p, "one", "two");
+	room[1] = room[0];
+}
+
+/*
+ * A program that another one takes the place of while it reads: all addresses are the same in both, so
+ * that what is left of the call would be taken for one around those on the object of that address.
+ */
+static void run_exec(const char *mode)
+{
+	struct pair p;
+	char byte;
+
+	if (strcmp(mode, "exec") == 0) {
+		personality(ADDR_NO_RANDOMIZE);
+		run_again_as("first");
+	}
+	pair_new(&p);
+	if (strcmp(mode, "first") == 0) {
+		SSL_set_info_callback(p.client, on_handshake);
+		for (int i = 0; i < 20; i++) {
+			need(SSL_read(p.client, &byte, 1) < 0, 36);
+			SSL_do_handshake(p.server);
+		}
+		_exit(37);
+	}
+	handshake(&p);
+	talk_deep_down(&p);
+	pair_free(&p);
+}
+
 static int run_victim(const char *mode)
 {
 	contexts_new(strcmp(mode, "again") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION);
@@ -266,6 +318,9 @@ static int run_victim(const char *mode)
 		run_partial();
 	else if (strcmp(mode, "bio") == 0)
 		run_bio();
+	else if (strcmp(mode, "exec") == 0 || strcmp(mode, "first") == 0 ||
+		 strcmp(mode, "last") == 0)
+		run_exec(mode);
 	else
 		run_again();
 	return 0;
@@ -333,9 +388,15 @@ static void a_bio_reads_and_writes(void **state)
 	streams_are(*state, "odd", "bio", 0, ">there<back.\n>back<there.\n");
 }
 
+static void an_exec_ends_the_calls(void **state)
+{
+	streams_are(*state, "odd", "exec", 0, ">one<two.\n>two<one.\n");
+}
+
 static int setup_old(void **state)
 {
 	return trace_setup_cfg(state, &(struct probe_cfg){ .force_bounded_loops = true,
+							   .force_thread_table = true,
 							   .force_perf_uprobes = true });
 }
 
@@ -349,6 +410,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_write_counts_what_it_moved),
 		cmocka_unit_test(a_second_handshake_changes_nothing),
 		cmocka_unit_test(a_bio_reads_and_writes),
+		cmocka_unit_test(an_exec_ends_the_calls),
 	};
 	int failed;
 
