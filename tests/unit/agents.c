@@ -371,6 +371,68 @@ static void one_of_those_is_refused(void **state)
 	assert_ptr_equal(agent_of(w, second), told_nth(&w->told, SPAN_AGENT, 1));
 }
 
+/* Some models number their calls in each conversation: the same ids in all of them. */
+static void conversations_whose_calls_have_the_same_ids(void **state)
+{
+	struct world *w = *state;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		buf_clear(&b);
+		buf_fmt(&b, "{\"role\":\"user\",\"content\":\"look at %u\"}", i);
+		ask(w, 1 + i, TOOLS, buf_cstr(&b));
+		answer(w, 1 + i, CALLS("functions.shell:0", "shell", "{}"));
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		buf_clear(&b);
+		buf_fmt(&b,
+			"{\"role\":\"user\",\"content\":\"look at %u\"}"
+			"," MODEL(CALLS("functions.shell:0", "shell",
+					"{}")) "," RESULT("functions.shell:0", "it is %u"),
+			i, i);
+		ask(w, 1, TOOLS, buf_cstr(&b));
+		answer(w, 1, SAYS("seen"));
+	}
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 3);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 3);
+	for (size_t i = 0; i < 3; i++) {
+		const struct span *tool = told_nth(&w->told, SPAN_TOOL_CALL, i);
+		const struct span *turn = by_id(w, tool->parent_span_id);
+		struct sv asked = json_sv(
+			json_path(span_attr(turn, ATTR_ID_INPUT_MESSAGES), "0.parts.0.content"));
+		struct sv result = span_attr_sv(tool, ATTR_ID_TOOL_RESULT);
+
+		assert_int_equal(asked.p[asked.n - 1], result.p[result.n - 1]);
+		assert_ptr_equal(agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, i)),
+				 agent_of(w, told_nth(&w->told, SPAN_MODEL_CALL, 3 + i)));
+	}
+}
+
+/* The history of one repeats a result that another, with the same id, still waits for. */
+static void result_of_another_conversation(void **state)
+{
+	struct world *w = *state;
+	const struct span *tool;
+
+	ask(w, 1, TOOLS, USER("one"));
+	answer(w, 1, CALLS("shell:0", "shell", "{\\\"a\\\":1}"));
+	ask(w, 1, TOOLS,
+	    USER("one") "," MODEL(CALLS("shell:0", "shell", "{\\\"a\\\":1}")) "," RESULT("shell:0",
+											 "one"));
+	answer(w, 1, SAYS("fine"));
+	ask(w, 2, TOOLS, USER("two"));
+	answer(w, 2, CALLS("shell:0", "shell", "{\\\"a\\\":2}"));
+	ask(w, 1, TOOLS,
+	    USER("one") "," MODEL(CALLS("shell:0", "shell", "{\\\"a\\\":1}")) "," RESULT(
+		    "shell:0", "one") "," MODEL(SAYS("fine")) "," USER("and?"));
+	answer(w, 1, SAYS("that is all"));
+	end(w);
+	tool = told_nth(&w->told, SPAN_TOOL_CALL, 1);
+	assert_null(span_attr(tool, ATTR_ID_TOOL_RESULT));
+	assert_true(json_str_is(json_at(span_attr(tool, ATTR_ID_INCOMPLETE), 0), "unanswered"));
+}
+
 static void many_conversations_over_few_connections(void **state)
 {
 	struct world *w = *state;
@@ -834,6 +896,8 @@ int main(void)
 		TEST(conversations_that_begin_alike),
 		TEST(conversations_that_begin_alike_at_once),
 		TEST(one_of_those_is_refused),
+		TEST(conversations_whose_calls_have_the_same_ids),
+		TEST(result_of_another_conversation),
 		TEST(many_conversations_over_few_connections),
 		TEST(sub_agent_hangs_under_its_tool_call),
 		TEST(tasks_that_hold_one_another),

@@ -215,6 +215,12 @@ static bool by_id(const struct chain *ch, const struct sem_call *c)
 	       (c->conversation_id.n && sv_eq(c->conversation_id, ch->conversation_id));
 }
 
+/* Within a level of evidence, how much of the history is the same. */
+static int score(int level, size_t prefix)
+{
+	return level << 24 | (int)(prefix < 0xffffff ? prefix : 0xffffff);
+}
+
 int chain_match(const struct chain *ch, const struct chain_request *q, enum chain_step *step)
 {
 	size_t prefix = common_prefix(ch, q);
@@ -225,25 +231,25 @@ int chain_match(const struct chain *ch, const struct chain_request *q, enum chai
 		/* without instructions those of before hold on */
 		if (q->call->system_instructions && !same_system(ch, q))
 			*step = CHAIN_HANDED;
-		return 5;
+		return score(6, prefix);
 	}
 	if (ch->answered && holds_answer(ch, q)) {
 		if (!whole)
 			*step = CHAIN_EDITED;
 		else if (!same_system(ch, q))
 			*step = CHAIN_HANDED;
-		return 4;
+		return score(whole ? 5 : 4, prefix);
 	}
 	if (!whole)
 		return 0;
 	if (q->cnt == ch->cnt) {
 		*step = CHAIN_AGAIN;
-		return ch->answered && !q->said_cnt ? 0 : 3;
+		return ch->answered && !q->said_cnt ? 0 : score(3, prefix);
 	}
 	if (!same_system(ch, q))
 		*step = CHAIN_HANDED;
 	/* behind an answer comes more than the answer */
-	return q->cnt > ch->cnt + ch->answered ? 3 : 0;
+	return q->cnt > ch->cnt + ch->answered ? score(3, prefix) : 0;
 }
 
 bool chain_may_continue(const struct chain *ch, const struct chain_request *q)

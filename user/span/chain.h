@@ -6,11 +6,12 @@
  * providers let move between requests (cache marks) is not in it.
  *
  * Evidence, strongest first: the id of an earlier answer; that the history holds the chain's own last
- * answer (the id of a tool call, or its text); that it repeats all of the chain's messages; that most
- * of them are there (history edited or trimmed); that it holds the text of an earlier answer (history
- * replaced by its summary).  Requests with the same history to the letter are one conversation when
- * the first of them had no answer, or the model has spoken in it: the answer was of no use.  Else they
- * are two that begin alike.
+ * answer (the id of a tool call, or its text) behind all of the chain's messages; that it holds that
+ * answer; that it repeats all of the messages; that most of them are there (history edited or trimmed);
+ * that it holds the text of an earlier answer (history replaced by its summary).  As texts and ids may
+ * be the same in many conversations, more messages at its start count for more.  Requests with the same
+ * history to the letter are one conversation when the first of them had no answer, or the model has
+ * spoken in it: the answer was of no use.  Else they are two that begin alike.
  */
 #ifndef RINGSPAN_SPAN_CHAIN_H
 #define RINGSPAN_SPAN_CHAIN_H
@@ -22,6 +23,7 @@
 #define CHAIN_CALLS 16                /* tool calls of the last answer that are remembered */
 #define CHAIN_KEEP_MIN 2              /* messages that edited histories must share */
 #define CHAIN_LINKS (CHAIN_CALLS + 4) /* also answer, text, conversation and messages */
+#define CHAIN_SURE (5 << 24)          /* of chain_match(): no message says more */
 
 struct chain {
 	uint64_t *msgs; /* of its latest request */

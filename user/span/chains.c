@@ -12,6 +12,7 @@ struct pick {
 	chains_busy_fn busy;
 	void *ctx;
 	struct chain *best;
+	int score; /* of chain_match(); 0 without one */
 	enum chain_step step;
 };
 
@@ -102,7 +103,7 @@ void chains_fini(struct chains *cs)
 
 /* --- which one a request continues */
 
-/* All that is found by one evidence is as good: the one heard of last is taken. */
+/* Of those that fit alike the one heard of last is taken. */
 static void look(const struct chains *cs, struct pick *p, enum evidence by, uint64_t hash)
 {
 	struct index_link *l = hash ? index_last(&cs->by, key_of(by, hash)) : NULL;
@@ -110,16 +111,15 @@ static void look(const struct chains *cs, struct pick *p, enum evidence by, uint
 	for (; l; l = l->prev) {
 		struct chain *ch = l->of;
 		enum chain_step step;
+		int score = chain_match(ch, p->q, &step);
 
-		if (p->best && chains_before(ch, p->best))
-			return;
-		if (!chain_match(ch, p->q, &step))
-			continue; /* other texts have the same hash */
+		if (!score || score < p->score || (score == p->score && chains_before(ch, p->best)))
+			continue; /* other texts have the same hash, and other conversations the same ids */
 		if (!ch->answered && by > BY_CONVERSATION && p->busy(p->ctx, ch))
 			continue;
 		p->best = ch;
+		p->score = score;
 		p->step = step;
-		return;
 	}
 }
 
@@ -185,10 +185,11 @@ struct chain *chains_find(const struct chains *cs, const struct chain_request *q
 
 	look(cs, &p, BY_RESPONSE, hash_id(q->call->previous_response_id));
 	look(cs, &p, BY_CONVERSATION, hash_id(q->call->conversation_id));
-	if (!p.best)
-		look_by_answers(cs, &p);
-	if (!p.best)
+	if (!p.best) {
 		look_by_messages(cs, &p);
+		if (p.score < CHAIN_SURE)
+			look_by_answers(cs, &p);
+	}
 	if (!p.best)
 		look_for_edited(cs, &p);
 	if (!p.best)

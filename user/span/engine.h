@@ -449,7 +449,8 @@ void tool_told(const struct exchange *x, const struct sem_tool_call *tc);
 /* Its latest answer is of no use to the client, which asks the same again: nor are the calls in it. */
 void tool_dropped(struct run *r, const struct agent *a, uint64_t ts);
 void tool_broken_off(const struct exchange *x); /* the answer that asks did not come to its end */
-void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts);
+/* A request has the result of a call: of its own conversation, where that has one of this id. */
+void tool_answered(const struct exchange *x, const struct sem_tool_result *res);
 /*
  * The open tool call that a process was started by, of what it ran; false: none can be told.  Time
  * alone says so only of a call that an ancestor of the process asked for.

@@ -152,18 +152,51 @@ void tool_dropped(struct run *r, const struct agent *a, uint64_t ts)
 	}
 }
 
-void tool_answered(struct run *r, const struct sem_tool_result *res, uint64_t ts)
+/* Does the history tell of another call by the same id? */
+static bool is_another(const struct tool *tool, const struct json *messages)
 {
-	struct tool **at = &r->tools;
+	json_for_each (messages, m) {
+		json_for_each (json_get(m, "parts"), part) {
+			if (json_str_is(json_get(part, "type"), "tool_call") &&
+			    sv_eq(json_sv(json_get(part, "id")), tool->id))
+				return !sv_eq(json_sv(json_get(part, "name")), tool->name) ||
+				       !json_same(json_get(part, "arguments"), tool->args);
+		}
+	}
+	return false;
+}
+
+/*
+ * A conversation's own call; else one of whom it took over from, or was.  Ids may be the same in many
+ * ("functions.shell:0"), and a history repeats the results of all its calls.
+ */
+static struct tool **find_by_id(const struct exchange *x, struct sv id)
+{
+	const struct agent *own = x->agent ? x->agent : x->beside;
+	struct tool **at = &x->run->tools, **found = NULL;
+
+	for (; id.n && *at; at = &(*at)->next) {
+		if (!sv_eq((*at)->id, id))
+			continue;
+		if ((*at)->agent == own)
+			return at;
+		if (!found && !is_another(*at, x->call->input_messages))
+			found = at;
+	}
+	return found;
+}
+
+void tool_answered(const struct exchange *x, const struct sem_tool_result *res)
+{
+	struct tool **at = find_by_id(x, res->id);
+	struct run *r = x->run;
 	struct span *s;
 
-	while (*at && !(sv_eq((*at)->id, res->id) && res->id.n))
-		at = &(*at)->next;
-	if (!*at)
+	if (!at)
 		return; /* answered before: a request that is sent again repeats it */
 	s = (*at)->span;
-	if (ts > (*at)->ts_start)
-		s->end_ns = ts + r->t->wall_offset;
+	if (x->req_first > (*at)->ts_start)
+		s->end_ns = x->req_first + r->t->wall_offset;
 	span_set_str(s, ATTR_ID_TOOL_RESULT, res->text);
 	if (res->has_error && res->is_error)
 		engine_fail(s, SV("tool_error"), sv_clip_utf8(res->text, 200));
