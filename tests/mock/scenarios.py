@@ -21,6 +21,7 @@ class Call:
     key: str = ""  # what the model calls the argument, where it makes that up
     name: str = ""  # ... and the tool
     more: tuple = ()  # other arguments: (key, value)
+    id: str = ""  # some models number their calls; else it is unique
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ SUMMARY = (
 )
 
 CONVERSATION = [
-    Turn("I look up #{#}.", (Call("look", "key #{#}"),)),
+    Turn("I look up #{#}.", (Call("look", "key #{#}", id="functions.look:0"),)),
     Turn("MOCK-FINAL-ANSWER: it is value #{#}."),
 ]
 

@@ -209,7 +209,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 key = call.key or request.tools.get(name, "input")
                 argument = scenarios.filled(call.argument, request.prompt)
                 arguments = apis.compact({key: argument, **dict(call.more)})
-                calls.append(apis.ToolCall(apis.new_id(self.wire.call_prefix), name, arguments,
+                call_id = call.id or apis.new_id(self.wire.call_prefix)
+                calls.append(apis.ToolCall(call_id, name, arguments,
                                            invalid=bool(call.key or call.name)))
         finish = turn.finish or ("tool" if calls else "stop")
         if turn.token_limit and calls:
