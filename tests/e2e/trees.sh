@@ -44,6 +44,7 @@ scripted_tree through_a_service
 # tools
 agent_tree parallel_tools responses parallel
 agent_tree nested_arguments anthropic nested
+agent_tree deep_processes anthropic deep
 agent_tree invalid_arguments anthropic badargs
 agent_tree cut_arguments chat badjson --no-stream
 agent_tree unknown_tool chat unknown

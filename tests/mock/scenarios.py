@@ -127,6 +127,13 @@ SCENARIOS = {
         ),
         DONE,
     ],
+    "deep": [
+        Turn(
+            "One without a process, and one with many.",
+            (READ, Call("shell", "sh -c 'sh -c \"cat /dev/null; true\"; true'; true")),
+        ),
+        DONE,
+    ],
     "down": [Turn(status=500, lasting=True)],
     "silent": [Turn("After the silence.", (READ,), silent=True), DONE],
     "unknown": [Turn("A tool that is not there.", (Call("", "now", name="launch"),)), DONE],

@@ -470,6 +470,30 @@ static void parallel_tools_keep_their_processes(void **state)
 	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
 }
 
+/* Whatever is below a call's process is that call's doing, not that of another one without a process. */
+static void what_is_deep_below_a_call(void **state)
+{
+	struct world *w = *state;
+	const struct span *make, *cc;
+
+	begin(w);
+	ask(w, 10 * MS, 1, HELLO);
+	answer(w, 20 * MS, 1, 200, TWO_TOOLS); /* the other one does without a process */
+	run_bash(w, 30 * MS, 21, ARGS("bash\0-c\0echo 'one'; sleep 1"));
+	feed(w, record_fork(33 * MS, 21, 22));
+	feed(w, record_exec(34 * MS, 22, 21, "/bin/make", ARGS("make")));
+	feed(w, record_fork(35 * MS, 22, 23));
+	feed(w, record_exec(36 * MS, 23, 22, "/bin/cc", ARGS("cc\0x.c")));
+	for (uint32_t pid = 23; pid > 20; pid--)
+		feed(w, record_exit((60 - pid) * MS, pid, 0));
+	end(w);
+	cc = told_nth(&w->told, SPAN_PROCESS, 0);
+	make = told_nth(&w->told, SPAN_PROCESS, 1);
+	assert_string_equal(cc->parent_span_id, make->span_id);
+	assert_null(span_attr(cc, ATTR_ID_LINK));
+	assert_string_equal(make->parent_span_id, told_nth(&w->told, SPAN_PROCESS, 2)->span_id);
+}
+
 /* The command of a call is an agent, in the shell's own process: what it starts is its own calls' doing. */
 static void command_that_is_an_agent(void **state)
 {
@@ -1003,6 +1027,7 @@ int main(void)
 		TEST(same_question_twice_at_once_is_two_calls),
 		TEST(failure_that_nobody_mends),
 		TEST(parallel_tools_keep_their_processes),
+		TEST(what_is_deep_below_a_call),
 		TEST(command_that_is_an_agent),
 		TEST(tool_is_known_before_the_connection_ends),
 		TEST(tool_without_answer),
