@@ -5,6 +5,41 @@
 #define HOST "api.openai.com"
 #define PATH "/v1/responses"
 
+/* A provider's MCP tool that waits for leave, and the word that a later request has. */
+static void test_leave(void **state)
+{
+	_cleanup_call_ struct sem_call *c = call_to(HOST, PATH);
+	_cleanup_call_ struct sem_call *r = call_to(HOST, PATH);
+	static const char *const said[] = { "response.output_item.done", "response.completed" };
+
+	(void)state;
+	send_event(c, said[0],
+		   "{'type':'response.output_item.done','output_index':0,'item':{'type':"
+		   "'mcp_approval_request','id':'mcpr_1','name':'roll','arguments':'{}',"
+		   "'server_label':'dice'}}",
+		   1);
+	send_event(
+		c, said[1],
+		"{'type':'response.completed','response':{'id':'r','status':'completed','output':["
+		"{'type':'mcp_approval_request','id':'mcpr_1','name':'roll','arguments':'{}',"
+		"'server_label':'dice'}]}}",
+		2);
+	sem_finish(c, false);
+	assert_sv(c->asks_leave->id, "mcpr_1");
+	assert_sv(c->asks_leave->name, "roll");
+	assert_null(c->asks_leave->next);
+	send_request(
+		r, "{'model':'gpt-x','input':["
+		   "{'type':'mcp_approval_response','approval_request_id':'mcpr_0','approve':true},"
+		   "{'type':'mcp_approval_request','id':'mcpr_1','name':'roll','arguments':'{}'},"
+		   "{'type':'mcp_approval_response','approval_request_id':'mcpr_1','approve':false,"
+		   "'reason':'not now'}]}");
+	assert_sv(r->leaves->id, "mcpr_1");
+	assert_false(r->leaves->granted);
+	assert_sv(r->leaves->reason, "not now");
+	assert_null(r->leaves->next);
+}
+
 static void test_request(void **state)
 {
 	_cleanup_call_ struct sem_call *c = call_to(HOST, PATH);
@@ -299,9 +334,13 @@ static void test_file_search(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_file_search), cmocka_unit_test(test_request),
-		cmocka_unit_test(test_response),    cmocka_unit_test(test_final_response_counts),
-		cmocka_unit_test(test_stream),      cmocka_unit_test(test_stream_without_end),
+		cmocka_unit_test(test_file_search),
+		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_leave),
+		cmocka_unit_test(test_response),
+		cmocka_unit_test(test_final_response_counts),
+		cmocka_unit_test(test_stream),
+		cmocka_unit_test(test_stream_without_end),
 		cmocka_unit_test(test_failures),
 	};
 

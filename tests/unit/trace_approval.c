@@ -327,6 +327,63 @@ static void two_without_session(void **state)
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "denied");
 }
 
+static void responses(struct world *w, uint64_t ts, const char *input, const char *output)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT, body = BUF_INIT;
+
+	buf_fmt(&body, "{\"model\":\"gpt-x\",\"input\":[%s]}", input);
+	buf_fmt(&b,
+		"POST /v1/responses HTTP/1.1\r\nHost: api.openai.com\r\nContent-Length: "
+		"%zu\r\n\r\n%s",
+		body.len, buf_cstr(&body));
+	bytes(w, ts, AGENT, MODEL, EV_SRC_OPENSSL, EV_WRITE, buf_cstr(&b));
+	buf_clear(&body);
+	buf_fmt(&body, "{\"id\":\"resp_1\",\"status\":\"completed\",\"output\":[%s]}", output);
+	buf_clear(&b);
+	buf_fmt(&b,
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+		"%zu\r\n\r\n%s",
+		body.len, buf_cstr(&body));
+	bytes(w, ts + MS, AGENT, MODEL, EV_SRC_OPENSSL, EV_READ, buf_cstr(&b));
+}
+
+/* Tools that the provider runs only with leave: the turn goes on, and waits for the human. */
+static void leave_of_a_provider(void **state)
+{
+#define SAID "{\"role\":\"user\",\"content\":\"roll two dice\"}"
+#define LEAVE(id, tool)                                                         \
+	"{\"type\":\"mcp_approval_request\",\"id\":\"" id "\",\"name\":\"" tool \
+	"\",\"arguments\":\"{}\"}"
+#define WORD(id, word)                                                                             \
+	"{\"type\":\"mcp_approval_response\",\"approval_request_id\":\"" id "\",\"approve\":" word \
+	"}"
+	static const char text[] = "{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{"
+				   "\"type\":\"output_text\",\"text\":\"five\"}]}";
+	struct world *w = *state;
+	const struct span *s, *turn;
+
+	responses(w, 10 * MS, SAID, LEAVE("mcpr_1", "roll") "," LEAVE("mcpr_2", "burn"));
+	responses(w, 60 * MS,
+		  SAID "," LEAVE("mcpr_1", "roll") "," LEAVE("mcpr_2", "burn") "," WORD(
+			  "mcpr_1", "true") "," WORD("mcpr_2", "false"),
+		  text);
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_TURN), 1);
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 2);
+	turn = told_nth(&w->told, SPAN_TURN, 0);
+	s = told_nth(&w->told, SPAN_APPROVAL, 0);
+	ASSERT_SV(s->name, "approval roll");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_BY), "request");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "approved");
+	assert_int_equal(s->end_ns - s->start_ns, 49 * MS);
+	assert_string_equal(s->parent_span_id, turn->span_id);
+	assert_int_equal(span_attr_int(turn, ATTR_ID_WAIT_HUMAN, 0), 49 * MS);
+	s = told_nth(&w->told, SPAN_APPROVAL, 1);
+	ASSERT_SV(s->name, "approval burn");
+	assert_string_not_equal(s->span_id, told_nth(&w->told, SPAN_APPROVAL, 0)->span_id);
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_DECISION), "denied");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -342,6 +399,7 @@ int main(void)
 		TEST(elicitation_without_session),
 		TEST(elicitation_seen_by_both),
 		TEST(two_without_session),
+		TEST(leave_of_a_provider),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,6 +278,50 @@ static void a2a(void **state)
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "TASK_STATE_FAILED");
 }
 
+/* Two tasks want input, one twice: each wait ends with the message to its task. */
+static void a2a_wants_input(void **state)
+{
+	static const char *const tasks[] = { "t1", "t2", "t1", "t2", "t1" };
+	static const char *const states[] = { "input-required", "auth-required", "input-required",
+					      "completed", "completed" };
+	struct world *w = *state;
+	const struct span *s;
+
+	http_flow(w, AGENT, 1, 5001, false);
+	for (size_t i = 0; i < 5; i++) {
+		_cleanup_buf_ struct buf ask = BUF_INIT, said = BUF_INIT;
+
+		buf_fmt(&ask,
+			"{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":\"message/"
+			"send\",\"params\":{\"message\":{"
+			"\"messageId\":\"m%zu\"%s%s%s}}}",
+			i, i, i > 1 ? ",\"taskId\":\"" : "", i > 1 ? tasks[i] : "",
+			i > 1 ? "\"" : "");
+		buf_fmt(&said,
+			"{\"jsonrpc\":\"2.0\",\"id\":%zu,\"result\":{\"kind\":\"task\",\"id\":\"%"
+			"s\","
+			"\"status\":{\"state\":\"%s\",\"message\":{\"parts\":[{\"kind\":\"text\","
+			"\"text\":\"question %zu\"}]}}}}",
+			i, tasks[i], states[i], i);
+		request(w, (10 * i + 10) * MS, 1, "POST /a2a", "", buf_cstr(&ask));
+		answer(w, (10 * i + 12) * MS, 1, "200 OK", JSON_TYPE, buf_cstr(&said));
+	}
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_APPROVAL), 3);
+	for (size_t i = 0; i < 3; i++) {
+		char question[16];
+
+		snprintf(question, sizeof(question), "question %zu", i);
+		s = told_nth(&w->told, SPAN_APPROVAL, i);
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_MESSAGE), question);
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_MODE), i == 1 ? "auth" : "message");
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_BY), "message");
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_APPROVAL_ACTION), "reply");
+		assert_null(span_attr(s, ATTR_ID_APPROVAL_DECISION));
+		assert_int_equal(s->end_ns - s->start_ns, 18 * MS);
+	}
+}
+
 /* JSON-RPC of something else stays an http span. */
 static void not_mcp(void **state)
 {
@@ -298,15 +342,11 @@ static void not_mcp(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(session_era),
-		TEST(server_asks),
-		TEST(cancelled),
-		TEST(transport_of_2024),
-		TEST(stateless_and_batch),
-		TEST(loopback_in_order),
-		TEST(loopback_late),
-		TEST(a2a),
-		TEST(not_mcp),
+		TEST(session_era),         TEST(server_asks),
+		TEST(cancelled),           TEST(transport_of_2024),
+		TEST(stateless_and_batch), TEST(loopback_in_order),
+		TEST(loopback_late),       TEST(a2a),
+		TEST(a2a_wants_input),     TEST(not_mcp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

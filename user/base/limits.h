@@ -45,6 +45,7 @@
 #define LIMIT_DISCOVER_BODY (64u << 10) /* of a request that may tell an agent */
 #define LIMIT_PROGRAMS 64     /* programs kept of one process that runs one after the other */
 #define LIMIT_FAULTS 16       /* signals kept of one process */
+#define LIMIT_LEAVES 64       /* calls of one run that wait for leave at a provider */
 #define LIMIT_TOOL_CALLS 1024 /* tool calls without an answer in one run */
 #define LIMIT_AGENTS 1024     /* conversations of one run that are remembered */
 #define LIMIT_RETRY_NS 120000000000ull /* a failed call may be retried for this long */

@@ -94,6 +94,19 @@ static void read_message(struct rpc_facts *f, const struct json *message)
 	keep(&f->task_id, rpc_text(f, message, "taskId"));
 }
 
+/* The task goes on only with an answer. */
+static void read_question(struct rpc_facts *f, const struct json *task)
+{
+	if (sv_is(f->task_state, "TASK_STATE_INPUT_REQUIRED"))
+		f->approval_mode = SV("message");
+	else if (sv_is(f->task_state, "TASK_STATE_AUTH_REQUIRED"))
+		f->approval_mode = SV("auth");
+	else
+		return;
+	keep(&f->approval_message,
+	     arena_dup(&f->arena, json_sv(json_path(task, "status.message.parts.0.text"))));
+}
+
 /* A task, or an update of one, which calls its id otherwise. */
 static void read_task(struct rpc_facts *f, const struct json *task)
 {
@@ -101,6 +114,7 @@ static void read_task(struct rpc_facts *f, const struct json *task)
 	keep(&f->task_id, rpc_text(f, task, "id"));
 	keep(&f->task_id, rpc_text(f, task, "taskId"));
 	keep(&f->task_state, state_of(f, json_get(task, "status")));
+	read_question(f, task);
 	f->failed = sv_is(f->task_state, "TASK_STATE_FAILED") ||
 		    sv_is(f->task_state, "TASK_STATE_REJECTED");
 	if (!f->failed)
@@ -120,6 +134,10 @@ static void a2a_request(struct rpc_facts *f, const struct jsonrpc_msg *m)
 	keep(&f->task_id, rpc_text(f, p, "id"));
 	keep(&f->task_id, rpc_text(f, p, "taskId"));
 	keep(&f->context_id, rpc_text(f, p, "contextId"));
+	if (sv_starts(f->method, "Send") && f->task_id.n)
+		f->approval_action = SV("reply");
+	else if (sv_is(f->method, "CancelTask"))
+		f->approval_action = SV("cancel");
 }
 
 static void a2a_answer(struct rpc_facts *f, const struct jsonrpc_msg *m)

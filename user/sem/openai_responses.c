@@ -112,6 +112,32 @@ static struct json *input_message(struct sem_call *c, const struct json *item, s
 	return otel_message(&c->arena, role, parts);
 }
 
+/* Adds one, unless it is there: a stream tells its items again at the end. */
+static struct sem_leave *add_leave(struct sem_call *c, struct sem_leave **list,
+				   const struct json *id)
+{
+	struct sem_leave *l;
+
+	while (*list && !sv_eq((*list)->id, json_sv(id)))
+		list = &(*list)->next;
+	l = *list || !json_sv(id).n ? NULL : arena_alloc(&c->arena, sizeof(*l));
+	if (!l)
+		return NULL;
+	l->id = arena_dup(&c->arena, json_sv(id));
+	*list = l;
+	return l;
+}
+
+static void given_leave(struct sem_call *c, const struct json *item)
+{
+	struct sem_leave *l = add_leave(c, &c->leaves, json_get(item, "approval_request_id"));
+
+	if (!l)
+		return;
+	l->granted = json_true(json_get(item, "approve"));
+	l->reason = arena_dup(&c->arena, json_sv(json_get(item, "reason")));
+}
+
 static void input(struct sem_call *c, const struct json *list)
 {
 	struct sem_tool_result **tail = &c->results;
@@ -122,7 +148,10 @@ static void input(struct sem_call *c, const struct json *list)
 		json_push(c->input_messages, input_message(c, item, type));
 		if (is_models(item, type)) {
 			c->results = NULL;
+			c->leaves = NULL;
 			tail = &c->results;
+		} else if (sv_is(type, "mcp_approval_response")) {
+			given_leave(c, item);
 		} else if (sv_ends(type, "_output")) {
 			*tail = sem_result(c, call_id(item), json_get(item, "output"));
 			if (*tail)
@@ -221,6 +250,14 @@ static void take_file_search(struct sem_call *c, const struct json *item)
 		sem_document(c, json_get(e, "file_id"), "score", json_get(e, "score"));
 }
 
+static void take_leave(struct sem_call *c, const struct json *item)
+{
+	struct sem_leave *l = add_leave(c, &c->asks_leave, json_get(item, "id"));
+
+	if (l)
+		l->name = arena_dup(&c->arena, json_sv(json_get(item, "name")));
+}
+
 /* An output item as far as it is there: added, done, or in the final response. */
 static void take_item(struct sem_call *c, int64_t at, const struct json *item, bool done,
 		      uint64_t ts)
@@ -238,6 +275,8 @@ static void take_item(struct sem_call *c, int64_t at, const struct json *item, b
 		if (done && sv_is(type, "file_search_call"))
 			take_file_search(c, item);
 	} else if (type.n) {
+		if (done && sv_is(type, "mcp_approval_request"))
+			take_leave(c, item);
 		p = answer_part(c, answer_choice(c, 0), PART_OTHER, at, 0);
 		part_name(c, p, SV(""), type, ts);
 		if (p)

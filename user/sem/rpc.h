@@ -30,9 +30,9 @@ struct rpc_facts {
 	struct json *ids;                 /* array of texts that may be a model's tool call id */
 	struct sv model;                  /* sampling: that answered */
 	struct sv result_type;            /* MCP 2026-07-28: complete, input_required */
-	struct sv approval_mode;          /* elicitation: form, url */
+	struct sv approval_mode;          /* elicitation: form, url; A2A: message, auth */
 	struct sv approval_message;       /* what the human is asked */
-	struct sv approval_action;        /* accept, decline, cancel */
+	struct sv approval_action;        /* accept, decline, cancel; A2A: reply, cancel */
 	struct sv task_id, task_state;    /* state as A2A 1.0 has it, of MCP as on the wire */
 	struct sv context_id, message_id; /* A2A */
 	struct sv status_code;            /* JSON-RPC error code */

@@ -43,6 +43,15 @@ struct sem_tool_result {
 	struct sem_tool_result *next;
 };
 
+/* A call that the provider runs only with somebody's leave, or the word about it. */
+struct sem_leave {
+	struct sv id;
+	struct sv name;   /* of the tool; of the word empty */
+	bool granted;     /* of the word */
+	struct sv reason; /* likewise; may be empty */
+	struct sem_leave *next;
+};
+
 struct sem_error {
 	struct sv type, code, message; /* type: by facts of the API; never the HTTP status */
 };
@@ -76,6 +85,7 @@ struct sem_call {
 		*tool_definitions;       /* OpenTelemetry's shapes */
 	struct json *tool_names;         /* array of strings, in the order of the request */
 	struct sem_tool_result *results; /* in the request, behind the last thing the model made */
+	struct sem_leave *leaves;        /* likewise: words about calls that wait for leave */
 	int64_t embedding_dimensions;    /* asked for, else as answered */
 	struct json *encoding_formats;   /* of embeddings: array of strings */
 	struct sv retrieval_query;
@@ -91,6 +101,7 @@ struct sem_call {
 	struct buf reasoning;
 	struct buf refusal;
 	struct sem_tool_call *calls;      /* of the first choice, in order */
+	struct sem_leave *asks_leave;     /* calls that the provider does not run without */
 	struct json *retrieval_documents; /* array of {id, score or distance}, best first */
 	bool has_usage;
 	struct sem_usage usage;

@@ -507,6 +507,8 @@ void agent_calls_tool(struct exchange *x)
 
 static bool wants_tools(const struct sem_call *c)
 {
+	if (c->asks_leave)
+		return true;
 	for (const struct sem_tool_call *tc = c->calls; tc; tc = tc->next)
 		if (!tc->server)
 			return true;

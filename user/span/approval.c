@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Waits for a human: between a tool call and its start, while the agent reads a terminal or a pipe, and
- * of MCP's elicitations.  Who reads by poll reads keys that may have been meant for something else, so
+ * Waits for a human: between a tool call and its start, while the agent reads a terminal or a pipe; of
+ * MCP's elicitations and A2A's tasks that want input; and of tools that a provider runs only with leave,
+ * until a request has the word.  Who reads by poll reads keys that may have been meant for something else, so
  * that alone proves nothing: the tool must have run after it, or its result must tell of the denial.
  */
+#include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "span/engine.h"
 
 #define BLOCKED_NS 1000000 /* a read that waited so long had nothing to read when it began */
@@ -42,7 +45,7 @@ static void emit(struct run *r, const char *parent, struct sv tool, const char *
 	if (!s)
 		return;
 	engine_id(s->span_id, r, SPAN_APPROVAL,
-		  (uint64_t[4]){ hash64(sv(parent)), a->ts_from, a->ts_to });
+		  (uint64_t[4]){ hash64(sv(parent)), a->ts_from, a->ts_to, a->key });
 	memcpy(s->parent_span_id, parent, sizeof(s->parent_span_id));
 	span_set_name(s, tool.n ? arena_fmt(&s->arena, "approval " SV_FMT, SV_ARG(tool))
 				: SV("approval"));
@@ -55,15 +58,112 @@ static void emit(struct run *r, const char *parent, struct sv tool, const char *
 	engine_emit(r, &s);
 }
 
+/* --- MCP and A2A */
+
 void approval_elicited(struct run *r, const char *parent, struct sv tool, const char *tool_span,
 		       struct approval *a)
 {
-	a->by = "elicitation";
 	a->decision = sv_is(a->action, "accept")    ? "approved"
 		      : sv_is(a->action, "decline") ? "denied"
 		      : sv_is(a->action, "cancel")  ? "cancelled"
 						    : NULL;
 	emit(r, parent, tool, tool_span, a);
+}
+
+/* --- tools that a provider runs only with leave */
+
+struct leave {
+	struct leave *next;
+	char *id, *tool;
+	uint64_t ts; /* it was asked for */
+	struct agent *agent;
+	int64_t turn;
+	char parent[HEX64];
+};
+
+static void leave_free(struct leave *l)
+{
+	if (l->agent)
+		agent_release(l->agent);
+	free(l->id);
+	free(l->tool);
+	free(l);
+}
+
+static void drop_oldest(struct run *r)
+{
+	struct leave *l = r->leaves;
+
+	r->leaves = l->next;
+	r->leave_cnt--;
+	leave_free(l);
+}
+
+static void asked_leave(struct exchange *x, const struct sem_leave *asked)
+{
+	struct leave *l = calloc(1, sizeof(*l)), **at = &x->run->leaves;
+
+	if (!l)
+		return;
+	l->id = strndup(asked->id.p, asked->id.n);
+	l->tool = strndup(asked->name.n ? asked->name.p : "", asked->name.n);
+	l->ts = x->resp_last;
+	l->agent = x->agent;
+	l->turn = x->turn;
+	memcpy(l->parent, x->parent_span[0] ? x->parent_span : x->run->span_id, sizeof(l->parent));
+	if (l->agent)
+		agent_hold(l->agent);
+	if (x->run->leave_cnt >= LIMIT_LEAVES)
+		drop_oldest(x->run);
+	while (*at)
+		at = &(*at)->next;
+	*at = l;
+	x->run->leave_cnt++;
+}
+
+void approval_of_answer(struct exchange *x)
+{
+	for (const struct sem_leave *l = x->call->asks_leave; l; l = l->next)
+		asked_leave(x, l);
+}
+
+static void given_leave(struct exchange *x, struct leave **at, const struct sem_leave *word)
+{
+	struct leave *l = *at;
+	struct approval a = {
+		.ts_from = l->ts,
+		.ts_to = x->req_first > l->ts ? x->req_first : l->ts,
+		.by = "request",
+		.decision = word->granted ? "approved" : "denied",
+		.message = word->reason,
+		.key = hash64(word->id),
+	};
+
+	*at = l->next;
+	x->run->leave_cnt--;
+	wait_add(&x->run->waits.by[WAIT_HUMAN], a.ts_from, a.ts_to);
+	if (l->agent)
+		agent_waited(l->agent, l->turn, WAIT_HUMAN, a.ts_from, a.ts_to);
+	emit(x->run, l->parent, sv(l->tool), NULL, &a);
+	leave_free(l);
+}
+
+void approval_of_request(struct exchange *x)
+{
+	for (const struct sem_leave *word = x->call->leaves; word; word = word->next) {
+		struct leave **at = &x->run->leaves;
+
+		while (*at && !sv_is(word->id, (*at)->id))
+			at = &(*at)->next;
+		if (*at)
+			given_leave(x, at, word);
+	}
+}
+
+void approval_forget(struct run *r)
+{
+	while (r->leaves)
+		drop_oldest(r);
 }
 
 /* --- terminals and pipes */

@@ -25,6 +25,7 @@
 
 struct agent;
 struct tool;
+struct leave;
 struct call;
 struct dns_query;
 struct rpc_end;
@@ -123,6 +124,8 @@ struct run {
 	struct span *root;  /* made when the root process ended */
 	struct tool *tools; /* without an answer, oldest first */
 	size_t tool_cnt;
+	struct leave *leaves; /* that are asked for, oldest first */
+	size_t leave_cnt;
 	struct call *calls;         /* failed, may be tried again; newest first */
 	struct index calls_by;      /* the same by their key */
 	struct exchange *exchanges; /* in flight, newest first */
@@ -407,9 +410,10 @@ struct approval {
 	uint64_t ts_from, ts_to; /* ts_to 0: nobody was asked */
 	bool own;                /* the process that had asked the model was answered */
 	bool blocked;            /* a read began behind the question and waited for the answer */
-	const char *by;          /* "terminal", "pipe", "elicitation" */
+	const char *by;          /* "terminal", "pipe", "elicitation", "message", "request" */
 	const char *decision;    /* "approved", "denied", "cancelled"; NULL: not known */
 	struct sv action, mode, message; /* as an elicitation has them */
+	uint64_t key;                    /* tells it from others at the same time and place */
 };
 void approval_feed(struct trace *t, const struct ev_input *in);
 /* in may be the answer to what was asked at that time; own: by the process that asked the model. */
@@ -418,11 +422,16 @@ void approval_input(struct approval *a, const struct ev_input *in, uint64_t aske
 void approval_of_tool(struct run *r, const struct span *tool, struct approval *a, bool ran,
 		      const struct sem_tool_result *res);
 /*
- * An elicitation that was answered as a->action says.  tool: of the request that it is for, if known;
+ * An elicitation, or an A2A task that wanted input, was answered as a->action says.  tool: of the request that it is for, if known;
  * tool_span: the model's call of it, which waited, too; NULL: it was told so before.
  */
 void approval_elicited(struct run *r, const char *parent, struct sv tool, const char *tool_span,
 		       struct approval *a);
+
+/* An answer of a model API asks for leave, and a request has the word. */
+void approval_of_answer(struct exchange *x);
+void approval_of_request(struct exchange *x);
+void approval_forget(struct run *r); /* it is over: what nobody said is not told */
 
 /* wait.c */
 void wait_add(struct wait_set *w, uint64_t from, uint64_t to); /* nothing when from >= to */

@@ -167,6 +167,7 @@ void exchange_asked(struct exchange *x, bool cut)
 	index_add(calls, call_key(x), &x->of_call, x); /* or it is not found, when memory is out */
 	for (struct sem_tool_result *res = x->call->results; res; res = res->next)
 		tool_answered(x, res);
+	approval_of_request(x);
 }
 
 /* Is there less of the body than was sent? */

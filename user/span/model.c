@@ -505,6 +505,7 @@ void model_answered(struct exchange *x)
 		return;
 	x->answered = true;
 	agent_answered(x);
+	approval_of_answer(x);
 	for (struct sem_tool_call *tc = x->call->calls; tc; tc = tc->next)
 		if (tc->told)
 			tool_told(x, tc);

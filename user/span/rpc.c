@@ -330,7 +330,8 @@ void rpc_call_answer(struct rpc_end *e, struct rpc_call *c, const struct jsonrpc
 	rpc_answer(e->ops, &c->facts, m);
 	remember(e, &c->facts);
 	remember_tools(e, &c->facts, m->cut);
-	if (sv_is(c->facts.result_type, "input_required") && c->facts.approval_mode.n)
+	if (c->span && c->facts.approval_mode.n &&
+	    (c->span->what == SPAN_A2A || sv_is(c->facts.result_type, "input_required")))
 		rpc_span_asked(e, c);
 	rpc_span_answered(e, c);
 }

@@ -183,6 +183,8 @@ static void set_a2a(struct span *s, const struct rpc_end *e, const struct rpc_fa
 	span_set_str(s, ATTR_ID_A2A_TASK_STATE, f->task_state);
 	span_set_str(s, ATTR_ID_A2A_MESSAGE_ID, f->message_id);
 	span_set_str(s, ATTR_ID_CONVERSATION_ID, f->context_id);
+	span_set_str(s, ATTR_ID_APPROVAL_MODE, f->approval_mode);
+	span_set_str(s, ATTR_ID_APPROVAL_MESSAGE, f->approval_message);
 }
 
 static void set_names(struct span *s, const struct rpc_end *e, const struct rpc_facts *f)
@@ -229,13 +231,16 @@ static void set_rpc(struct span *s, const struct rpc_call *c)
 
 /* --- what a human is asked */
 
-/* The same when it is sent again with the human's word. */
-static uint64_t request_key(const struct rpc_facts *f)
+/* The same when it is sent again with the human's word, of A2A in any message to the task. */
+static uint64_t request_key(const struct rpc_facts *f, bool a2a)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	uint64_t key;
 
-	buf_fmt(&text, SV_FMT " " SV_FMT " ", SV_ARG(f->method), SV_ARG(f->target));
+	if (a2a)
+		buf_sv(&text, f->task_id);
+	else
+		buf_fmt(&text, SV_FMT " " SV_FMT " ", SV_ARG(f->method), SV_ARG(f->target));
 	if (f->arguments)
 		json_write(&text, f->arguments);
 	key = hash64(buf_view(&text));
@@ -251,12 +256,17 @@ static void forget_asked(struct rpc_asked *q)
 
 void rpc_span_asked(struct rpc_end *e, const struct rpc_call *c)
 {
-	struct rpc_asked *q = &e->asked[e->asked_cnt++ % RPC_ASKED];
+	uint64_t key = request_key(&c->facts, c->span->what == SPAN_A2A);
 	struct sv mode = c->facts.approval_mode, message = c->facts.approval_message;
+	struct rpc_asked *q = e->asked, *end = e->asked + RPC_ASKED;
 
+	while (q < end && (q->key != key || q->ts < c->ts_first))
+		q++;
+	if (q == end) /* else a stream says so again */
+		q = &e->asked[e->asked_cnt++ % RPC_ASKED];
 	forget_asked(q);
 	*q = (struct rpc_asked){
-		.key = request_key(&c->facts),
+		.key = key,
 		.ts = c->ts_last,
 		.mode = mode.n ? strndup(mode.p, mode.n) : NULL,
 		.message = message.n ? strndup(message.p, message.n) : NULL,
@@ -305,7 +315,9 @@ void rpc_span_answered(struct rpc_end *e, struct rpc_call *c)
 static void tell_approval(struct rpc_end *e, const struct rpc_call *c)
 {
 	const struct rpc_facts *f = &c->facts;
+	bool a2a = c->span->what == SPAN_A2A;
 	struct approval a = {
+		.by = a2a ? "message" : "elicitation",
 		.ts_from = c->ts_asked,
 		.ts_to = c->ts_last,
 		.action = f->approval_action,
@@ -322,7 +334,7 @@ static void tell_approval(struct rpc_end *e, const struct rpc_call *c)
 	for (size_t i = 0; i < RPC_ASKED; i++) {
 		struct rpc_asked *q = &e->asked[i];
 
-		if (q->key != request_key(f) || q->ts > c->ts_first)
+		if (q->key != request_key(f, a2a) || q->ts > c->ts_first)
 			continue;
 		a.ts_from = q->ts;
 		a.ts_to = c->ts_first;

@@ -41,6 +41,7 @@ static void run_clear(struct run *r)
 	dns_expire(r, now, true);
 	rpc_end_all(r);
 	tool_unanswered(r, now);
+	approval_forget(r);
 	agent_finish_all(r);
 	dns_forget(r);
 	model_forget(r);
