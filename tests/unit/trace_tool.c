@@ -296,6 +296,67 @@ static void request_by_time(void **state)
 	assert_null(span_attr(request(w, "beside"), ATTR_ID_LINK));
 }
 
+struct open {
+	char id[HEX64], parent[HEX64];
+	unsigned int cnt;
+};
+
+struct opens {
+	struct open http, mcp;
+};
+
+static void on_open(void *ctx, const struct span *s)
+{
+	struct opens *all = ctx;
+	struct open *o = s->what == SPAN_HTTP ? &all->http : s->what == SPAN_MCP ? &all->mcp : NULL;
+
+	assert_true(json_true(span_attr(s, ATTR_ID_UNFINISHED)));
+	if (!o)
+		return;
+	o->cnt++;
+	memcpy(o->id, s->span_id, sizeof(o->id));
+	memcpy(o->parent, s->parent_span_id, sizeof(o->parent));
+	if (s->what == SPAN_HTTP)
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_URL_FULL), "https://a.example/x");
+	else
+		ASSERT_SV(s->name, "tools/call now");
+}
+
+/* What has no answer yet is shown where it will be, and no more when it is over. */
+static void in_flight(void **state)
+{
+	struct world *w = *state;
+	struct opens before = { 0 }, after = { 0 };
+	const struct span *s;
+
+	model_asks(w, 5 * MS,
+		   "[" USE("toolu_1", "fetch", "{\"url\":\"https://a.example/x\"}") "," USE(
+			   "toolu_2", "now", "{\"zone\":\"utc\"}") "]");
+	pipe_end(w, 7 * MS, AGENT, 1, 501, 5);
+	pipe_end(w, 7 * MS, AGENT, 2, 502, 6);
+	on_pipe(w, 10 * MS, AGENT, 1, EV_WRITE,
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/"
+		"call\",\"params\":{\"name\":\"now\","
+		"\"arguments\":{\"zone\":\"utc\"}}}\n");
+	bytes(w, 11 * MS, AGENT, WEB, EV_SRC_OPENSSL, EV_WRITE,
+	      "GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n");
+	trace_each_open(w->trace, on_open, &before);
+	on_pipe(w, 12 * MS, AGENT, 2, EV_READ, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n");
+	bytes(w, 13 * MS, AGENT, WEB, EV_SRC_OPENSSL, EV_READ,
+	      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	trace_each_open(w->trace, on_open, &after);
+	end(w);
+	assert_int_equal(before.http.cnt, 1);
+	assert_int_equal(before.mcp.cnt, 1);
+	assert_int_equal(after.http.cnt + after.mcp.cnt, 0);
+	s = request(w, "a.example");
+	assert_string_equal(before.http.id, s->span_id);
+	assert_string_equal(before.http.parent, s->parent_span_id);
+	s = named(w, SPAN_MCP, "tools/call now");
+	assert_string_equal(before.mcp.id, s->span_id);
+	assert_string_equal(before.mcp.parent, s->parent_span_id);
+}
+
 /* --- files */
 
 /* A file of the same name elsewhere is another; git's patches name both sides. */
@@ -345,7 +406,7 @@ int main(void)
 		TEST(of_one_tool),     TEST(of_alike),          TEST(of_two_letters),
 		TEST(of_the_same),     TEST(of_an_inner_agent), TEST(of_two_agents),
 		TEST(behind_a_call),   TEST(before_a_call),     TEST(by_request),
-		TEST(request_by_time), TEST(by_path),
+		TEST(request_by_time), TEST(by_path),           TEST(in_flight),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 /*
  * What the files of the trace engine share: trace.c (runs, records in), process.c (processes),
  * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
- * http.c and exchange.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
+ * http.c, exchange.c and exchange_span.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool.c (tool calls) and tool_link.c (what did them), verdict.c
  * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), peer.c (the
  * other end of connections), open.c (what is not over yet), file.c (files that are changed), rpc*.c (MCP
@@ -342,6 +342,10 @@ void exchange_id(char out[HEX64], const struct exchange *x, enum span_what what)
  * known to be closed yet.
  */
 bool exchange_may_retry(const struct exchange *x, const struct exchange *e);
+struct sv exchange_url(struct arena *a,
+		       const struct exchange *x);              /* whole, as far as it is known */
+void exchange_place(struct span *s, const struct exchange *x); /* name and parent of an http span */
+void exchange_each_open(struct run *r, const struct open_walk *w);
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */
 void exchange_abandon(struct exchange *x);
 /* Those of its run that ask the same as x and were asked already, x too. */
@@ -501,6 +505,9 @@ struct ledger **tool_of_file(struct run *r, const struct proc *p, struct sv path
 bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out);
 /* The span of the tool call that the process or one above it was started by, or NULL. */
 const char *process_tool(const struct proc *p);
+
+/* rpc_span.c */
+void rpc_each_open(struct run *r, const struct open_walk *w);
 
 /* rpc_link.c */
 void rpc_tick(struct run *r, uint64_t now);

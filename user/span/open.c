@@ -56,5 +56,7 @@ void trace_each_open(struct trace *t, trace_span_fn fn, void *ctx)
 		agent_each_open(r, &w);
 		model_each_open(r, &w);
 		tool_each_open(r, &w);
+		rpc_each_open(r, &w);
+		exchange_each_open(r, &w);
 	}
 }

@@ -347,6 +347,13 @@ static void tell_approval(struct rpc_end *e, const struct rpc_call *c)
 	}
 }
 
+static void set_name(struct span *s, const struct rpc_facts *f)
+{
+	span_set_name(s, f->target.n ? arena_fmt(&s->arena, SV_FMT " " SV_FMT, SV_ARG(f->method),
+						 SV_ARG(f->target))
+				     : f->method);
+}
+
 void rpc_span_emit(struct rpc_end *e, struct rpc_call *c)
 {
 	const struct rpc_facts *f = &c->facts;
@@ -354,9 +361,7 @@ void rpc_span_emit(struct rpc_end *e, struct rpc_call *c)
 
 	rpc_span_parent(e, c, true);
 	s->end_ns = c->ts_last + e->run->t->wall_offset;
-	span_set_name(s, f->target.n ? arena_fmt(&s->arena, SV_FMT " " SV_FMT, SV_ARG(f->method),
-						 SV_ARG(f->target))
-				     : f->method);
+	set_name(s, f);
 	if (s->what == SPAN_A2A)
 		set_a2a(s, e, f);
 	else
@@ -376,4 +381,30 @@ void rpc_span_emit(struct rpc_end *e, struct rpc_call *c)
 		verdict_of_schema(e->run, s, json_get_sv(e->schemas, f->tool), f->arguments,
 				  SV("mcp"));
 	engine_emit(e->run, &c->span);
+}
+
+/* Of a request that both ends saw the one who asked tells. */
+static bool is_open(const struct rpc_call *c)
+{
+	return c->asked && c->span && !c->answered && !c->is_note && !c->told && !c->linked &&
+	       (c->dir == EV_WRITE || !c->twin);
+}
+
+void rpc_each_open(struct run *r, const struct open_walk *w)
+{
+	for (const struct rpc_end *e = r->rpc_ends; e; e = e->next) {
+		for (const struct rpc_call *c = e->calls; c; c = c->next) {
+			struct span *s = is_open(c) ? open_copy(r, c->span) : NULL;
+
+			if (s) {
+				set_name(s, &c->facts);
+				if (s->what == SPAN_A2A)
+					set_a2a(s, e, &c->facts);
+				else
+					set_mcp(s, e, &c->facts);
+				set_transport(s, e, c);
+			}
+			open_give(w, r, &s);
+		}
+	}
 }
