@@ -70,3 +70,15 @@ result "... and shown with who called it" $? show.txt
 "$RINGSPAN" spans --store db2 --where 'exception.stacktrace~"#2 outer"' >found
 grep -q 'signal 11' found
 result "with a handler that lets the signal end it" $? err
+
+# It is gone before anybody can look at what it has mapped.
+cat >now.c <<-'C'
+	static int *volatile nowhere;
+	static int deep(int n) { *nowhere = n; return n + 1; }
+	int main(int argc, char **argv) { (void)argv; return deep(argc); }
+C
+"${CC:-cc}" -O0 -fno-omit-frame-pointer -o now now.c
+"$RINGSPAN" record --store db3 -- bash -c './now; ./now; sleep 0.5' >out 2>err
+"$RINGSPAN" spans --store db3 --where 'exception.stacktrace~"#0 deep"' --json >found
+[ "$(grep -o '"span_id"' found | wc -l)" -eq 2 ]
+result "a program that crashes at once" $? err

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "event/event.h"
 #include "probe/fact.h"
 #include "probe/uprobe.h"
 
@@ -375,12 +376,27 @@ static int hook_mappings(struct files *fs, __u32 pid, __u64 addr)
 	return cnt;
 }
 
-static void hook_exe(struct files *fs, __u32 pid)
+static int hook_exe(struct files *fs, __u32 pid)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%u/exe", pid);
-	files_hook_path(fs, path);
+	return files_hook_path(fs, path);
+}
+
+void files_hook_program(struct files *fs, const struct ev_exec *e)
+{
+	struct sv path = event_exec_path(e);
+	char at_parent[PATH_MAX + 32];
+	int n;
+
+	if (hook_exe(fs, e->hdr.tgid) != -ENOENT || !path.n)
+		return;
+	/* it is over already, but who started it sees the file by the same name */
+	n = snprintf(at_parent, sizeof(at_parent), "/proc/%u/%s/" SV_FMT, e->parent,
+		     path.p[0] == '/' ? "root" : "cwd", SV_ARG(path));
+	if (n > 0 && (size_t)n < sizeof(at_parent))
+		files_hook_path(fs, at_parent);
 }
 
 void files_hook_process(struct files *fs, __u32 pid)

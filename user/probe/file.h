@@ -34,6 +34,8 @@ int files_hook_path(struct files *fs, const char *path);
 void files_begin_pass(struct files *fs);
 /* What a process runs: its executable, and everything that it has mapped executable. */
 void files_hook_process(struct files *fs, __u32 pid);
+/* The executable of a program that was just started, also when it has ended since. */
+void files_hook_program(struct files *fs, const struct ev_exec *e);
 /* The mapping that holds addr, or the executable when there is none such. */
 void files_hook_mapping(struct files *fs, __u32 pid, __u64 addr);
 /*

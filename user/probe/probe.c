@@ -77,7 +77,7 @@ static int hand_over(struct probe *p, const struct ev_hdr *rec)
 static void act(struct probe *p, const struct ev_hdr *rec)
 {
 	if (rec->kind == EV_EXEC)
-		files_hook_mapping(&p->files, rec->tgid, 0);
+		files_hook_program(&p->files, (const void *)rec);
 	else if (rec->kind == EV_MAP)
 		files_hook_mapping(&p->files, rec->tgid, ((const struct ev_map *)rec)->addr);
 	else if (rec->kind == EV_EXIT)
