@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* What did a tool call: of several at once, of agents inside tools, and of what goes on behind a call. */
 #include "rpc_test.h"
+#include <sys/socket.h>
 
 #define USE(id, name, args) \
 	"{\"type\":\"tool_use\",\"id\":\"" id "\",\"name\":\"" name "\",\"input\":" args "}"
@@ -296,6 +297,41 @@ static void request_by_time(void **state)
 	assert_null(span_attr(request(w, "beside"), ATTR_ID_LINK));
 }
 
+static void connects(struct world *w, uint64_t ts, uint64_t conn)
+{
+	struct ev_addr addr = { .family = AF_INET, .lport = 5000 + conn, .rport = 80 };
+	struct ev_connect *c = record(EV_CONNECT, sizeof(*c), ts, AGENT, NULL, 0);
+	struct ev_flow *f = flow(ts, AGENT, conn, EV_SRC_STREAM, 700 + conn);
+
+	c->sock = 700 + conn;
+	c->enter_ts = ts - MS;
+	c->addr = f->addr = addr;
+	f->proto = EV_PROTO_HTTP1;
+	feed(w, c);
+	feed(w, f);
+}
+
+/* A connection is the call's that it was made for; one that was there before is nobody's. */
+static void connection_of_a_request(void **state)
+{
+	struct world *w = *state;
+
+	connects(w, 4 * MS, WEB);
+	model_asks(w, 5 * MS,
+		   "[" USE("toolu_1", "fetch", "{\"url\":\"http://a.example/x\"}") "," USE(
+			   "toolu_2", "fetch", "{\"url\":\"http://a.example/y\"}") "]");
+	on_socket(w, 10 * MS, AGENT, WEB, EV_WRITE, "GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n");
+	connects(w, 12 * MS, WEB + 1);
+	on_socket(w, 13 * MS, AGENT, WEB + 1, EV_WRITE,
+		  "GET /y HTTP/1.1\r\nHost: a.example\r\n\r\n");
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_CONNECT), 2);
+	assert_null(span_attr(told_nth(&w->told, SPAN_CONNECT, 0), ATTR_ID_LINK));
+	is_under(told_nth(&w->told, SPAN_CONNECT, 1), tool(w, "toolu_2"), "argument");
+	assert_int_equal(span_attr_int(tool(w, "toolu_2"), ATTR_ID_WAIT_NETWORK, 0), MS);
+	assert_int_equal(span_attr_int(tool(w, "toolu_1"), ATTR_ID_WAIT_NETWORK, 0), 0);
+}
+
 struct open {
 	char id[HEX64], parent[HEX64];
 	unsigned int cnt;
@@ -403,10 +439,19 @@ static void by_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(of_one_tool),     TEST(of_alike),          TEST(of_two_letters),
-		TEST(of_the_same),     TEST(of_an_inner_agent), TEST(of_two_agents),
-		TEST(behind_a_call),   TEST(before_a_call),     TEST(by_request),
-		TEST(request_by_time), TEST(by_path),           TEST(in_flight),
+		TEST(of_one_tool),
+		TEST(of_alike),
+		TEST(of_two_letters),
+		TEST(of_the_same),
+		TEST(of_an_inner_agent),
+		TEST(of_two_agents),
+		TEST(behind_a_call),
+		TEST(before_a_call),
+		TEST(by_request),
+		TEST(request_by_time),
+		TEST(by_path),
+		TEST(in_flight),
+		TEST(connection_of_a_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

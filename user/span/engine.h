@@ -235,6 +235,9 @@ void process_each_open(struct trace *t, const struct open_walk *w); /* runs too 
 /* flow.c */
 void flow_feed(struct trace *t, const struct ev_hdr *rec);
 void flow_end_all(struct trace *t);
+struct tool_ref;
+/* The request was sent for that call: so was its connection made, if it was after the call. */
+void flow_of_tool(const struct exchange *x, const struct tool_ref *ref);
 /* What is at the other end, by whatever name the run knows it, and at this end. */
 void flow_addr(const struct run *r, struct span *s, const struct ev_addr *a);
 
@@ -451,6 +454,7 @@ void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint
 void tool_input(struct run *r, const struct proc *p, const struct ev_input *in);
 struct tool_ref {
 	const char *span_id;
+	uint64_t asked;   /* when the model had asked for it */
 	struct sv agent;  /* name of the sub-agent that the call asks for; may be empty */
 	const char *link; /* "exact", "argument" or "time" */
 	bool invalid;     /* its arguments were found to break its schema */

@@ -195,6 +195,7 @@ static void find_tool(struct exchange *x)
 		return;
 	memcpy(x->parent_span, ref.span_id, sizeof(x->parent_span));
 	x->link = ref.link;
+	flow_of_tool(x, &ref);
 }
 
 static void request_done(struct exchange *x, const struct http_msg *m)

@@ -298,6 +298,35 @@ static void feed_connect(struct trace *t, const struct ev_connect *e)
 	f->connected = true;
 }
 
+/* A connection that was made for the tool call, and for nothing before it. */
+static bool made_for(const struct flow *f, const struct exchange *x, uint64_t asked)
+{
+	const struct ev_addr *a = &x->http->stream->conn->addr;
+
+	if (!f->connect || f->connect->start_ns < asked + x->run->t->wall_offset)
+		return false;
+	return f->conn == x->conn_id ||
+	       (a->lport && a->lport == f->addr.lport && a->rport == f->addr.rport);
+}
+
+void flow_of_tool(const struct exchange *x, const struct tool_ref *ref)
+{
+	struct trace *t = x->run->t;
+	uint64_t offset = (uint64_t)t->wall_offset;
+
+	index_for_each (&t->flows_of, process_key(x->tgid, x->proc_start), l) {
+		const struct flow *f = l->of;
+
+		if (!made_for(f, x, ref->asked))
+			continue;
+		memcpy(f->connect->parent_span_id, ref->span_id, HEX64);
+		span_set_str(f->connect, ATTR_ID_LINK, sv(ref->link));
+		tool_waited(x->run, ref->span_id, WAIT_NETWORK, f->connect->start_ns - offset,
+			    f->connect->end_ns - offset);
+		return;
+	}
+}
+
 /* No FLOW_END tells of a socket that only a TLS library uses, so there is nothing to wait for. */
 static void feed_sock(struct trace *t, const struct ev_sock *e)
 {

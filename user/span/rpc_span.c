@@ -84,6 +84,8 @@ static bool parent_tool(const struct rpc_end *e, struct rpc_call *c, const struc
 	if (!tool_of_ask(e->run, &ask, &ref))
 		return false;
 	set_parent(c, ref.span_id, ref.link);
+	if (c->x)
+		flow_of_tool(c->x, &ref);
 	c->invalid = ref.invalid;
 	return true;
 }

@@ -301,6 +301,7 @@ bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out)
 	if (lone.cnt != 1)
 		return false;
 	out->span_id = lone.tool->span->span_id;
+	out->asked = lone.tool->ts_start;
 	return true;
 }
 
@@ -603,6 +604,7 @@ bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out
 	tool_begin(found, ask->ts);
 	*out = (struct tool_ref){
 		.span_id = found->span->span_id,
+		.asked = found->ts_start,
 		.link = link,
 		.invalid = found->invalid,
 	};
