@@ -286,16 +286,28 @@ static void broken_stream_is_asked_for_whole(void **state)
 		"{\"model\":\"claude-x\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\","
 		"\"content\":\"hi\"}],\"stream\":true}";
 	struct world *w = *state;
+	struct trace_totals totals;
+	const struct span *call;
 
 	begin(w);
 	ask(w, 10 * MS, 1, streamed);
 	bytes(w, 20 * MS, 1, EV_READ,
 	      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-	      "event: ping\ndata: {\"type\":\"ping\"}\n\n");
+	      "event: ping\ndata: {\"type\":\"ping\"}\n\n"
+	      "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"role\":\"assistant\","
+	      "\"content\":[],\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n");
 	close_conn(w, 25 * MS, 1);
 	ask(w, 50 * MS, 2, HELLO);
 	answer(w, 60 * MS, 2, 200, DONE);
 	end(w);
+	trace_totals(w->trace, &totals);
+	call = told_nth(&w->told, SPAN_MODEL_CALL, 0);
+	assert_int_equal(totals.input_tokens, span_attr_int(call, ATTR_ID_USAGE_INPUT, -1));
+	assert_int_equal(totals.output_tokens, span_attr_int(call, ATTR_ID_USAGE_OUTPUT, -1));
+	/* what the provider had read of the first is told where it broke */
+	assert_int_equal(
+		span_attr_int(told_nth(&w->told, SPAN_ATTEMPT, 0), ATTR_ID_USAGE_INPUT, -1), 5);
+	assert_null(span_attr(told_nth(&w->told, SPAN_ATTEMPT, 1), ATTR_ID_USAGE_INPUT));
 	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 1);
 	assert_int_equal(
 		span_attr_int(told_nth(&w->told, SPAN_MODEL_CALL, 0), ATTR_ID_ATTEMPTS, -1), 2);

@@ -204,6 +204,7 @@ static void model_facts(struct buf *b, const struct span *s)
 static void attempt_facts(struct buf *b, const struct span *s)
 {
 	fact_int(b, s, ATTR_ID_HTTP_STATUS, "HTTP ", "");
+	tokens(b, s);
 	fact_ns(b, s, ATTR_ID_RETRY_AFTER, "told to wait ", "");
 	fact_ns(b, s, ATTR_ID_RETRY_WAIT, "after waiting ", "");
 }

@@ -88,8 +88,17 @@ static void set_cost(struct run *r, struct span *s, const struct sem_call *c)
 		return;
 	span_set_float(s, ATTR_ID_COST, usd);
 	span_set_str(s, ATTR_ID_COST_DATE, price_table_date(prices));
-	r->t->totals.cost_usd += usd;
-	r->t->priced = true;
+}
+
+static void set_usage(struct span *s, const struct sem_usage *u)
+{
+	set_count(s, ATTR_ID_USAGE_INPUT, u->input);
+	set_count(s, ATTR_ID_USAGE_OUTPUT, u->output);
+	set_count(s, ATTR_ID_USAGE_CACHE_READ, u->cache_read);
+	set_count(s, ATTR_ID_USAGE_CACHE_WRITE, u->cache_write);
+	set_count(s, ATTR_ID_USAGE_REASONING, u->reasoning);
+	set_count(s, ATTR_ID_USAGE_INPUT_AUDIO, u->input_audio);
+	set_count(s, ATTR_ID_USAGE_OUTPUT_AUDIO, u->output_audio);
 }
 
 static void set_answer(struct run *r, struct span *s, const struct sem_call *c)
@@ -107,17 +116,7 @@ static void set_answer(struct run *r, struct span *s, const struct sem_call *c)
 	set_count(s, ATTR_ID_EMBEDDING_DIMENSIONS, c->embedding_dimensions);
 	if (!c->has_usage)
 		return;
-	set_count(s, ATTR_ID_USAGE_INPUT, c->usage.input);
-	set_count(s, ATTR_ID_USAGE_OUTPUT, c->usage.output);
-	set_count(s, ATTR_ID_USAGE_CACHE_READ, c->usage.cache_read);
-	set_count(s, ATTR_ID_USAGE_CACHE_WRITE, c->usage.cache_write);
-	set_count(s, ATTR_ID_USAGE_REASONING, c->usage.reasoning);
-	set_count(s, ATTR_ID_USAGE_INPUT_AUDIO, c->usage.input_audio);
-	set_count(s, ATTR_ID_USAGE_OUTPUT_AUDIO, c->usage.output_audio);
-	if (c->usage.input != SEM_NONE)
-		r->t->totals.input_tokens += c->usage.input;
-	if (c->usage.output != SEM_NONE)
-		r->t->totals.output_tokens += c->usage.output;
+	set_usage(s, &c->usage);
 	set_cost(r, s, c);
 }
 
@@ -334,6 +333,9 @@ static struct span *attempt_span(struct exchange *x, int64_t ordinal, const stru
 	}
 	set_times(s, x);
 	set_failure(s, x);
+	/* the call has that of its last attempt; what broke off was read, and may be billed */
+	if (s->status == STATUS_ERROR && x->call->has_usage)
+		set_usage(s, &x->call->usage);
 	return s;
 }
 
@@ -344,9 +346,23 @@ static void emit_attempt(struct run *r, const struct call *call, struct span **s
 	engine_emit(r, s);
 }
 
+/* Of calls, not of attempts, as everything that reads spans counts them. */
+static void count_usage(struct trace *t, const struct span *call)
+{
+	double usd = span_attr_float(call, ATTR_ID_COST, -1);
+
+	t->totals.input_tokens += span_attr_int(call, ATTR_ID_USAGE_INPUT, 0);
+	t->totals.output_tokens += span_attr_int(call, ATTR_ID_USAGE_OUTPUT, 0);
+	if (usd < 0)
+		return;
+	t->totals.cost_usd += usd;
+	t->priced = true;
+}
+
 static void finish_call(struct run *r, struct call *call)
 {
 	span_set_int(call->span, ATTR_ID_ATTEMPTS, call->attempts);
+	count_usage(r->t, call->span);
 	if (call->span->what == SPAN_MODEL_CALL) {
 		r->model_calls++;
 		r->t->totals.model_calls++;
