@@ -215,6 +215,33 @@ static void the_bound_is_known_at_the_end(void **state)
 	end(w);
 }
 
+/* The same of a text that is no JSON: cut by the bound, else the model's own fault. */
+static void half_a_text_is_judged_at_the_end(void **state)
+{
+	static const char half[] = SSE
+		"data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":"
+		"\"tool_use\",\"id\":\"a\",\"name\":\"shell\",\"input\":{}}}\n\n"
+		"data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":"
+		"\"input_json_delta\",\"partial_json\":\"{\\\"command\\\":\\\"ls\"}}\n\n" WHOLE(
+			"0");
+	struct world *w = *state;
+
+	for (int cut = 0; cut < 2; cut++) {
+		ask(w, (10 + 20 * cut) * MS, MODEL - cut,
+		    cut ? "{\"role\":\"user\",\"content\":\"one\"}"
+			: "{\"role\":\"user\",\"content\":\"two\"}");
+		say(w, (20 + 20 * cut) * MS, MODEL - cut, half);
+		say(w, (21 + 20 * cut) * MS, MODEL - cut,
+		    cut ? "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+			  "\"max_tokens\"}}\n\ndata: {\"type\":\"message_stop\"}\n\n"
+			: OVER);
+	}
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
+	assert_false(says(told_nth(&w->told, SPAN_TOOL_CALL, 0), "cut"));
+	assert_true(says(told_nth(&w->told, SPAN_TOOL_CALL, 1), "cut"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -223,6 +250,7 @@ int main(void)
 		TEST(before_the_answer_is_over),        TEST(of_an_answer_that_breaks_off),
 		TEST(grandchildren_are_not_given_away), TEST(a_sub_agents_call_is_nearer),
 		TEST(a_call_is_told_by_its_command),    TEST(the_bound_is_known_at_the_end),
+		TEST(half_a_text_is_judged_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -300,8 +300,12 @@ struct sem_tool_call *answer_next_call(struct sem_call *c)
 		return NULL;
 	while (ans->passed < ans->looked)
 		take_words(c, ch->parts[ans->passed++]);
-	t = tool_call(c, ch, p);
 	ans->passed = ++ans->looked;
+	t = tool_call(c, ch, p);
+	if (t && !t->args_json && t->args.n) {
+		p->call = NULL; /* nobody can run it; whether the bound cut it, the end will tell */
+		return NULL;
+	}
 	if (t)
 		t->told = true;
 	return t;
