@@ -7,7 +7,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define SLOTS_MIN 64
+#define SLOTS_MIN 16
 
 static size_t slot_of(const struct map *m, const struct map_key *key)
 {

@@ -44,7 +44,8 @@ struct trace {
 	struct map runs;        /* (tgid, start) of the root -> struct run */
 	struct run *over;       /* its last process ended with this record */
 	struct index exchanges; /* (run, key of the call) -> struct exchange, once it was asked */
-	uint64_t born;          /* runs, exchanges */
+	struct index rpc_calls; /* (address, request) -> struct rpc_call that came by HTTP */
+	uint64_t born;          /* runs, exchanges, ends and calls of MCP and A2A */
 	struct arena meta;
 	struct sv boot_id, host, kernel, arch;
 	int64_t wall_offset;
@@ -134,9 +135,11 @@ struct run {
 	uint64_t result_ts;        /* when that was whole */
 	struct dns_query *queries; /* without an answer, oldest first */
 	size_t query_cnt;
-	struct map names;         /* address -> the name that was asked for, char * */
-	int64_t not_seen;         /* connections */
-	struct rpc_end *rpc_ends; /* who speaks MCP or A2A */
+	struct map names;                    /* address -> the name that was asked for, char * */
+	int64_t not_seen;                    /* connections */
+	struct rpc_end *rpc_ends, *rpc_last; /* who speaks MCP or A2A, by birth */
+	size_t rpc_cnt;
+	struct index rpc; /* (enum rpc_key, what it is of) -> struct rpc_end or rpc_call */
 	int64_t model_calls, tool_calls, errors;
 	struct waits waits;
 	struct file_sums files; /* what processes and tool calls that are over have changed */

@@ -15,12 +15,8 @@
 
 struct rpc_end *rpc_end_new(struct run *r, uint32_t tgid, uint64_t start)
 {
-	struct rpc_end *e, **at = &r->rpc_ends;
-	size_t n = 0;
+	struct rpc_end *e = r->rpc_cnt < LIMIT_RPC_STREAMS ? calloc(1, sizeof(*e)) : NULL;
 
-	while (*at && ++n)
-		at = &(*at)->next;
-	e = n < LIMIT_RPC_STREAMS ? calloc(1, sizeof(*e)) : NULL;
 	if (!e)
 		return NULL;
 	arena_init(&e->arena, NAMES_MAX);
@@ -28,25 +24,102 @@ struct rpc_end *rpc_end_new(struct run *r, uint32_t tgid, uint64_t start)
 	e->run = r;
 	e->tgid = tgid;
 	e->start = start;
-	*at = e;
+	e->number = r->t->born++;
+	e->prev = r->rpc_last;
+	*(r->rpc_last ? &r->rpc_last->next : &r->rpc_ends) = e;
+	r->rpc_last = e;
+	r->rpc_cnt++;
 	return e;
+}
+
+/* --- what a call is found by */
+
+static struct map_key id_key(const struct rpc_end *e, enum ev_dir dir, struct sv id, bool is_string)
+{
+	return (struct map_key){ RPC_CALL_ID, e->number << 2 | (uint64_t)is_string << 1 | dir,
+				 hash64(id) };
+}
+
+static struct map_key token_key(const struct rpc_end *e, struct sv token)
+{
+	return (struct map_key){ RPC_CALL_TOKEN, e->number, hash64(token) };
+}
+
+static struct map_key waits_key(const struct rpc_end *e)
+{
+	return (struct map_key){ RPC_CALL_WAITS, e->number, 0 };
+}
+
+static struct map_key carried_key(const struct exchange *x)
+{
+	return (struct map_key){ RPC_CALL_CARRIED, x->number, 0 };
+}
+
+struct index_link *rpc_call_carried(const struct exchange *x)
+{
+	return index_first(&x->run->rpc, carried_key(x));
+}
+
+static bool is_older(const void *a, const void *b)
+{
+	return ((const struct rpc_call *)a)->number < ((const struct rpc_call *)b)->number;
+}
+
+/* Out of memory: it is not found by that. */
+static void set_waits(struct rpc_end *e, struct rpc_call *c)
+{
+	index_del(&e->run->rpc, &c->waits);
+	if (!index_add(&e->run->rpc, waits_key(e), &c->waits, c))
+		index_sort(&c->waits, is_older);
+}
+
+/* As the youngest of its end. */
+static void call_link(struct rpc_end *e, struct rpc_call *c)
+{
+	c->end = e;
+	c->number = e->run->t->born++;
+	c->prev = e->last_call;
+	c->next = NULL;
+	*(e->last_call ? &e->last_call->next : &e->calls) = c;
+	e->last_call = c;
+	e->call_cnt++;
+	if (c->id.n)
+		index_add(&e->run->rpc, id_key(e, c->dir, c->id, c->id_is_string), &c->by_id, c);
+	if (c->facts.progress_token.n)
+		index_add(&e->run->rpc, token_key(e, c->facts.progress_token), &c->by_token, c);
 }
 
 static void call_unlink(struct rpc_end *e, struct rpc_call *c)
 {
-	struct rpc_call **at = &e->calls;
-
-	while (*at && *at != c)
-		at = &(*at)->next;
-	if (!*at)
-		return;
-	*at = c->next;
+	*(c->prev ? &c->prev->next : &e->calls) = c->next;
+	*(c->next ? &c->next->prev : &e->last_call) = c->prev;
 	e->call_cnt--;
+	index_del(&e->run->rpc, &c->by_id);
+	index_del(&e->run->rpc, &c->by_token);
+	index_del(&e->run->rpc, &c->waits);
 }
+
+void rpc_calls_move(struct rpc_end *to, struct rpc_end *from)
+{
+	struct rpc_call *c;
+
+	while ((c = from->calls)) {
+		bool waits = c->waits.list;
+
+		call_unlink(from, c);
+		call_link(to, c);
+		if (waits)
+			set_waits(to, c);
+	}
+}
+
+/* --- their ends */
 
 static void call_free(struct rpc_end *e, struct rpc_call *c)
 {
 	call_unlink(e, c);
+	index_del(&e->run->rpc, &c->carried);
+	index_del(&e->run->t->rpc_calls, &c->at_addr);
 	if (c->twin)
 		c->twin->twin = NULL;
 	span_free(&c->span);
@@ -73,14 +146,14 @@ static void call_expire(struct rpc_end *e, struct rpc_call *c)
 
 void rpc_end_free(struct rpc_end *e)
 {
-	struct rpc_end **at = &e->run->rpc_ends;
+	struct run *r = e->run;
 
 	while (e->calls)
 		call_expire(e, e->calls);
-	while (*at && *at != e)
-		at = &(*at)->next;
-	if (*at)
-		*at = e->next;
+	*(e->prev ? &e->prev->next : &r->rpc_ends) = e->next;
+	*(e->next ? &e->next->prev : &r->rpc_last) = e->prev;
+	r->rpc_cnt--;
+	index_del(&r->rpc, &e->by_key);
 	if (e->peer)
 		e->peer->peer = NULL;
 	rpc_span_forget(e);
@@ -97,10 +170,12 @@ static bool same_id(const struct rpc_call *c, struct sv id, bool is_string)
 struct rpc_call *rpc_call_find(const struct rpc_end *e, enum ev_dir dir,
 			       const struct jsonrpc_msg *m, bool asked)
 {
-	for (struct rpc_call *c = e->calls; c; c = c->next)
-		if (c->dir == dir && c->asked == asked && !c->waits_since &&
-		    same_id(c, m->id, m->id_is_string))
+	index_for_each (&e->run->rpc, id_key(e, dir, m->id, m->id_is_string), l) {
+		struct rpc_call *c = l->of;
+
+		if (c->asked == asked && !c->waits_since && same_id(c, m->id, m->id_is_string))
 			return c;
+	}
 	return NULL;
 }
 
@@ -123,8 +198,12 @@ void rpc_twin(struct rpc_end *e, struct rpc_call *c, struct rpc_end *oe, struct 
 
 static void link_twin(struct rpc_end *e, struct rpc_call *c, struct rpc_end *peer)
 {
-	for (struct rpc_call *o = peer->calls; o; o = o->next) {
-		if (o->twin || o->dir == c->dir || !o->asked || o->is_note != c->is_note ||
+	enum ev_dir dir = c->dir == EV_WRITE ? EV_READ : EV_WRITE;
+
+	index_for_each (&peer->run->rpc, id_key(peer, dir, c->id, c->id_is_string), l) {
+		struct rpc_call *o = l->of;
+
+		if (o->twin || !o->asked || o->is_note != c->is_note ||
 		    !same_id(o, c->id, c->id_is_string) || !sv_eq(o->facts.method, c->facts.method))
 			continue;
 		rpc_twin(e, c, peer, o);
@@ -147,6 +226,12 @@ static uint64_t handling(const struct rpc_call *answers)
 	return answers->ts_last > answers->ts_asked ? answers->ts_last - answers->ts_asked : 0;
 }
 
+static void wait(struct rpc_end *e, struct rpc_call *c)
+{
+	c->waits_since = c->ts_last ? c->ts_last : 1;
+	set_waits(e, c);
+}
+
 void rpc_call_done(struct rpc_end *e, struct rpc_call *c)
 {
 	struct rpc_call *twin = c->twin;
@@ -156,12 +241,12 @@ void rpc_call_done(struct rpc_end *e, struct rpc_call *c)
 		if (twin)
 			twin->handling = handling(c);
 		if (!twin && !c->told && !(c->is_note && e->peer)) {
-			c->waits_since = c->ts_last ? c->ts_last : 1;
+			wait(e, c);
 			return;
 		}
 	} else if (((twin && !twin->answered && !c->is_note) || c->unanswered) && !c->waits_since) {
 		/* for how long it took there, or that it was cancelled */
-		c->waits_since = c->ts_last ? c->ts_last : 1;
+		wait(e, c);
 		return;
 	} else {
 		if (twin && twin->answered) /* but its exchange is not over */
@@ -183,15 +268,14 @@ static bool is_settled(const struct rpc_end *e, const struct rpc_call *c)
 
 void rpc_flush(struct rpc_end *e, uint64_t now)
 {
-	struct rpc_call *next;
-
-	for (struct rpc_call *c = e->calls; c; c = next) {
+	index_for_each (&e->run->rpc, waits_key(e), l) {
+		struct rpc_call *c = l->of;
 		uint64_t since = c->asked ? c->waits_since : c->ts_last;
 		bool late = now > since && now - since > LIMIT_REORDER_NS;
 
-		next = c->next;
 		if (c->waits_since && is_settled(e, c)) {
 			c->waits_since = 0;
+			index_del(&e->run->rpc, l);
 			rpc_call_done(e, c);
 		} else if (since && late) {
 			call_expire(e, c); /* nobody else saw it */
@@ -203,7 +287,7 @@ void rpc_flush(struct rpc_end *e, uint64_t now)
 
 static struct rpc_call *call_alloc(struct rpc_end *e, enum ev_dir dir, const struct jsonrpc_msg *m)
 {
-	struct rpc_call *c, **at = &e->calls;
+	struct rpc_call *c;
 
 	if (e->call_cnt >= LIMIT_RPC_CALLS)
 		call_expire(e, e->calls);
@@ -214,10 +298,7 @@ static struct rpc_call *call_alloc(struct rpc_end *e, enum ev_dir dir, const str
 	c->dir = dir;
 	c->id = arena_dup(&c->facts.arena, m->id);
 	c->id_is_string = m->id_is_string;
-	while (*at)
-		at = &(*at)->next;
-	*at = c;
-	e->call_cnt++;
+	call_link(e, c);
 	return c;
 }
 
@@ -256,11 +337,16 @@ struct rpc_call *rpc_call_new(const struct rpc_from *from, const struct jsonrpc_
 	c->cut = m->cut;
 	c->http = from->x != NULL;
 	/* what an answer's stream asks is no part of that exchange */
-	c->x = c->http && from->dir == rpc_http_asks(from->x) ? from->x : NULL;
+	if (c->http && from->dir == rpc_http_asks(from->x)) {
+		c->x = from->x;
+		index_add(&e->run->rpc, carried_key(c->x), &c->carried, c);
+	}
 	c->ts_first = m->ts_first;
 	c->ts_asked = c->ts_last = m->ts_last;
 	c->req_wire = m->wire;
 	rpc_request(e->ops, &c->facts, m);
+	if (c->facts.progress_token.n)
+		index_add(&e->run->rpc, token_key(e, c->facts.progress_token), &c->by_token, c);
 	remember(e, &c->facts);
 	c->span = rpc_span_new(from, c);
 	if (!c->span) {
@@ -346,6 +432,7 @@ static void keep_early(struct rpc_end *e, enum ev_dir asked, const struct jsonrp
 		return;
 	a = &c->facts.arena;
 	c->ts_last = m->ts_last;
+	set_waits(e, c);
 	c->early = arena_alloc(a, sizeof(*c->early));
 	if (!c->early) {
 		call_free(e, c);
@@ -362,9 +449,12 @@ static void keep_early(struct rpc_end *e, enum ev_dir asked, const struct jsonrp
 static struct rpc_call *asked_by(const struct rpc_from *from, enum ev_dir asked,
 				 const struct jsonrpc_msg *m)
 {
-	for (struct rpc_call *c = from->end->calls; c && from->x; c = c->next)
-		if (c->x == from->x && c->dir == asked && same_id(c, m->id, m->id_is_string))
+	for (struct index_link *l = from->x ? rpc_call_carried(from->x) : NULL; l; l = l->next) {
+		struct rpc_call *c = l->of;
+
+		if (c->dir == asked && same_id(c, m->id, m->id_is_string))
 			return c;
+	}
 	return rpc_call_find(from->end, asked, m, true);
 }
 
@@ -392,9 +482,14 @@ static void on_answer(const struct rpc_from *from, const struct jsonrpc_msg *m)
 
 struct rpc_call *rpc_call_by_token(const struct rpc_end *e, struct sv token)
 {
-	for (struct rpc_call *c = e->calls; c; c = c->next)
-		if (c->asked && !c->waits_since && token.n && sv_eq(c->facts.progress_token, token))
+	if (!token.n)
+		return NULL;
+	index_for_each (&e->run->rpc, token_key(e, token), l) {
+		struct rpc_call *c = l->of;
+
+		if (c->asked && !c->waits_since && sv_eq(c->facts.progress_token, token))
 			return c;
+	}
 	return NULL;
 }
 
@@ -417,10 +512,15 @@ static struct rpc_call *only_open(const struct rpc_from *from, const struct exch
 /* The request that is taken back; over HTTP its exchange may have ended without an answer before. */
 static struct rpc_call *taken_back(const struct rpc_from *from, const struct mcp_note *n)
 {
-	for (struct rpc_call *c = from->end->calls; c; c = c->next)
-		if (c->dir == from->dir && c->asked && (!c->waits_since || c->unanswered) &&
+	struct map_key key = id_key(from->end, from->dir, n->request_id, n->request_id_is_string);
+
+	index_for_each (&from->end->run->rpc, key, l) {
+		struct rpc_call *c = l->of;
+
+		if (c->asked && (!c->waits_since || c->unanswered) &&
 		    same_id(c, n->request_id, n->request_id_is_string))
 			return c;
+	}
 	return NULL;
 }
 

@@ -18,11 +18,22 @@
 
 struct rpc_end;
 
+enum rpc_key {
+	RPC_END_HTTP,     /* its key */
+	RPC_CALL_ID,      /* its end's number, direction and id */
+	RPC_CALL_TOKEN,   /* its end's number and progress token */
+	RPC_CALL_CARRIED, /* the exchange's number */
+	RPC_CALL_WAITS,   /* its end's number; for the other end, or for its request */
+};
+
 /* A request or notification, with the answer as far as it has come. */
 struct rpc_call {
-	struct rpc_call *next; /* of its end, oldest first */
-	enum ev_dir dir;       /* EV_WRITE: this process asked */
-	struct sv id;          /* in the arena of the facts */
+	struct rpc_call *prev, *next; /* of its end, oldest first */
+	struct rpc_end *end;
+	uint64_t number; /* in order of birth */
+	struct index_link by_id, by_token, carried, waits, at_addr;
+	enum ev_dir dir; /* EV_WRITE: this process asked */
+	struct sv id;    /* in the arena of the facts */
 	bool id_is_string;
 	bool asked;      /* false: only the answer was seen so far, in `early` */
 	bool answered;   /* or cancelled: nothing more is awaited */
@@ -61,8 +72,10 @@ struct rpc_stream {
 };
 
 struct rpc_end {
-	struct rpc_end *next; /* in its run */
+	struct rpc_end *prev, *next; /* in its run */
 	struct run *run;
+	uint64_t number; /* in order of birth */
+	struct index_link by_key;
 	uint32_t tgid;
 	uint64_t start;
 	const struct rpc_ops *ops; /* NULL: not known yet */
@@ -75,7 +88,7 @@ struct rpc_end {
 		uint64_t key; /* what its latest span's id is made of */
 		uint64_t cnt; /* spans before that with the same */
 	} latest[2];          /* by enum ev_dir */
-	struct rpc_call *calls;
+	struct rpc_call *calls, *last_call;
 	size_t call_cnt;
 	struct arena arena;
 	struct sv version, session; /* once agreed on, for the spans that follow */
@@ -105,6 +118,9 @@ void rpc_message(const struct rpc_from *from, const struct jsonrpc_msg *m);
 /* The open request of that direction with m's id, or (asked false) an answer that waits for its. */
 struct rpc_call *rpc_call_find(const struct rpc_end *e, enum ev_dir dir,
 			       const struct jsonrpc_msg *m, bool asked);
+/* The first of those that an exchange carries; the links' things are calls. */
+struct index_link *rpc_call_carried(const struct exchange *x);
+void rpc_calls_move(struct rpc_end *to, struct rpc_end *from); /* behind those of `to` */
 struct rpc_call *rpc_call_by_token(const struct rpc_end *e, struct sv token);
 struct rpc_call *rpc_call_new(const struct rpc_from *from, const struct jsonrpc_msg *m,
 			      const struct rpc_facts *known);

@@ -35,17 +35,21 @@ static struct rpc_end *end_of(const struct exchange *x, struct sv session)
 	const uint64_t parts[] = { x->tgid, x->proc_start, x->client, hash64(x->host),
 				   hash64(session) };
 	uint64_t key = hash64((struct sv){ (const char *)parts, sizeof(parts) }) | 1;
-	struct rpc_end *e = x->run->rpc_ends;
+	struct map_key of = { RPC_END_HTTP, key, 0 };
+	struct index_link *l = index_first(&x->run->rpc, of);
+	struct rpc_end *e;
 
-	while (e && e->key != key)
-		e = e->next;
-	if (e)
-		return e;
+	if (l)
+		return l->of;
 	e = rpc_end_new(x->run, x->tgid, x->proc_start);
-	if (e) {
-		e->key = key;
-		e->whole = true;
+	if (!e)
+		return NULL;
+	if (index_add(&x->run->rpc, of, &e->by_key, e)) {
+		rpc_end_free(e);
+		return NULL;
 	}
+	e->key = key;
+	e->whole = true;
 	return e;
 }
 
@@ -180,6 +184,7 @@ bool rpc_http_wants(const struct exchange *x, bool events)
 static void answer_rest(struct exchange *x, const struct jsonrpc_text *t)
 {
 	struct rpc_end *e = x->rpc->end;
+	struct index_link *carried;
 	_cleanup_arena_ struct arena a;
 	struct jsonrpc_msg msg = { .kind = JSONRPC_RESULT,
 				   .wire = t->text.n,
@@ -189,12 +194,9 @@ static void answer_rest(struct exchange *x, const struct jsonrpc_text *t)
 
 	arena_init(&a, LIMIT_JSON_ARENA);
 	msg.result = json_parse(&a, t->text, NULL);
-	for (struct rpc_call *c = e->calls; c && x->status < 400; c = c->next) {
-		if (c->x != x)
-			continue;
-		rpc_call_answer(e, c, &msg);
-		return;
-	}
+	carried = rpc_call_carried(x);
+	if (carried && x->status < 400)
+		rpc_call_answer(e, carried->of, &msg);
 }
 
 static void read_answer(struct exchange *x, const struct jsonrpc_text *t)
@@ -285,6 +287,7 @@ static void call_over(struct exchange *x, struct rpc_call *c)
 		c->addr = x->http->stream->conn->addr;
 	rpc_http_pair(x->rpc->end, c);
 	c->x = NULL;
+	index_del(&x->run->rpc, &c->carried);
 	if (is_awaited(x, c))
 		return;
 	if (!c->answered && x->resp_last > c->ts_last)
@@ -300,18 +303,16 @@ static void call_over(struct exchange *x, struct rpc_call *c)
 
 bool rpc_http_over(struct exchange *x)
 {
-	struct rpc_call *next;
+	struct index_link *next;
 	bool any = false;
 
 	if (!x->rpc)
 		return false;
 	if (x->rpc->opened)
 		open_session(x);
-	for (struct rpc_call *c = x->rpc->end->calls; c; c = next) {
-		next = c->next;
-		if (c->x != x)
-			continue;
-		call_over(x, c);
+	for (struct index_link *l = rpc_call_carried(x); l; l = next) {
+		next = l->next;
+		call_over(x, l->of);
 		any = true;
 	}
 	return any;
@@ -361,24 +362,46 @@ static void pair(struct rpc_end *e, struct rpc_call *c, struct rpc_end *oe, stru
 	rpc_flush(oe, 0);
 }
 
-static bool pair_in(struct run *r, struct rpc_end *e, struct rpc_call *c)
+/* What both sides know of a request; who asks: at whose address it is looked for. */
+static struct map_key pair_key(const struct rpc_call *c, bool mirror)
 {
-	for (struct rpc_end *oe = r->rpc_ends; oe; oe = oe->next) {
-		for (struct rpc_call *o = oe->key ? oe->calls : NULL; o; o = o->next) {
-			if (!same_request(c, o))
-				continue;
-			pair(e, c, oe, o);
-			return true;
-		}
-	}
-	return false;
+	const struct ev_addr *a = &c->addr;
+	struct {
+		uint16_t lport, rport, family, note;
+		uint8_t addr[16];
+		uint64_t id, method;
+	} of = {
+		.lport = mirror ? a->rport : a->lport,
+		.rport = mirror ? a->lport : a->rport,
+		.family = a->family,
+		.note = c->is_note,
+		.id = hash64(c->id),
+		.method = hash64(c->facts.method),
+	};
+
+	memcpy(of.addr, mirror ? a->laddr : a->raddr, sizeof(of.addr));
+	return (struct map_key){ hash64((struct sv){ (const char *)&of, sizeof(of) }), 0, 0 };
+}
+
+static bool is_before(const struct rpc_call *a, const struct rpc_call *b)
+{
+	if (a->end->run != b->end->run)
+		return a->end->run->number < b->end->run->number;
+	return a->end != b->end ? a->end->number < b->end->number : a->number < b->number;
 }
 
 void rpc_http_pair(struct rpc_end *e, struct rpc_call *c)
 {
+	struct index *calls = &e->run->t->rpc_calls;
+	struct rpc_call *other = NULL;
+
 	if (c->twin || c->linked || !c->addr.lport)
 		return;
-	map_for_each (&e->run->t->runs, entry)
-		if (pair_in(entry->value, e, c))
-			return;
+	index_for_each (calls, pair_key(c, true), l)
+		if (same_request(c, l->of) && (!other || is_before(l->of, other)))
+			other = l->of;
+	index_del(calls, &c->at_addr);
+	index_add(calls, pair_key(c, false), &c->at_addr, c); /* or it is not found */
+	if (other)
+		pair(e, c, other->end, other);
 }

@@ -58,7 +58,6 @@ static void set_peer(struct rpc_end *a, struct rpc_end *b)
 /* Both halves are `to` then. */
 static void merge(struct rpc_end *to, struct rpc_end *from)
 {
-	struct rpc_call **at = &to->calls;
 	struct rpc_end *peer = from->peer;
 
 	if (from->in) {
@@ -68,11 +67,7 @@ static void merge(struct rpc_end *to, struct rpc_end *from)
 		to->out = from->out;
 		to->out->end = to;
 	}
-	while (*at)
-		at = &(*at)->next;
-	*at = from->calls;
-	to->call_cnt += from->call_cnt;
-	from->calls = NULL;
+	rpc_calls_move(to, from);
 	if (!to->ops)
 		to->ops = from->ops;
 	if (!to->version.n)
@@ -322,4 +317,5 @@ void rpc_end_all(struct run *r)
 {
 	while (r->rpc_ends)
 		rpc_end_free(r->rpc_ends);
+	index_fini(&r->rpc);
 }

@@ -81,6 +81,7 @@ void trace_free(struct trace **tp)
 	}
 	map_fini(&t->runs);
 	index_fini(&t->exchanges);
+	index_fini(&t->rpc_calls);
 	arena_fini(&t->meta);
 	free(t);
 	*tp = NULL;
