@@ -11,6 +11,7 @@
 
 struct proc_table {
 	struct map procs; /* (tgid, start) -> struct proc */
+	size_t ended;     /* that are kept for their children */
 	const struct proc_ops *ops;
 	void *ctx;
 };
@@ -35,6 +36,7 @@ static struct map_key key_of(uint32_t tgid, uint64_t start)
 static void forget(struct proc_table *t, struct proc *p)
 {
 	map_del(&t->procs, key_of(p->tgid, p->start));
+	t->ended -= p->ts_exit != 0;
 	t->ops->gone(t->ctx, p);
 	free(p->path);
 	free(p->args);
@@ -52,27 +54,42 @@ void proc_table_free(struct proc_table **t)
 	*t = NULL;
 }
 
+static void enter_parent(struct proc *p, struct proc *parent)
+{
+	p->parent = parent;
+	p->next_sibling = parent->children;
+	if (p->next_sibling)
+		p->next_sibling->prev_sibling = p;
+	parent->children = p;
+}
+
+static void leave_parent(struct proc *p)
+{
+	if (!p->parent)
+		return;
+	*(p->prev_sibling ? &p->prev_sibling->next_sibling : &p->parent->children) =
+		p->next_sibling;
+	if (p->next_sibling)
+		p->next_sibling->prev_sibling = p->prev_sibling;
+	p->parent = p->prev_sibling = p->next_sibling = NULL;
+}
+
 /* An ended process without followed children is of no more use, nor may its parent be then. */
 static void reap(struct proc_table *t, struct proc *p)
 {
-	while (p && p->ts_exit && !p->child_cnt) {
+	while (p && p->ts_exit && !p->children) {
 		struct proc *parent = p->parent;
 
+		leave_parent(p);
 		forget(t, p);
-		if (parent)
-			parent->child_cnt--;
 		p = parent;
 	}
 }
 
-static void unlink_children(struct proc_table *t, const struct proc *p)
+static void unlink_children(struct proc *p)
 {
-	map_for_each (&t->procs, e) {
-		struct proc *child = e->value;
-
-		if (child && child->parent == p)
-			child->parent = NULL;
-	}
+	while (p->children)
+		leave_parent(p->children);
 }
 
 /* Over the bound: the longest known makes room, ended ones first, the new one's parent never. */
@@ -87,14 +104,13 @@ static void make_room(struct proc_table *t, const struct proc *keep)
 			continue;
 		if (!victim || p->ts_exit)
 			victim = p;
-		if (p->ts_exit)
+		if (p->ts_exit || !t->ended)
 			break;
 	}
 	if (!victim)
 		return;
-	unlink_children(t, victim);
-	if (victim->parent)
-		victim->parent->child_cnt--;
+	unlink_children(victim);
+	leave_parent(victim);
 	forget(t, victim);
 }
 
@@ -117,9 +133,8 @@ static struct proc *add(struct proc_table *t, uint32_t tgid, uint64_t start, uin
 		free(p);
 		return NULL;
 	}
-	p->parent = parent;
 	if (parent) {
-		parent->child_cnt++;
+		enter_parent(p, parent);
 		p->parent_tgid = parent->tgid;
 		p->uid = parent->uid;
 		memcpy(p->container, parent->container, sizeof(p->container));
@@ -215,6 +230,7 @@ struct proc *proc_feed(struct proc_table *t, const struct ev_hdr *rec)
 		get(t, f->child, f->child_start, rec->ts, p);
 	} else if (rec->kind == EV_EXIT && !p->ts_exit) {
 		p->ts_exit = rec->ts;
+		t->ended += p->ts_exit != 0;
 		memcpy(&p->exit, rec, sizeof(p->exit));
 		t->ops->exit(t->ctx, p);
 		reap(t, p);

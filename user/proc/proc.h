@@ -13,6 +13,7 @@ struct proc {
 	uint32_t tgid;
 	uint64_t start;      /* ns, CLOCK_MONOTONIC; with tgid a name for ever */
 	struct proc *parent; /* NULL when the parent is not followed */
+	struct proc *children, *prev_sibling, *next_sibling;
 	uint32_t parent_tgid;
 	uint32_t uid;
 	uint64_t ts_first; /* when it was forked, or first heard of */
@@ -27,8 +28,7 @@ struct proc {
 	struct ev_exit exit;                      /* valid when ts_exit */
 	char container[CGROUP_CONTAINER_LEN + 1]; /* id; "": in none that is known */
 	char pod[CGROUP_POD_SIZE];                /* Kubernetes' uid; "": likewise */
-	unsigned int child_cnt;
-	void *user; /* the owner's; given back by proc_ops.gone */
+	void *user;                               /* the owner's; given back by proc_ops.gone */
 };
 
 struct proc_ops {

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/index.h"
 #include "base/limits.h"
-#include "base/map.h"
 #include "span/evidence.h"
 
 /* A process. */
@@ -15,6 +16,8 @@ struct member {
 	uint32_t tgid;
 	uint64_t start, ts;
 	struct map_key parent; /* zeroes: not known */
+	struct index_link of_parent;
+	uint64_t number; /* in order of birth */
 	bool agent;
 	bool given_up;
 	struct buf born;    /* FORK */
@@ -26,7 +29,9 @@ struct member {
 struct discover {
 	const struct discover_ops *ops;
 	void *ctx;
-	struct map members; /* (tgid, start) -> struct member, in order of birth */
+	struct map members;    /* (tgid, start) -> struct member, in order of birth */
+	struct index children; /* (tgid, start) of the parent -> struct member */
+	uint64_t born;
 	struct conn_table *conns;
 	size_t held; /* bytes, of all members */
 	struct discover_totals totals;
@@ -52,6 +57,7 @@ static void drop_held(struct discover *d, struct member *m)
 static void forget(struct discover *d, struct member *m)
 {
 	map_del(&d->members, key_of(m->tgid, m->start));
+	index_del(&d->children, &m->of_parent);
 	drop_held(d, m);
 	buf_fini(&m->born);
 	buf_fini(&m->program);
@@ -73,6 +79,7 @@ static struct member *get(struct discover *d, uint32_t tgid, uint64_t start, uin
 	m->tgid = tgid;
 	m->start = start;
 	m->ts = ts;
+	m->number = d->born++;
 	if (map_put(&d->members, key_of(tgid, start), m)) {
 		free(m);
 		return NULL;
@@ -241,18 +248,58 @@ static bool parent_is_agent(const struct discover *d, const struct member *m)
 	return parent && parent->agent;
 }
 
+static int by_birth(const void *a, const void *b)
+{
+	const struct member *const *x = a, *const *y = b;
+
+	return ((*x)->number > (*y)->number) - ((*x)->number < (*y)->number);
+}
+
+static size_t count(const struct buf *members)
+{
+	return members->len / sizeof(struct member *);
+}
+
+static struct member *at(const struct buf *members, size_t i)
+{
+	return ((struct member **)(void *)members->p)[i];
+}
+
+/* All that the process has started, and what that has; struct member *, by birth. */
+static int find_tree(const struct discover *d, const struct member *root, struct buf *tree)
+{
+	const struct member *m = root;
+
+	/* each has one parent, so none is met twice */
+	for (size_t i = 0; m; i++) {
+		index_for_each (&d->children, key_of(m->tgid, m->start), l) {
+			const struct member *child = l->of;
+
+			if (child != root && buf_add(tree, &child, sizeof(child)))
+				return tree->err;
+		}
+		m = i < count(tree) ? at(tree, i) : NULL;
+	}
+	if (tree->len)
+		qsort(tree->p, count(tree), sizeof(m), by_birth);
+	return 0;
+}
+
 /* An agent and what it has started, parents first. */
 static int promote(struct discover *d, struct member *root)
 {
+	_cleanup_buf_ struct buf tree = BUF_INIT;
 	int err = join(d, root, true);
 	bool more = true;
 
+	if (!err)
+		err = find_tree(d, root, &tree);
 	while (more && !err) {
 		more = false;
-		map_for_each (&d->members, e) {
-			struct member *m = e->value;
+		for (size_t i = 0; i < count(&tree) && !err; i++) {
+			struct member *m = at(&tree, i);
 
-			if (err || m->agent || !parent_is_agent(d, m))
+			if (m->agent || !parent_is_agent(d, m))
 				continue;
 			err = join(d, m, false);
 			more = true;
@@ -333,13 +380,21 @@ static void look_at_flow(struct discover *d, const struct member *m, const struc
 
 /* --- records */
 
+static int set_parent(struct discover *d, struct member *m, uint32_t tgid, uint64_t start)
+{
+	index_del(&d->children, &m->of_parent);
+	m->parent = key_of(tgid, start);
+	return index_add(&d->children, m->parent, &m->of_parent, m);
+}
+
 static int feed_fork(struct discover *d, struct member *m, const struct ev_fork *f)
 {
 	struct member *child = get(d, f->child, f->child_start, f->hdr.ts);
 
 	if (!child)
 		return -ENOMEM;
-	child->parent = key_of(m->tgid, m->start);
+	if (set_parent(d, child, m->tgid, m->start))
+		return -ENOMEM;
 	if (!m->agent)
 		return inherit_group(child, m) ? -ENOMEM : replace(&child->born, &f->hdr);
 	child->agent = true;
@@ -351,7 +406,8 @@ static int feed_program(struct discover *d, struct member *m, const struct ev_ex
 {
 	const struct member *parent = find(d, e->parent, e->parent_start);
 
-	m->parent = key_of(e->parent, e->parent_start);
+	if (set_parent(d, m, e->parent, e->parent_start))
+		return -ENOMEM;
 	if (m->agent)
 		return d->ops->pass(d->ctx, &e->hdr);
 	if (parent && inherit_group(m, parent))
@@ -449,6 +505,7 @@ void discover_free(struct discover **dp)
 	while (d->members.first)
 		forget(d, d->members.first->value);
 	map_fini(&d->members);
+	index_fini(&d->children);
 	free(d);
 	*dp = NULL;
 }

@@ -218,13 +218,26 @@ static void name_run(struct run *r)
 }
 
 /* Children that were heard of before their root was named. */
-static void adopt(void *ctx, struct proc *p)
+static void adopt(struct run *r, const struct proc *root)
 {
-	struct run *r = ctx;
-	struct pstate *ps = p->user, *parent = p->parent ? p->parent->user : NULL;
+	const struct proc *p = root;
 
-	if (ps && !ps->run && !p->ts_exit && parent && parent->run == r)
-		engine_join(r, p, ps);
+	for (;;) {
+		struct pstate *ps = p->user;
+
+		if (p->children && ps && ps->run == r) {
+			p = p->children;
+		} else {
+			while (p != root && !p->next_sibling)
+				p = p->parent;
+			if (p == root)
+				return;
+			p = p->next_sibling;
+		}
+		ps = p->user;
+		if (ps && !ps->run && !p->ts_exit)
+			engine_join(r, p, ps);
+	}
 }
 
 static int feed_run(struct trace *t, const struct ev_run *e)
@@ -252,7 +265,7 @@ static int feed_run(struct trace *t, const struct ev_run *e)
 	name_run(r);
 	ps->run = r;
 	ps->is_root = true;
-	proc_each(t->procs, adopt, r);
+	adopt(r, p);
 	if (!t->first_run[0])
 		memcpy(t->first_run, r->trace_id, sizeof(t->first_run));
 	return 0;
