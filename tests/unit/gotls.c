@@ -11,13 +11,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <cmocka.h>
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "probe/rets.h"
 #include "probe/tls.h"
+#include "../image.h"
 
 extern const struct tls_ops tls_gotls;
 
@@ -147,21 +145,6 @@ static void image_make(struct image *im, uint32_t magic, uint64_t text)
 	put_table(im, magic, text);
 }
 
-static int locate(const struct image *im, size_t size, struct tls_hooks *hooks)
-{
-	_cleanup_close_ int fd = memfd_create("gotls", MFD_CLOEXEC);
-	struct elf_file *f = NULL;
-	int err;
-
-	assert_int_equal(write(fd, im->b, size), size);
-	memset(hooks, 0, sizeof(*hooks));
-	err = elf_file_new(&f, fd);
-	if (!err)
-		err = tls_gotls.locate(f, hooks);
-	elf_file_free(&f);
-	return err;
-}
-
 static void check_site(const struct tls_hooks *hooks, size_t i, const char *prog, size_t func,
 		       size_t at)
 {
@@ -200,7 +183,7 @@ static void every_layout(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(of); i++) {
 		image_make(&im, of[i].magic, of[i].text);
-		assert_int_equal(locate(&im, SIZE, &hooks), 0);
+		assert_int_equal(image_locate(&tls_gotls, im.b, SIZE, &hooks), 0);
 		check_hooks(&hooks);
 	}
 }
@@ -212,13 +195,13 @@ static void other_programs_are_left_alone(void **state)
 
 	(void)state;
 	image_make(&im, 0xfffffff2, BASE + CODE_AT); /* no magic */
-	assert_int_equal(locate(&im, SIZE, &hooks), 0);
+	assert_int_equal(image_locate(&tls_gotls, im.b, SIZE, &hooks), 0);
 	assert_int_equal(hooks.cnt + hooks.site_cnt, 0);
 	image_make(&im, 0xfffffff1, BASE + CODE_AT); /* no crypto/tls */
 	for (size_t i = TABLE_AT + 80; i < TABLE_AT + 256; i++)
 		if (im.b[i] == '/')
 			im.b[i] = '.';
-	assert_int_equal(locate(&im, SIZE, &hooks), 0);
+	assert_int_equal(image_locate(&tls_gotls, im.b, SIZE, &hooks), 0);
 	assert_int_equal(hooks.cnt + hooks.site_cnt, 0);
 }
 
@@ -251,7 +234,7 @@ static void doubt_is_refused(void **state)
 
 		image_make(&im, 0xfffffff1, BASE + CODE_AT);
 		memcpy(im.b + of[i].at, of[i].bytes, of[i].n);
-		assert_int_equal(locate(&im, SIZE, &hooks), -EINVAL);
+		assert_int_equal(image_locate(&tls_gotls, im.b, SIZE, &hooks), -EINVAL);
 		assert_int_equal(hooks.cnt + hooks.site_cnt, 0);
 	}
 	log_set_level(level);
@@ -277,7 +260,7 @@ static void broken_files_do_no_harm(void **state)
 
 			im.b[at] = rand_r(&seed) % 3 ? rand_r(&seed) : 0xff;
 		}
-		if (locate(&im, size, &hooks))
+		if (image_locate(&tls_gotls, im.b, size, &hooks))
 			assert_int_equal(hooks.cnt + hooks.site_cnt, 0);
 		for (size_t s = 0; s < hooks.site_cnt; s++)
 			assert_true(hooks.sites[s].offset < size);

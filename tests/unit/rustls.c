@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "probe/reloc.h"
 #include "probe/tls.h"
+#include "../image.h"
 
 extern const struct tls_ops tls_rustls;
 
@@ -172,21 +173,6 @@ static void image_make(struct image *im, bool rela)
 		memcpy(im->b + DYNAMIC_AT, dyn, sizeof(dyn));
 }
 
-static int locate(const struct image *im, size_t size, struct tls_hooks *hooks)
-{
-	_cleanup_close_ int fd = memfd_create("rustls", MFD_CLOEXEC);
-	struct elf_file *f = NULL;
-	int err;
-
-	assert_int_equal(write(fd, im->b, size), size);
-	memset(hooks, 0, sizeof(*hooks));
-	err = elf_file_new(&f, fd);
-	if (!err)
-		err = tls_rustls.locate(f, hooks);
-	elf_file_free(&f);
-	return err;
-}
-
 static void check_site(const struct tls_hooks *hooks, size_t i, const char *prog, int func,
 		       bool ret)
 {
@@ -203,7 +189,7 @@ static void both_relocations(void **state)
 	(void)state;
 	for (int rela = 0; rela < 2; rela++) {
 		image_make(&im, rela);
-		assert_int_equal(locate(&im, SIZE, &hooks), 0);
+		assert_int_equal(image_locate(&tls_rustls, im.b, SIZE, &hooks), 0);
 		assert_int_equal(hooks.cnt, 4);
 		assert_int_equal(hooks.site_cnt, 6);
 		check_site(&hooks, 0, "rustls_decrypt_exit", DECRYPT, true);
@@ -226,12 +212,12 @@ static void other_programs_are_left_alone(void **state)
 		image_make(&im, true);
 		memcpy(im.b + TEXT_AT + 128 + sizeof(PATH) - 1 - strlen(names[i]), names[i],
 		       strlen(names[i]));
-		assert_int_equal(locate(&im, SIZE, &hooks), 0);
+		assert_int_equal(image_locate(&tls_rustls, im.b, SIZE, &hooks), 0);
 		assert_int_equal(hooks.cnt + hooks.site_cnt, 0);
 	}
 	image_make(&im, true); /* another crate's */
 	memcpy(strstr((char *)im.b + TEXT_AT + 128, "rustls"), "trustx", 6);
-	assert_int_equal(locate(&im, SIZE, &hooks), 0);
+	assert_int_equal(image_locate(&tls_rustls, im.b, SIZE, &hooks), 0);
 	assert_int_equal(hooks.cnt + hooks.site_cnt, 0);
 }
 
@@ -267,7 +253,7 @@ static void doubt_is_refused(void **state)
 
 		image_make(&im, true);
 		memcpy(im.b + of[i].at, of[i].bytes, of[i].n);
-		assert_int_equal(locate(&im, SIZE, &hooks), -EINVAL);
+		assert_int_equal(image_locate(&tls_rustls, im.b, SIZE, &hooks), -EINVAL);
 		assert_int_equal(hooks.cnt + hooks.site_cnt, 0);
 	}
 	log_set_level(level);
@@ -290,7 +276,7 @@ static void a_flood_is_refused(void **state)
 		memcpy(im.b + code, funcs[DECRYPT].code, funcs[DECRYPT].n);
 		at = put_vtable(&im, at, 40, (int[]){ (int)((code - CODE_AT) / SLOT) }, 1, false);
 	}
-	assert_int_equal(locate(&im, SIZE, &hooks), -EINVAL);
+	assert_int_equal(image_locate(&tls_rustls, im.b, SIZE, &hooks), -EINVAL);
 	assert_int_equal(hooks.cnt + hooks.site_cnt, 0);
 	log_set_level(level);
 }
@@ -337,7 +323,7 @@ static void broken_files_do_no_harm(void **state)
 
 			im.b[at] = rand_r(&seed) % 3 ? rand_r(&seed) : 0xff;
 		}
-		if (locate(&im, size, &hooks))
+		if (image_locate(&tls_rustls, im.b, size, &hooks))
 			assert_int_equal(hooks.cnt + hooks.site_cnt, 0);
 		for (size_t s = 0; s < hooks.site_cnt; s++)
 			assert_true(hooks.sites[s].offset < size);

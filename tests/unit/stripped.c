@@ -23,6 +23,7 @@
 #include "probe/scan.h"
 #include "probe/tls.h"
 #include "../hooks.h"
+#include "../image.h"
 
 extern const struct tls_ops tls_boringssl, tls_openssl_static;
 
@@ -119,27 +120,11 @@ static void start_image(void)
 	put(put(0, &eh, sizeof(eh)), ph, sizeof(ph));
 }
 
-static int locate(const struct tls_ops *lib, struct tls_hooks *hooks)
-{
-	_cleanup_close_ int fd = memfd_create("image", MFD_CLOEXEC);
-	struct elf_file *f = NULL;
-	int err;
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, image, sizeof(image)), sizeof(image));
-	memset(hooks, 0, sizeof(*hooks));
-	err = elf_file_new(&f, fd);
-	if (!err)
-		err = lib->locate(f, hooks);
-	elf_file_free(&f);
-	return err;
-}
-
 static void is_found(const struct tls_ops *lib, enum tls_role rd, enum tls_role wr)
 {
 	struct tls_hooks hooks;
 
-	assert_int_equal(locate(lib, &hooks), 0);
+	assert_int_equal(image_locate(lib, image, sizeof(image), &hooks), 0);
 	assert_int_equal(hooks.cnt, 2);
 	assert_int_equal(hooks.func_cnt, 2);
 	assert_int_equal(hooks_find(&hooks, rd)->offset, READ_AT);
@@ -150,7 +135,7 @@ static void is_refused(const struct tls_ops *lib)
 {
 	struct tls_hooks hooks;
 
-	assert_int_equal(locate(lib, &hooks), -EINVAL);
+	assert_int_equal(image_locate(lib, image, sizeof(image), &hooks), -EINVAL);
 	assert_int_equal(hooks.cnt, 0);
 }
 
@@ -158,7 +143,7 @@ static void is_absent(const struct tls_ops *lib)
 {
 	struct tls_hooks hooks;
 
-	assert_int_equal(locate(lib, &hooks), 0);
+	assert_int_equal(image_locate(lib, image, sizeof(image), &hooks), 0);
 	assert_int_equal(hooks.cnt, 0);
 }
 
@@ -405,13 +390,13 @@ static void hostile(const struct tls_ops *lib)
 
 			memcpy(image + at, &v, 1 + next(&x) % 8);
 		}
-		locate(lib, &hooks);
+		image_locate(lib, image, sizeof(image), &hooks);
 		assert_true(hooks.cnt == 0 || hooks.cnt == 2);
 		for (size_t k = 0; k < hooks.func_cnt; k++)
 			assert_true(hooks.funcs[k].offset < SIZE);
 		memcpy(image, good, sizeof(good));
 	}
-	assert_int_equal(locate(lib, &hooks), 0);
+	assert_int_equal(image_locate(lib, image, sizeof(image), &hooks), 0);
 	assert_int_equal(hooks.cnt, 2);
 }
 
