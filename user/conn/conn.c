@@ -378,7 +378,8 @@ static void take_due(struct conn_table *t, const struct queue *q, uint64_t now)
 {
 	struct conn *c;
 
-	while ((c = q->first) && c->state->due < now && !buf_add(&t->late, &c, sizeof(c)))
+	while ((c = q->first) && c->state->due < now &&
+	       !buf_add(&t->late, &c, sizeof(struct conn *)))
 		leave_queue(c);
 }
 

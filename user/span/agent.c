@@ -99,8 +99,12 @@ static void agent_over(struct agent *a)
 
 void agent_finish_all(struct run *r)
 {
-	while (r->agents.first)
-		agent_over(r->agents.first);
+	struct agent *next;
+
+	for (struct agent *a = r->agents.first; a; a = next) {
+		next = a->next;
+		agent_over(a);
+	}
 	chains_fini(&r->agents.chains);
 	index_fini(&r->agents.idle);
 	index_fini(&r->agents.by_process);

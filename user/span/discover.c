@@ -275,13 +275,13 @@ static int find_tree(const struct discover *d, const struct member *root, struct
 		index_for_each (&d->children, key_of(m->tgid, m->start), l) {
 			const struct member *child = l->of;
 
-			if (child != root && buf_add(tree, &child, sizeof(child)))
+			if (child != root && buf_add(tree, &child, sizeof(struct member *)))
 				return tree->err;
 		}
 		m = i < count(tree) ? at(tree, i) : NULL;
 	}
 	if (tree->len)
-		qsort(tree->p, count(tree), sizeof(m), by_birth);
+		qsort(tree->p, count(tree), sizeof(struct member *), by_birth);
 	return 0;
 }
 
