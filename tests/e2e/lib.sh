@@ -149,10 +149,25 @@ tree_case() {
 		"$PYTHON" "$here/tree.py" "${tree_write[@]}" "${tree_extra[@]}" \
 			--schema "$root/schemas/span.schema.json" --word "ca=$mock_ca" --word "tmp=$tmp" \
 			--word "tests=$tests" --word "python=$PYTHON" spans.ndjson "$here/trees/$name.tree"
-		same_twice
+		bounded "$RINGSPAN" replay c.rsp --format ndjson --payload >replay.ndjson
+		cmp replay.ndjson spans.ndjson
 	} >problems 2>&1
 	! [ -s problems ]
 	result "$name" $? problems
+}
+
+# agent_tree NAME API SCENARIO [OPTION...]: of agent.py
+agent_tree() {
+	local name=$1 agent_log=
+	shift
+	agent_command python "$@"
+	tree_case "$name" "${agent[@]}"
+}
+
+# scripted_tree NAME: of the script of that name in scripted.py
+scripted_tree() {
+	tree_case "$1" "$PYTHON" "$tests/agents/scripted.py" --base-url "https://127.0.0.1:$mock_port" \
+		--ca "$mock_ca" "$1"
 }
 
 # What check.py is asked beside what it always is.
