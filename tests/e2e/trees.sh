@@ -24,7 +24,3 @@ agent_tree thinking anthropic think
 agent_tree refused_chat chat refused
 agent_tree refused_anthropic anthropic refused --no-stream
 agent_tree filtered chat filtered
-agent_tree context anthropic text \
-	--traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
-scripted_tree through_a_service
-scripted_tree retrieval

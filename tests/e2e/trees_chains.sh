@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Conversations, told by nothing but their messages, each scenario with its whole tree (see trees.sh).
+# What belongs to which conversation, and what is beside it, each scenario with its whole tree (see
+# trees.sh).
 # needs: root bpf
 . "$(dirname "$0")/lib.sh"
 tree_options "$@"
@@ -15,3 +16,7 @@ scripted_tree edited
 scripted_tree by_response_id
 scripted_tree by_conversation_id
 scripted_tree beside
+agent_tree context anthropic text \
+	--traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
+scripted_tree through_a_service
+scripted_tree retrieval
