@@ -40,7 +40,7 @@ static void emit(struct run *r, const char *parent, struct sv tool, const char *
 {
 	struct span *s = engine_span(r, SPAN_APPROVAL, a->ts_from, a->ts_to);
 
-	if (tool_span)
+	if (!a->counted)
 		tool_waited(r, tool_span, WAIT_HUMAN, a->ts_from, a->ts_to);
 	if (!s)
 		return;
@@ -137,6 +137,7 @@ static void given_leave(struct exchange *x, struct leave **at, const struct sem_
 		.decision = word->granted ? "approved" : "denied",
 		.message = word->reason,
 		.key = hash64(word->id),
+		.counted = true,
 	};
 
 	*at = l->next;
@@ -144,7 +145,7 @@ static void given_leave(struct exchange *x, struct leave **at, const struct sem_
 	wait_add(&x->run->waits.by[WAIT_HUMAN], a.ts_from, a.ts_to);
 	if (l->agent)
 		agent_waited(l->agent, l->turn, WAIT_HUMAN, a.ts_from, a.ts_to);
-	emit(x->run, l->parent, sv(l->tool), NULL, &a);
+	emit(x->run, l->parent, sv(l->tool), l->parent, &a);
 	leave_free(l);
 }
 

@@ -296,12 +296,12 @@ struct exchange {
 	struct agent *beside;    /* whose conversation it is made beside of, held; NULL: nobody's */
 	uint64_t tools_asked;    /* by its answer, so far */
 	char parent_span[HEX64]; /* "": its process's */
-	const char *link;        /* ringspan.link of that, or NULL */
 	struct context peer;     /* span of the other end; "": not known */
 	uint32_t peer_tgid;
 	char own_span[HEX64]; /* what the other end was told; "": nothing */
 	const char *context;  /* ringspan.context, or NULL */
 	const char *purpose;  /* ringspan.purpose, or NULL */
+	const char *link;     /* ringspan.link of parent_span, or NULL */
 };
 
 enum role { ROLE_CLIENT, ROLE_SERVER };
@@ -419,6 +419,7 @@ void verdict_of_tests(struct span *process, struct sv program, struct sv args, i
 struct approval {
 	uint64_t ts_from, ts_to; /* ts_to 0: nobody was asked */
 	bool own;                /* the process that had asked the model was answered */
+	bool counted;            /* who waited was told so before */
 	bool blocked;            /* a read began behind the question and waited for the answer */
 	const char *by;          /* "terminal", "pipe", "elicitation", "message", "request" */
 	const char *decision;    /* "approved", "denied", "cancelled"; NULL: not known */
@@ -433,7 +434,7 @@ void approval_of_tool(struct run *r, const struct span *tool, struct approval *a
 		      const struct sem_tool_result *res);
 /*
  * An elicitation, or an A2A task that wanted input, was answered as a->action says.  tool: of the request that it is for, if known;
- * tool_span: the model's call of it, which waited, too; NULL: it was told so before.
+ * tool_span: the model's call of it, which waited, too.
  */
 void approval_elicited(struct run *r, const char *parent, struct sv tool, const char *tool_span,
 		       struct approval *a);

@@ -330,7 +330,8 @@ static void tell_approval(struct rpc_end *e, const struct rpc_call *c)
 	if (!f->approval_action.n)
 		return;
 	if (sv_is(f->method, "elicitation/create")) {
-		approval_elicited(e->run, c->span->span_id, c->asked_for, NULL, &a);
+		a.counted = true;
+		approval_elicited(e->run, c->span->span_id, c->asked_for, c->span->span_id, &a);
 		return;
 	}
 	for (size_t i = 0; i < RPC_ASKED; i++) {

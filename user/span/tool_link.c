@@ -207,15 +207,16 @@ static void may_be(struct lone *lone, struct tool *tool, int kin)
 	lone->cnt++;
 }
 
-bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out)
+/* scratch: 2 * CANONICAL_MAX bytes */
+static bool find_of_process(struct run *r, const struct proc *p, char *scratch,
+			    struct tool_ref *out)
 {
 	const struct program *programs = ((const struct pstate *)p->user)->programs;
 	uint64_t began = p->ts_exec ? p->ts_exec : p->ts_first;
-	_cleanup_free_ char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
 	struct pick pick = { 0 };
 	struct lone lone = { 0 }, delegated = { 0 };
 
-	for (struct tool *tool = scratch ? r->tools : NULL; tool; tool = tool->next) {
+	for (struct tool *tool = r->tools; tool; tool = tool->next) {
 		int kin = tool_kin(r, tool, p->parent);
 
 		if (kin == KIN_TAKEN || began < tool->ts_start)
@@ -241,6 +242,15 @@ bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out)
 	return true;
 }
 
+bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out)
+{
+	char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
+	bool found = scratch && find_of_process(r, p, scratch, out);
+
+	free(scratch);
+	return found;
+}
+
 /* --- HTTP requests */
 
 /* A URL's %20 and + as what they stand for. */
@@ -262,18 +272,16 @@ static void decode(struct buf *out, struct sv url)
 	}
 }
 
-bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out)
+/* scratch: likewise */
+static bool find_of_request(struct exchange *x, struct sv url, char *scratch, struct tool_ref *out)
 {
 	struct run *r = x->run;
 	const struct proc *p = proc_find(r->t->procs, x->tgid, x->proc_start);
-	_cleanup_free_ char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct pick pick = { 0 };
 	struct lone lone = { 0 };
 	struct match m = { .url = url, .scratch = scratch };
 
-	if (!scratch)
-		return false;
 	decode(&text, url);
 	buf_ch(&text, ' ');
 	buf_sv(&text, buf_view(&x->req_body));
@@ -303,6 +311,15 @@ bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out)
 	out->span_id = lone.tool->span->span_id;
 	out->asked = lone.tool->ts_start;
 	return true;
+}
+
+bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out)
+{
+	char *scratch = x->run->tools ? malloc(2 * CANONICAL_MAX) : NULL;
+	bool found = scratch && find_of_request(x, url, scratch, out);
+
+	free(scratch);
+	return found;
 }
 
 /* --- agents */
@@ -439,7 +456,7 @@ static struct sv without_lead(struct sv text)
 
 static bool ends_word(char ch)
 {
-	return ch == '\0' || memchr(" \t\r\n\"'`,;:=()[]{}<>|&", ch, 21);
+	return strchr(" \t\r\n\"'`,;:=()[]{}<>|&", ch); /* and NUL */
 }
 
 /* Of the text, that names the file somewhere, as a patch or a command does: how much; 0: it does not. */
