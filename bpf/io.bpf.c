@@ -636,8 +636,12 @@ static __always_inline int io_exit(const unsigned long long *ctx, const bool mod
 		return 0;
 	fd = t->io.fd - 1;
 	t->io.fd = 0;
-	if (SYS_RET <= 0 || (t->io.nested && io_is_cipher(t, SYS_RET)) ||
-	    io_moved(t, fd, SYS_RET, modern))
+	if (SYS_RET <= 0)
+		return 0;
+	/* without the tracepoints it is not known yet, and old verifiers need not see this */
+	if (!cfg_tie_calls && t->io.nested && io_is_cipher(t, SYS_RET))
+		return 0;
+	if (io_moved(t, fd, SYS_RET, modern))
 		return 0;
 	if (cfg_output_rate && t->io.dir == EV_WRITE && t->io.form != IO_MMSG &&
 	    (fd == STDOUT || fd == STDERR))
