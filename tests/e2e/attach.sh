@@ -35,16 +35,23 @@ touch go
 check_attached "a process that starts the agent later" 3
 
 rm -f db* && : >mock.log
-agent_command python chat slow
-"${agent[@]}" >out 2>err &
+# it waits for leave before each tool, so there is something to see however long attaching takes
+agent_command python chat slow --ask
+mkfifo leave
+exec 3<>leave
+"${agent[@]}" <leave >out 2>err &
 agent_pid=$!
+echo y >&3
 wait_for 20 requests 2
 attach $agent_pid || echo "# attach never said \"attached\""
-check_attached "an agent in the middle of its conversation" 2
+yes | head -n 6 >&3
+check_attached "an agent in the middle of its conversation" 6
+exec 3>&-
 grep -q MOCK-FINAL-ANSWER out
 result "the agent that was attached to finishes" $? err
 
 rm -f db* && : >mock.log
+agent_command python chat slow
 "${agent[@]}" >out 2>err &
 agent_pid=$!
 wait_for 20 requests 1
