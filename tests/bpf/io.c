@@ -253,6 +253,24 @@ static void victim_pty(void)
 	close(master);
 }
 
+/* Until the process sleeps, which it does nowhere but in its next call. */
+static void wait_asleep(pid_t pid)
+{
+	char path[32], stat[256];
+	const char *state = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	while (!state || state[2] != 'S') {
+		int fd = open(path, O_RDONLY);
+		ssize_t n = read(fd, stat, sizeof(stat) - 1);
+
+		need(fd >= 0 && n > 0);
+		close(fd);
+		stat[n] = '\0';
+		state = strrchr(stat, ')');
+	}
+}
+
 /* Who waits for a terminal, and for a pipe at descriptor 0 that gives twice. */
 static void victim_input(void)
 {
@@ -268,6 +286,7 @@ static void victim_input(void)
 	child = fork();
 	need(child >= 0);
 	if (child == 0) {
+		wait_asleep(getppid());
 		usleep(50000);
 		put(master, "y", 1);
 		put(fd[1], "yy", 2);
