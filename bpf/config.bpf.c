@@ -3,14 +3,16 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include "config.bpf.h"
+#include "state.bpf.h"
 
 const volatile __u64 cfg_wake_bytes = 0;
 const volatile __u32 cfg_call_cap = 0;
 const volatile __u32 cfg_page_size = 0;
 const volatile __u32 cfg_guard = 0;
 const volatile __u32 cfg_cookie = 0;
-const volatile __u32 cfg_storage = 0;
 const volatile __u32 cfg_tie_calls = 0;
 const volatile __u32 cfg_output_rate = 0;
+const volatile __u32 cfg_task_storage = 0;
+const volatile __u8 cfg_call_class[SYS_CALLS] = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -9,8 +9,9 @@ extern const volatile __u32 cfg_page_size;
 extern const volatile __u32 cfg_guard; /* the kernel has bpf_preempt_disable() */
 extern const volatile __u32
 	cfg_cookie; /* it has bpf_get_attach_cookie(), and probes have cookies */
-extern const volatile __u32 cfg_output_rate; /* bytes a second of stdout, stderr; 0: not copied */
-extern const volatile __u32 cfg_storage;     /* it has task storage: see thread.bpf.h */
-extern const volatile __u32 cfg_tie_calls;   /* it lacks sock_send_length: see tie.bpf.h */
+extern const volatile __u32 cfg_output_rate;  /* bytes a second of stdout, stderr; 0: not copied */
+extern const volatile __u32 cfg_tie_calls;    /* it lacks sock_send_length: see tie.bpf.h */
+extern const volatile __u32 cfg_task_storage; /* the kernel has it: see task.bpf.h, thread.bpf.h */
+extern const volatile __u8 cfg_call_class[];  /* enum ev_call_class, by a call's number */
 
 #endif

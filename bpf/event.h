@@ -27,6 +27,18 @@
 #define EV_SIZE_MAX (64 * 1024) /* no record is larger */
 #define EV_FACT 512
 
+/* Kinds of system calls, by their names: schemas/syscalls.def. */
+enum ev_call_class {
+	EV_CALL_OTHER = 0,
+	EV_CALL_FILE = 1,
+	EV_CALL_NETWORK = 2,
+	EV_CALL_POLL = 3, /* waiting for something, or for some time */
+	EV_CALL_FUTEX = 4,
+	EV_CALL_PROCESS = 5,
+	EV_CALL_MEMORY = 6,
+	EV_CALL_CLASSES = 7,
+};
+
 /*	NAME		id	struct */
 #define EV_KINDS(X)                  \
 	X(FORK, 1, ev_fork)          \

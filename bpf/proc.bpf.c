@@ -11,6 +11,7 @@
 #include "file.bpf.h"
 #include "fs.bpf.h"
 #include "glob.bpf.h"
+#include "task.bpf.h"
 #include "thread.bpf.h"
 
 #define SIGNAL_GROUP_EXIT 4
@@ -33,6 +34,7 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	init.quiet = quiet_here(proc);
 	if (child->pid != child->tgid) {
+		task_make(child, proc->start);
 		__sync_fetch_and_add(&proc->threads, 1);
 		__sync_fetch_and_add(&proc->alive, 1);
 		return 0;
@@ -40,6 +42,8 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 	init.nss_methods = proc->nss_methods;
 	if (bpf_map_update_elem(&traced, &tgid, &init, BPF_ANY))
 		stat_add(lost_map, 1);
+	else
+		task_make(child, init.start);
 	e = ev_reserve(EV_FORK, sizeof(*e), 0, proc->start);
 	if (!e)
 		return 0;
@@ -172,7 +176,7 @@ static __always_inline void seen_send(__u64 start, bool taken)
 }
 
 /* A process that is not followed starts a program: its entry when it is from now on, or NULL. */
-static __always_inline struct proc_state *exec_watch(struct task_struct *task)
+static __noinline struct proc_state *exec_watch(struct task_struct *task)
 {
 	__u32 tgid = task->tgid, zero = 0;
 	struct watch_state *w = bpf_map_lookup_elem(&watched, &zero);
@@ -195,13 +199,28 @@ static __always_inline struct proc_state *exec_watch(struct task_struct *task)
 	return bpf_map_lookup_elem(&traced, &tgid);
 }
 
+/* A function of its own for its stack. */
+static __noinline int exec_tell(struct task_struct *task, struct linux_binprm *bprm, __u64 start)
+{
+	__u64 args = task->mm->arg_end - task->mm->arg_start;
+	char path[PATH_SHORT] = {};
+	long len = bpf_probe_read_kernel_str(path, sizeof(path), bprm->filename);
+
+	if (len == sizeof(path))
+		exec_send(task, bprm, start, PATH_LONG, EV_ARGS_MAX);
+	else if (args > ARGS_MIDDLE)
+		exec_send(task, bprm, start, PATH_SHORT, EV_ARGS_MAX);
+	else if (args > ARGS_SMALL)
+		exec_send(task, bprm, start, PATH_SHORT, ARGS_MIDDLE);
+	else
+		exec_send(task, bprm, start, PATH_SHORT, ARGS_SMALL);
+	return 0;
+}
+
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
 	struct proc_state *proc = traced_here();
-	char path[PATH_SHORT] = {};
-	__u64 args;
-	long len;
 
 	/* the thread's state belongs to the old program, and perhaps to another thread id */
 	if (proc)
@@ -210,19 +229,13 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 		proc = exec_watch(task);
 	if (!proc)
 		return 0;
+	if (old_pid != task->tgid)
+		task_drop(old_pid);
+	task_make(task, proc->start);
 	proc->exec_ts = bpf_ktime_get_ns();
 	proc->nss_methods = 0;
 	proc->rss_base = task->signal->maxrss;
-	args = task->mm->arg_end - task->mm->arg_start;
-	len = bpf_probe_read_kernel_str(path, sizeof(path), bprm->filename);
-	if (len == sizeof(path))
-		exec_send(task, bprm, proc->start, PATH_LONG, EV_ARGS_MAX);
-	else if (args > ARGS_MIDDLE)
-		exec_send(task, bprm, proc->start, PATH_SHORT, EV_ARGS_MAX);
-	else if (args > ARGS_SMALL)
-		exec_send(task, bprm, proc->start, PATH_SHORT, ARGS_MIDDLE);
-	else
-		exec_send(task, bprm, proc->start, PATH_SHORT, ARGS_SMALL);
+	exec_tell(task, bprm, proc->start);
 	return 0;
 }
 
@@ -314,6 +327,7 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 	if (!proc)
 		return 0;
 	thread_forget(task, id);
+	task_drop((__u32)id);
 	usage_add(&proc->ended, task);
 	__sync_fetch_and_add(&proc->alive, -1);
 	if (!is_last(proc, task))
@@ -327,7 +341,21 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 	return 0;
 }
 
-/* The processes that there are, for user space to find the descendants of one. */
+/* A thread that runs already, of a process that is in the table. */
+static __always_inline void task_take(struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+	__u32 tgid = task->tgid;
+	struct proc_state *proc = bpf_map_lookup_elem(&traced, &tgid);
+
+	if (proc && proc->start == leader->start_time)
+		task_make(task, proc->start);
+}
+
+/*
+ * The processes that there are, for user space to find the descendants of one.  Threads of those that
+ * it has put into the table before are known as such from here on.
+ */
 SEC("?iter/task")
 int proc_rows(struct bpf_iter__task *ctx)
 {
@@ -335,7 +363,10 @@ int proc_rows(struct bpf_iter__task *ctx)
 	struct seq_file *seq = ctx->meta->seq;
 	struct proc_row row = {};
 
-	if (!task || task->pid != task->tgid)
+	if (!task)
+		return 0;
+	task_take(task);
+	if (task->pid != task->tgid)
 		return 0;
 	row.tgid = task->tgid;
 	row.parent = task->real_parent->tgid;

@@ -16,6 +16,19 @@
 #define RETURN_DEPTH 0ll
 #endif
 
+#define SYS_CALLS 512 /* the numbers of x86-64 and arm64 are below it, those of x32 are not */
+
+/*
+ * A thread of a traced process.  Only the thread itself changes its entry; what is not of a traced
+ * process has none.
+ */
+struct task_state {
+	__u64 start;    /* of the process */
+	__u64 enter_ts; /* of the system call that it is in; 0: in none that was seen to begin */
+	__u32 tgid;
+	__u32 nr; /* number of that call */
+};
+
 /* What a thread, or all ended threads of a process, took. */
 struct usage {
 	__u64 cpu_ns, utime_ns, stime_ns, run_delay_ns;

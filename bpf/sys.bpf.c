@@ -4,8 +4,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include "sys.bpf.h"
-
-#define SYS_CALLS 512 /* the numbers of x86-64 and arm64 are below it, those of x32 are not */
+#include "task.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -49,14 +48,23 @@ static __always_inline long sys_number(struct pt_regs *regs)
 
 SYS_ENTER(sys_enter)
 {
-	if (sys_is_native(regs))
-		bpf_tail_call(ctx, &sys_enters, id);
+	struct task_state *t = task_here();
+
+	if (!t || !sys_is_native(regs))
+		return 0;
+	t->nr = id;
+	t->enter_ts = bpf_ktime_get_ns();
+	bpf_tail_call(ctx, &sys_enters, id);
 	return 0;
 }
 
 SYS_EXIT(sys_exit)
 {
-	if (sys_is_native(regs))
-		bpf_tail_call(ctx, &sys_exits, sys_number(regs));
+	struct task_state *t = task_here();
+
+	if (!t || !sys_is_native(regs))
+		return 0;
+	t->enter_ts = 0;
+	bpf_tail_call(ctx, &sys_exits, sys_number(regs));
 	return 0;
 }

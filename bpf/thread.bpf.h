@@ -146,7 +146,7 @@ static __always_inline struct thread_state *thread_find(void)
 {
 	__u64 id;
 
-	if (cfg_storage)
+	if (cfg_task_storage)
 		return bpf_task_storage_get(&thread_storage, bpf_get_current_task_btf(), NULL, 0);
 	id = bpf_get_current_pid_tgid();
 	return bpf_map_lookup_elem(&threads, &id);
@@ -158,7 +158,7 @@ static __always_inline struct thread_state *thread_add(void)
 	__u32 zero = 0;
 	void *init;
 
-	if (cfg_storage)
+	if (cfg_task_storage)
 		return bpf_task_storage_get(&thread_storage, bpf_get_current_task_btf(), NULL,
 					    BPF_LOCAL_STORAGE_GET_F_CREATE);
 	init = bpf_map_lookup_elem(&thread_zero, &zero);
@@ -209,7 +209,7 @@ static __always_inline struct thread_state *thread_here(void)
 /* task: the current one, from a tracepoint's arguments; id: pid_tgid that it had until now. */
 static __always_inline void thread_forget(struct task_struct *task, __u64 id)
 {
-	if (cfg_storage)
+	if (cfg_task_storage)
 		bpf_task_storage_delete(&thread_storage, task);
 	else
 		bpf_map_delete_elem(&threads, &id);

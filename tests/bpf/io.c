@@ -1042,7 +1042,7 @@ static int setup_bounded(void **state)
 
 static int setup_table(void **state)
 {
-	return trace_setup_cfg(state, &(struct probe_cfg){ .force_thread_table = true });
+	return trace_setup_cfg(state, &(struct probe_cfg){ .force_no_task_storage = true });
 }
 
 static const struct CMUnitTest tests[] = {

@@ -18,11 +18,11 @@ static const struct budget {
 	{ "connect_state", 600 },
 	{ "mmap_enter", 250 },
 	{ "mmap_exit", 200 },
-	{ "proc_fork", 200 },
+	{ "proc_fork", 420 },
 	{ "proc_exec", 69000 },
 	{ "signal_deliver", 5500 },
 	{ "proc_exit", 33000 },
-	{ "proc_rows", 150 },
+	{ "proc_rows", 300 },
 	{ "vma_rows", 150 },
 	{ "sys_enter", 50 },
 	{ "sys_exit", 50 },
@@ -145,7 +145,7 @@ static void load(const struct features *f)
 	skel->rodata->cfg_call_cap = 256 * 1024;
 	skel->rodata->cfg_page_size = 4096;
 	skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
-	skel->rodata->cfg_storage = f->of[FEAT_STORAGE].on;
+	skel->rodata->cfg_task_storage = f->of[FEAT_STORAGE].on;
 	skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	hooks_select(skel->obj, f);
 	assert_int_equal(ringspan_bpf__load(skel), 0);

@@ -291,10 +291,10 @@ WAY(plain, .force_plain_sites = true)
 WAY(cheap, 0)
 WAY(perf, .force_perf_uprobes = true)
 WAY(perf_plain, .force_perf_uprobes = true, .force_plain_sites = true)
-WAY(table, .force_thread_table = true)
+WAY(table, .force_no_task_storage = true)
 WAY(no_cookies, .force_no_cookies = true, .force_perf_uprobes = true)
 WAY(old, .force_no_cookies = true, .force_perf_uprobes = true, .force_bounded_loops = true,
-    .force_thread_table = true)
+    .force_no_task_storage = true)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(the_same_records, setup_##name, trace_teardown)
 

@@ -396,7 +396,7 @@ static void an_exec_ends_the_calls(void **state)
 static int setup_old(void **state)
 {
 	return trace_setup_cfg(state, &(struct probe_cfg){ .force_bounded_loops = true,
-							   .force_thread_table = true,
+							   .force_no_task_storage = true,
 							   .force_perf_uprobes = true });
 }
 

@@ -184,7 +184,8 @@ static int try_storage(struct try_ctx *t)
 {
 	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_TASK_STORAGE, NULL) != 1)
 		return say(t, -ENOENT, "this kernel has no such map");
-	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_storage_get, NULL) != 1)
+	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_task_storage_get, NULL) != 1 ||
+	    libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_current_task_btf, NULL) != 1)
 		return say(t, -ENOENT, "this kernel lets no uprobe use it");
 	return say(t, 0, "a map can be made, and a program that asks for it is not refused");
 }

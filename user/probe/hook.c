@@ -120,12 +120,17 @@ static void select_uprobe(struct bpf_program *prog, const struct features *f)
 		bpf_program__set_expected_attach_type(prog, UPROBE_TYPE_MULTI);
 }
 
-/* A thread's state is in one of two places, see thread.bpf.h. */
+/*
+ * What is remembered of a thread is in one of two places, see task.bpf.h and thread.bpf.h.  What uses
+ * a map that is not there is dead code to the verifier, by cfg_task_storage.
+ */
 static void select_threads(struct bpf_object *obj, bool storage)
 {
-	static const char *const table[] = { "threads", "thread_zero" };
+	static const char *const hung[] = { "thread_storage", "task_states" };
+	static const char *const table[] = { "threads", "thread_zero", "task_states_old" };
 
-	bpf_map__set_autocreate(bpf_object__find_map_by_name(obj, "thread_storage"), storage);
+	for (size_t i = 0; i < ARRAY_SIZE(hung); i++)
+		bpf_map__set_autocreate(bpf_object__find_map_by_name(obj, hung[i]), storage);
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		bpf_map__set_autocreate(bpf_object__find_map_by_name(obj, table[i]), !storage);
 }

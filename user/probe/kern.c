@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "event/syscall.h"
 #include "probe/hook.h"
 #include "ringspan.skel.h"
 
@@ -59,6 +60,12 @@ static __u32 call_cap(size_t want, bool loops)
 	return want > max ? max : want < 2 ? 2 : want;
 }
 
+static void name_calls(struct ringspan_bpf *skel)
+{
+	for (__u32 nr = 0; nr < SYS_CALLS; nr++)
+		skel->rodata->cfg_call_class[nr] = syscall_class(syscall_machine(), nr);
+}
+
 static int load(struct kern *k, const struct probe_cfg *cfg, const struct features *f)
 {
 	__u32 ring = ring_size(cfg->ring_bytes);
@@ -74,8 +81,9 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	k->skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
 	k->skel->rodata->cfg_cookie = f->of[FEAT_COOKIE].on;
 	k->skel->rodata->cfg_output_rate = (__u32)cfg->output_rate;
-	k->skel->rodata->cfg_storage = f->of[FEAT_STORAGE].on;
 	k->skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
+	k->skel->rodata->cfg_task_storage = f->of[FEAT_STORAGE].on;
+	name_calls(k->skel);
 	err = bpf_map__set_max_entries(k->skel->maps.events, ring);
 	if (err)
 		return log_err(err, "cannot make the ring %u bytes large", ring);

@@ -51,7 +51,7 @@ static int check_features(struct probe *p, const struct probe_cfg *cfg)
 		features_force_off(&p->feat, FEAT_SOCKLEN);
 	if (cfg->force_bounded_loops)
 		features_force_off(&p->feat, FEAT_LOOP);
-	if (cfg->force_thread_table)
+	if (cfg->force_no_task_storage)
 		features_force_off(&p->feat, FEAT_STORAGE);
 	if (cfg->force_no_cookies)
 		features_force_off(&p->feat, FEAT_COOKIE);
