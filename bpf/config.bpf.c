@@ -14,5 +14,9 @@ const volatile __u32 cfg_tie_calls = 0;
 const volatile __u32 cfg_output_rate = 0;
 const volatile __u32 cfg_task_storage = 0;
 const volatile __u8 cfg_call_class[SYS_CALLS] = {};
+const volatile __u8 cfg_call_path[SYS_CALLS] = {};
+const volatile __u8 cfg_call_asked[SYS_CALLS] = {};
+const volatile __u64 cfg_call_slow[SYS_CALLS] = {};
+const volatile __u8 cfg_errno_asked[CALL_ERRNOS] = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

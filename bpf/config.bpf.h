@@ -13,5 +13,10 @@ extern const volatile __u32 cfg_output_rate;  /* bytes a second of stdout, stder
 extern const volatile __u32 cfg_tie_calls;    /* it lacks sock_send_length: see tie.bpf.h */
 extern const volatile __u32 cfg_task_storage; /* the kernel has it: see task.bpf.h, thread.bpf.h */
 extern const volatile __u8 cfg_call_class[];  /* enum ev_call_class, by a call's number */
+extern const volatile __u8 cfg_call_path[];   /* which argument, from 1, is a path; 0: none */
+extern const volatile __u8 cfg_call_asked[];  /* every such call is told */
+extern const volatile __u64 cfg_call_slow[];  /* ns from which on one is told; 0 with `asked` */
+extern const volatile __u8
+	cfg_errno_asked[]; /* by call_errno_index(): calls that fail so are told */
 
 #endif

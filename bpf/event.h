@@ -56,6 +56,8 @@ enum ev_call_class {
 	X(SEEN, 13, ev_seen)         \
 	X(FILE, 14, ev_file)         \
 	X(SIGNAL, 15, ev_signal)     \
+	X(SYSCALL, 17, ev_syscall)   \
+	X(SYSCALLS, 18, ev_syscalls) \
 	X(META, 512, ev_meta)        \
 	X(RUN, 513, ev_run)          \
 	X(PROC, 514, ev_exec)        \
@@ -355,6 +357,88 @@ struct ev_file {
 	__s32 err;      /* 0, or -errno */
 	__u32 over;     /* changes of the process that went over its budget and no record told */
 	__u32 len[4];   /* directory, path, second directory, second path */
+};
+
+#define EV_PATH_MAX 512 /* bytes of path in one SYSCALL, with NUL */
+
+enum ev_why {
+	EV_WHY_ASKED = 1,  /* all calls of that number are wanted */
+	EV_WHY_SLOW = 2,   /* it took as long as is told of its class */
+	EV_WHY_FAILED = 4, /* by an errno that is wanted */
+};
+
+/*
+ * One system call, of the thread that hdr names; hdr.ts is when it returned.  Payload: the path that it
+ * is about, as the call gave it, without NUL, read when it returned.
+ */
+struct ev_syscall {
+	struct ev_hdr hdr;
+	__u64 enter_ts;
+	__u64 args[6];
+	__s64 ret;
+	__u32 nr;  /* by the machine of META */
+	__u32 why; /* enum ev_why */
+	__u32 len;
+	__u32 pad;
+};
+
+/*
+ * Buckets of durations: of 32 ns each below 128 ns, from there on four to each power of two, so that a
+ * bucket's end is at most a quarter above its beginning.  The last one has all from 120 s on.
+ */
+#define EV_BUCKETS 124
+
+static inline __attribute__((always_inline)) __u32 ev_bucket(__u64 ns)
+{
+	__u32 log2 = 0, v = ns;
+
+	if (ns < 128)
+		return ns >> 5;
+	if (ns >> 37)
+		return EV_BUCKETS - 1;
+	if (ns >> 32) {
+		log2 = 32;
+		v = ns >> 32;
+	}
+	if (v >> 16) {
+		log2 += 16;
+		v >>= 16;
+	}
+	if (v >> 8) {
+		log2 += 8;
+		v >>= 8;
+	}
+	if (v >> 4) {
+		log2 += 4;
+		v >>= 4;
+	}
+	if (v >> 2) {
+		log2 += 2;
+		v >>= 2;
+	}
+	log2 += v >> 1;
+	return (log2 - 6) * 4 + (ns >> (log2 - 2) & 3);
+}
+
+struct ev_count {
+	__u32 what;
+	__u32 cnt;
+};
+
+/*
+ * What was counted of one system call in a process, which hdr names, since it was told before: about
+ * once a second, and before EXIT.  A call counts when it returns: one that the end of its thread cuts
+ * short does so with one of the errnos from 512 on (ERESTARTSYS ...), exit and exit_group never do.  Payload: `buckets` struct ev_count by ev_bucket(), ascending, whose
+ * sum is the number of calls that returned; then `errnos` of them by errno.
+ */
+struct ev_syscalls {
+	struct ev_hdr hdr;
+	__u64 since_ts; /* when it was told before; or of the process's first count, when that began */
+	__u64 total_ns; /* from entry to return */
+	__u64 max_ns;   /* of the longest so far, not only since then */
+	__u32 nr;
+	__u32 errors; /* of the calls, those that failed */
+	__u32 buckets, errnos;
 };
 
 /* First record of a stream.  Payload: "key=value" each with NUL: boot_id, host, kernel, arch, version. */

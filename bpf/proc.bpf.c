@@ -34,7 +34,7 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	init.quiet = quiet_here(proc);
 	if (child->pid != child->tgid) {
-		task_make(child, proc->start);
+		task_make(child, proc->start, init.quiet);
 		__sync_fetch_and_add(&proc->threads, 1);
 		__sync_fetch_and_add(&proc->alive, 1);
 		return 0;
@@ -43,7 +43,7 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 	if (bpf_map_update_elem(&traced, &tgid, &init, BPF_ANY))
 		stat_add(lost_map, 1);
 	else
-		task_make(child, init.start);
+		task_make(child, init.start, init.quiet);
 	e = ev_reserve(EV_FORK, sizeof(*e), 0, proc->start);
 	if (!e)
 		return 0;
@@ -231,7 +231,7 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 		return 0;
 	if (old_pid != task->tgid)
 		task_drop(old_pid);
-	task_make(task, proc->start);
+	task_make(task, proc->start, proc->quiet);
 	proc->exec_ts = bpf_ktime_get_ns();
 	proc->nss_methods = 0;
 	proc->rss_base = task->signal->maxrss;
@@ -349,7 +349,7 @@ static __always_inline void task_take(struct task_struct *task)
 	struct proc_state *proc = bpf_map_lookup_elem(&traced, &tgid);
 
 	if (proc && proc->start == leader->start_time)
-		task_make(task, proc->start);
+		task_make(task, proc->start, proc_is_quiet(proc, tgid));
 }
 
 /*

@@ -26,8 +26,55 @@ struct task_state {
 	__u64 start;    /* of the process */
 	__u64 enter_ts; /* of the system call that it is in; 0: in none that was seen to begin */
 	__u32 tgid;
-	__u32 nr; /* number of that call */
+	__u32 nr;    /* number of that call */
+	__u32 quiet; /* as in proc_state: its calls are not counted */
+	__u32 pad;
 };
+
+#define CALL_ERRNOS 192 /* those below 160, and from 512 on those of calls that begin anew */
+
+struct proc_key {
+	__u64 start;
+	__u32 tgid;
+	__u32 pad;
+};
+
+/* What is counted of one system call in one process. */
+struct call_key {
+	__u64 start;
+	__u32 tgid, nr;
+};
+
+struct call_row {
+	__u64 total_ns, max_ns;
+	__u64 errors;
+	__u32 hist[EV_BUCKETS]; /* by ev_bucket(); the sum is the number of calls */
+};
+
+struct call_errno_key {
+	struct call_key call;
+	__u32 err;
+	__u32 pad;
+};
+
+/* Of which calls and errnos a process has rows: bytes, because bits would need a lock. */
+struct call_use {
+	__u64 first_ts;
+	__u8 nrs[SYS_CALLS];
+	__u8 errnos[CALL_ERRNOS]; /* by call_errno_index() */
+};
+
+static inline __attribute__((always_inline)) __u32 call_errno_index(__u32 err)
+{
+	if (err < 160)
+		return err;
+	return err - 512 < 31 ? 160 + (err - 512) : CALL_ERRNOS - 1; /* no errno: any other */
+}
+
+static inline __attribute__((always_inline)) __u32 call_errno_at(__u32 index)
+{
+	return index < 160 ? index : index - 160 + 512;
+}
 
 /* What a thread, or all ended threads of a process, took. */
 struct usage {

@@ -3,8 +3,8 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#include "calls.bpf.h"
 #include "sys.bpf.h"
-#include "task.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -28,6 +28,11 @@ static __always_inline long sys_number(struct pt_regs *regs)
 {
 	return regs->orig_ax;
 }
+
+static __always_inline __u64 sys_sixth(struct pt_regs *regs)
+{
+	return regs->r9;
+}
 #else
 #define PSR_MODE32_BIT 0x10 /* arch/arm64/include/uapi/asm/ptrace.h */
 
@@ -44,6 +49,11 @@ static __always_inline long sys_number(struct pt_regs *regs)
 {
 	return BPF_CORE_READ((struct pt_regs___number *)regs, syscallno);
 }
+
+static __always_inline __u64 sys_sixth(struct pt_regs *regs)
+{
+	return ((struct user_pt_regs *)regs)->regs[5];
+}
 #endif
 
 SYS_ENTER(sys_enter)
@@ -58,13 +68,98 @@ SYS_ENTER(sys_enter)
 	return 0;
 }
 
+/* An index of its errno, or 0; of what returns into another context the result is not its own. */
+static __always_inline __u32 sys_failed(struct pt_regs *regs, long ret, __u32 nr)
+{
+	__u64 err = -ret;
+
+	return err - 1 < MAX_ERRNO && sys_number(regs) == nr ? call_errno_index(err) : 0;
+}
+
+static __always_inline struct ev_syscall *sys_reserve(const struct task_state *t,
+						      struct pt_regs *regs, __u32 room)
+{
+	struct ev_syscall *e = ev_reserve(EV_SYSCALL, sizeof(*e), room, t->start);
+
+	if (!e)
+		return NULL;
+	e->args[0] = SYS_ARG(1);
+	e->args[1] = SYS_ARG(2);
+	e->args[2] = SYS_ARG(3);
+	e->args[3] = SYS_ARG(4);
+	e->args[4] = SYS_ARG(5);
+	e->args[5] = sys_sixth(regs);
+	e->nr = t->nr;
+	e->len = 0;
+	e->pad = 0;
+	return e;
+}
+
+static __always_inline void sys_read_path(struct ev_syscall *e, __u64 path)
+{
+	long len = bpf_probe_read_user_str(e + 1, EV_PATH_MAX, (void *)path);
+
+	if (len <= 0) {
+		e->hdr.flags |= EVF_FAULT;
+		return;
+	}
+	if (len == EV_PATH_MAX)
+		e->hdr.flags |= EVF_TRUNC;
+	e->len = len - 1;
+	e->hdr.size = sizeof(*e) + len - 1;
+}
+
+/* One call as a record: when it returned, because only then its path is sure to be readable. */
+static __always_inline void sys_tell(const struct task_state *t, struct pt_regs *regs, long ret,
+				     __u64 enter_ts, __u32 why)
+{
+	__u32 nr = t->nr & (SYS_CALLS - 1), path = cfg_call_path[nr];
+	struct ev_syscall *e = sys_reserve(t, regs, EV_PATH_MAX);
+
+	if (!e)
+		return;
+	e->enter_ts = enter_ts;
+	e->ret = ret;
+	e->why = why;
+	if (path == 1)
+		sys_read_path(e, e->args[0]);
+	else if (path == 2)
+		sys_read_path(e, e->args[1]);
+	else if (path == 3)
+		sys_read_path(e, e->args[2]);
+	ev_submit(e);
+}
+
+/* What is told of it is not known before it returns; its time is that of its row. */
+static __always_inline void sys_done(struct task_state *t, struct pt_regs *regs, long ret)
+{
+	struct call_key key = { .start = t->start, .tgid = t->tgid, .nr = t->nr };
+	__u64 enter_ts = t->enter_ts, ns = bpf_ktime_get_ns() - enter_ts;
+	__u32 failed = sys_failed(regs, ret, key.nr), nr = key.nr, why = 0;
+
+	t->enter_ts = 0;
+	call_count(&key, ns, failed);
+	if (nr >= SYS_CALLS)
+		return;
+	barrier_var(nr);
+	nr &= SYS_CALLS - 1;
+	if (ns >= cfg_call_slow[nr])
+		why = cfg_call_asked[nr] ? EV_WHY_ASKED : EV_WHY_SLOW;
+	barrier_var(failed);
+	if (failed && failed < CALL_ERRNOS && cfg_errno_asked[failed])
+		why |= EV_WHY_FAILED;
+	if (why)
+		sys_tell(t, regs, ret, enter_ts, why);
+}
+
 SYS_EXIT(sys_exit)
 {
 	struct task_state *t = task_here();
 
 	if (!t || !sys_is_native(regs))
 		return 0;
-	t->enter_ts = 0;
+	if (t->enter_ts && !t->quiet)
+		sys_done(t, regs, ret);
 	bpf_tail_call(ctx, &sys_exits, sys_number(regs));
 	return 0;
 }

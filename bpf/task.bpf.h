@@ -61,20 +61,20 @@ static __always_inline struct task_state *task_new(struct task_struct *task)
 	return bpf_map_lookup_elem(&task_states_old, &tid);
 }
 
-/* For a thread of the process that began at start; an entry that is there stays as it is. */
-static __always_inline void task_make(struct task_struct *task, __u64 start)
+/* For a thread of the process that began at start. */
+static __always_inline void task_make(struct task_struct *task, __u64 start, __u32 quiet)
 {
 	struct task_state *t = task_of(task);
 
-	if (t)
-		return;
-	t = task_new(task);
+	if (!t)
+		t = task_new(task);
 	if (!t) {
 		stat_add(lost_map, 1);
 		return;
 	}
 	t->tgid = task->tgid;
 	t->start = start;
+	t->quiet = quiet;
 }
 
 /* The thread ends, or is another one by its id. */

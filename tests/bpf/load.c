@@ -25,7 +25,7 @@ static const struct budget {
 	{ "proc_rows", 300 },
 	{ "vma_rows", 150 },
 	{ "sys_enter", 50 },
-	{ "sys_exit", 50 },
+	{ "sys_exit", 4500 },
 	{ "tie_send", 4200 },
 	{ "tie_recv", 2800 },
 	{ "io_read", 180 },

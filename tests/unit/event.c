@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Records: what is let through, what is refused, what is masked. */
 #include "../fixture.h"
+#include <errno.h>
 #include "base/cleanup.h"
+#include "event/syscall.h"
 
 static void good_records_pass(void **state)
 {
@@ -103,6 +105,77 @@ static void lies_about_a_file_are_refused(void **state)
 	f->len[0] = UINT32_MAX; /* a sum that would wrap */
 	f->len[2] = 1;
 	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+}
+
+static void lies_about_calls_are_refused(void **state)
+{
+	static const struct ev_count counts[] = { { 3, 10 }, { 9, 1 }, { 2, 4 } };
+	_cleanup_free_ struct ev_syscalls *s =
+		record(EV_SYSCALLS, sizeof(*s), 1, 7, counts, sizeof(counts));
+	_cleanup_free_ struct ev_syscall *one =
+		record(EV_SYSCALL, sizeof(*one), 1, 7, "/etc/passwd", 11);
+	struct ev_count *first = (void *)(s + 1);
+
+	(void)state;
+	s->buckets = 2;
+	s->errnos = 1;
+	assert_int_equal(event_check(s, s->hdr.size), 0);
+	s->errnos = 2;
+	assert_int_not_equal(event_check(s, s->hdr.size), 0);
+	s->errnos = UINT32_MAX; /* a sum that would wrap */
+	assert_int_not_equal(event_check(s, s->hdr.size), 0);
+	s->errnos = 1;
+	first->what = 9; /* the same one twice */
+	assert_int_not_equal(event_check(s, s->hdr.size), 0);
+	first->what = 3;
+	first[1].what = EV_BUCKETS;
+	assert_int_not_equal(event_check(s, s->hdr.size), 0);
+	one->len = 11;
+	assert_int_equal(event_check(one, one->hdr.size), 0);
+	one->len = 12;
+	assert_int_not_equal(event_check(one, one->hdr.size), 0);
+}
+
+/* Ends of the table, and that neighbours differ where a bucket ends. */
+static void buckets_are_a_quarter_wide(void **state)
+{
+	(void)state;
+	assert_int_equal(ev_bucket(0), 0);
+	assert_int_equal(ev_bucket(31), 0);
+	assert_int_equal(ev_bucket(32), 1);
+	assert_int_equal(ev_bucket(127), 3);
+	assert_int_equal(ev_bucket(128), 4);
+	assert_int_equal(ev_bucket(159), 4);
+	assert_int_equal(ev_bucket(160), 5);
+	assert_int_equal(ev_bucket((UINT64_C(1) << 37) - 1), EV_BUCKETS - 1);
+	assert_int_equal(ev_bucket(UINT64_MAX), EV_BUCKETS - 1);
+	for (uint64_t ns = 128; ns < UINT64_C(1) << 37; ns += ns / 4) {
+		uint32_t bucket = ev_bucket(ns);
+
+		assert_true(ev_bucket(ns + ns / 4) > bucket || bucket == EV_BUCKETS - 1);
+		assert_true(ev_bucket(ns - 1) == bucket || ev_bucket(ns - 1) == bucket - 1);
+	}
+}
+
+static void calls_have_names(void **state)
+{
+	enum ev_call_class class;
+	enum syscall_machine m;
+
+	(void)state;
+	assert_true(syscall_machine_named(SV("aarch64"), &m));
+	assert_string_equal(syscall_name(m, 56), "openat");
+	assert_int_equal(syscall_number(m, SV("open")), -ENOENT);
+	assert_true(syscall_machine_named(SV("x86_64"), &m));
+	assert_false(syscall_machine_named(SV("riscv64"), &m));
+	assert_string_equal(syscall_name(m, 0), "read");
+	assert_null(syscall_name(m, 400));
+	assert_int_equal(syscall_number(m, SV("futex")), 202);
+	assert_int_equal(syscall_class(m, 202), EV_CALL_FUTEX);
+	assert_int_equal(syscall_path(m, 257), 2);
+	assert_true(syscall_class_named(SV("poll"), &class));
+	assert_int_equal(class, EV_CALL_POLL);
+	assert_string_equal(syscall_class_name(EV_CALL_MEMORY), "memory");
 }
 
 static void assert_path(struct ev_file *f, unsigned int which, const char *want)
@@ -235,6 +308,9 @@ int main(void)
 		cmocka_unit_test(lies_about_a_join_are_refused),
 		cmocka_unit_test(lies_about_a_stack_are_refused),
 		cmocka_unit_test(lies_about_a_file_are_refused),
+		cmocka_unit_test(lies_about_calls_are_refused),
+		cmocka_unit_test(buckets_are_a_quarter_wide),
+		cmocka_unit_test(calls_have_names),
 		cmocka_unit_test(paths_are_put_together),
 		cmocka_unit_test(secret_in_a_path_is_masked),
 		cmocka_unit_test(secret_cut_by_a_join_is_masked),

@@ -29,6 +29,7 @@ struct live {
 	bool signals_blocked;
 	int signal_fd;
 	uint64_t began, last_record, last_open;
+	bool busy;            /* something was recorded since last_record was set */
 	struct ev_stats told; /* what the session was last told about loss */
 };
 
@@ -177,6 +178,9 @@ static int on_record(void *ctx, const struct ev_hdr *rec)
 	/* the end of a process may end its run, which says what was lost: that comes first */
 	if (rec->kind == EV_EXIT)
 		err = tell_stats(l, false);
+	/* counts come in any second, and time is told where nothing else comes */
+	if (rec->kind != EV_SYSCALLS)
+		l->busy = true;
 	return err ? err : session_feed(l->session, rec);
 }
 
@@ -195,8 +199,9 @@ static int take_records(struct live *l)
 
 	if (n < 0)
 		return log_err(n, "recording stops: %s", strerror(-n));
-	if (n > 0)
+	if (l->busy)
 		l->last_record = live_now();
+	l->busy = false;
 	return n;
 }
 
@@ -337,6 +342,10 @@ int live_end(struct live *l)
 	do {
 		n = take_records(l);
 	} while (n > 0 && live_now() - began_draining < DRAIN_NS);
+	if (n >= 0)
+		n = probe_tell_counts(l->probe);
+	if (n >= 0)
+		n = take_records(l);
 	err = n < 0 ? n : tell_stats(l, true);
 	if (!err)
 		err = feed_tick(l, EV_END);

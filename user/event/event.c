@@ -35,6 +35,19 @@ const char *event_name(unsigned int kind)
 	return k ? k->name : "?";
 }
 
+/* Buckets rise and exist, so that each stands once. */
+static bool counts_fit(const struct ev_syscalls *s, uint64_t payload)
+{
+	const struct ev_count *c = (const void *)(s + 1);
+
+	if (((uint64_t)s->buckets + s->errnos) * sizeof(*c) != payload || s->buckets > EV_BUCKETS)
+		return false;
+	for (uint32_t i = 0; i < s->buckets; i++)
+		if (c[i].what >= EV_BUCKETS || (i && c[i].what <= c[i - 1].what))
+			return false;
+	return true;
+}
+
 /* Do the lengths inside a record's fixed part cover its payload exactly? */
 static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 {
@@ -71,6 +84,10 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 		return (uint64_t)f->len[0] + f->len[1] + f->len[2] + f->len[3] == payload &&
 		       f->err <= 0 && f->err > -ERRNO_END;
 	}
+	case EV_SYSCALL:
+		return ((const struct ev_syscall *)(const void *)h)->len == payload;
+	case EV_SYSCALLS:
+		return counts_fit((const void *)h, payload);
 	case EV_META:
 		return ((const struct ev_meta *)(const void *)h)->len == payload;
 	case EV_CGROUP:

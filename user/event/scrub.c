@@ -110,6 +110,7 @@ void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 		redact_text(payload(rec, args), args.n);
 		break;
 	}
+	case EV_SYSCALL:
 	case EV_FILE: {
 		struct sv paths = event_payload(rec);
 

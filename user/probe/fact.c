@@ -135,6 +135,18 @@ int fact_stack(struct buf *queue, const struct ev_signal *sig, enum ev_stack_met
 	return add(queue, &e, sizeof(e), kept.p, kept.n);
 }
 
+int fact_syscalls(struct buf *queue, struct ev_syscalls *e, const struct proc_key *proc, __u64 ts,
+		  const struct ev_count *counts)
+{
+	size_t len = ((size_t)e->buckets + e->errnos) * sizeof(*counts);
+
+	fact_hdr(&e->hdr, EV_SYSCALLS, sizeof(*e) + len);
+	e->hdr.ts = ts;
+	e->hdr.tgid = e->hdr.tid = proc->tgid;
+	e->hdr.start = proc->start;
+	return add(queue, e, sizeof(*e), counts, len);
+}
+
 int fact_stats(struct buf *queue, const struct ev_stats *stats)
 {
 	return add(queue, stats, sizeof(*stats), NULL, 0);

@@ -20,6 +20,9 @@ int fact_cgroup(struct buf *queue, __u32 tgid, __u64 start, struct sv text);
 /* text: a line each frame; of more than EV_STACK_MAX bytes the first. */
 int fact_stack(struct buf *queue, const struct ev_signal *sig, enum ev_stack_method method,
 	       struct sv text);
+/* e without its hdr; ts: of the record; counts: as many as e says. */
+int fact_syscalls(struct buf *queue, struct ev_syscalls *e, const struct proc_key *proc, __u64 ts,
+		  const struct ev_count *counts);
 int fact_stats(struct buf *queue, const struct ev_stats *stats);
 
 /* The record at *off, and *off behind it; NULL at the end. */

@@ -60,10 +60,21 @@ static __u32 call_cap(size_t want, bool loops)
 	return want > max ? max : want < 2 ? 2 : want;
 }
 
-static void name_calls(struct ringspan_bpf *skel)
+_Static_assert(PROBE_CALLS == SYS_CALLS, "PROBE_CALLS");
+
+static void set_calls(struct ringspan_bpf *skel, const struct probe_calls *c)
 {
-	for (__u32 nr = 0; nr < SYS_CALLS; nr++)
-		skel->rodata->cfg_call_class[nr] = syscall_class(syscall_machine(), nr);
+	for (__u32 nr = 0; nr < SYS_CALLS; nr++) {
+		enum ev_call_class class = syscall_class(syscall_machine(), nr);
+		__u64 slow = c->slow_ns[class] ? c->slow_ns[class] : UINT64_MAX;
+
+		skel->rodata->cfg_call_class[nr] = class;
+		skel->rodata->cfg_call_path[nr] = syscall_path(syscall_machine(), nr);
+		skel->rodata->cfg_call_asked[nr] = c->asked[nr];
+		skel->rodata->cfg_call_slow[nr] = c->asked[nr] ? 0 : slow;
+	}
+	for (size_t i = 0; i < c->errno_cnt; i++)
+		skel->rodata->cfg_errno_asked[call_errno_index(c->errnos[i])] = 1;
 }
 
 static int load(struct kern *k, const struct probe_cfg *cfg, const struct features *f)
@@ -83,7 +94,7 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	k->skel->rodata->cfg_output_rate = (__u32)cfg->output_rate;
 	k->skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	k->skel->rodata->cfg_task_storage = f->of[FEAT_STORAGE].on;
-	name_calls(k->skel);
+	set_calls(k->skel, &cfg->calls);
 	err = bpf_map__set_max_entries(k->skel->maps.events, ring);
 	if (err)
 		return log_err(err, "cannot make the ring %u bytes large", ring);
@@ -166,7 +177,7 @@ int kern_loud(struct kern *k, __u32 tgid, __u64 start)
 	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.loud), &tgid, &start, BPF_ANY);
 }
 
-static bool kern_is_traced(struct kern *k, __u32 tgid)
+static bool is_traced(struct kern *k, __u32 tgid)
 {
 	struct proc_state state;
 
@@ -247,6 +258,22 @@ int kern_mapped_file(struct kern *k, const void *addr, struct file_key *file)
 	return err;
 }
 
+bool kern_is_traced(struct kern *k, __u32 tgid, __u64 start)
+{
+	struct proc_state state;
+
+	return bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.traced), &tgid, &state) == 0 &&
+	       state.start == start;
+}
+
+void kern_calls(const struct kern *k, struct kern_calls *out)
+{
+	out->uses = bpf_map__fd(k->skel->maps.call_uses);
+	out->rows = bpf_map__fd(k->skel->maps.call_rows);
+	out->errnos = bpf_map__fd(k->skel->maps.call_errnos);
+	out->max = bpf_map__max_entries(k->skel->maps.call_uses);
+}
+
 static void sweep(struct kern *k, const struct bpf_map *map)
 {
 	int fd = bpf_map__fd(map);
@@ -257,16 +284,16 @@ static void sweep(struct kern *k, const struct bpf_map *map)
 		key = next;
 		/* asked before the key goes: afterwards the walk would begin anew */
 		more = bpf_map_get_next_key(fd, &key, &next) == 0;
-		if (!kern_is_traced(k, key.tgid))
+		if (!is_traced(k, key.tgid))
 			bpf_map_delete_elem(fd, &key);
 	}
 }
 
 static bool users_live(struct kern *k, const struct sock_users *u)
 {
-	return (u->flow_tgid && kern_is_traced(k, u->flow_tgid)) ||
-	       (u->tls[0].ssl && kern_is_traced(k, u->tls[0].tgid)) ||
-	       (u->tls[1].ssl && kern_is_traced(k, u->tls[1].tgid));
+	return (u->flow_tgid && is_traced(k, u->flow_tgid)) ||
+	       (u->tls[0].ssl && is_traced(k, u->tls[0].tgid)) ||
+	       (u->tls[1].ssl && is_traced(k, u->tls[1].tgid));
 }
 
 static void sweep_sockets(struct kern *k)
@@ -296,7 +323,7 @@ static void sweep_files(struct kern *k)
 	for (size_t i = 0; more && i < bpf_map__max_entries(map); i++) {
 		key = next;
 		more = bpf_map_get_next_key(fd, &key, &next) == 0;
-		if (bpf_map_lookup_elem(fd, &key, &file) == 0 && !kern_is_traced(k, file.tgid))
+		if (bpf_map_lookup_elem(fd, &key, &file) == 0 && !is_traced(k, file.tgid))
 			bpf_map_delete_elem(fd, &key);
 	}
 }

@@ -34,6 +34,15 @@ int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt);
 int kern_mapped_file(struct kern *k, const void *addr, struct file_key *file);
 /* Forgets the TLS objects and flows of processes that are not traced any more. */
 void kern_sweep_conns(struct kern *k);
+bool kern_is_traced(struct kern *k, __u32 tgid, __u64 start);
+
+/* Descriptors of the maps of bpf/calls.bpf.h. */
+struct kern_calls {
+	int uses, rows, errnos;
+	__u32 max; /* processes in them */
+};
+
+void kern_calls(const struct kern *k, struct kern_calls *out);
 int kern_stats(struct kern *k, struct cpu_stats *sum);
 
 #endif

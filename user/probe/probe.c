@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "probe/calls.h"
 #include "probe/detach.h"
 #include "probe/fact.h"
 #include "probe/feature.h"
@@ -30,6 +31,8 @@ struct probe {
 	struct files files;
 	struct buf facts;
 	struct groups groups;
+	struct calls calls;
+	__u64 counted_ts;            /* when the counts of system calls were told */
 	struct selection *selection; /* NULL: there is none */
 	struct ev_stats told;        /* last STATS fact */
 	__u64 swept_ts;
@@ -125,6 +128,17 @@ static int on_signal(struct probe *p, const struct ev_signal *e)
 	return p->stop ? -ECANCELED : 0;
 }
 
+/* What was counted of a process comes before its end, which may be that of its run. */
+static int on_exit_of(struct probe *p, const struct ev_hdr *e)
+{
+	int err = calls_end(&p->calls, p->kern, &p->facts, e->tgid, e->start, e->ts);
+
+	if (err)
+		return err;
+	give_facts(p);
+	return p->stop ? -ECANCELED : 0;
+}
+
 /* Negative ends the drain; the record counts as handed over all the same. */
 static int on_record(void *ctx, void *data, size_t size)
 {
@@ -137,6 +151,12 @@ static int on_record(void *ctx, void *data, size_t size)
 		return size < sizeof(struct ev_seen) ? -EBADMSG : on_seen(p, data);
 	if (rec->kind == EV_SIGNAL)
 		return size < sizeof(struct ev_signal) ? -EBADMSG : on_signal(p, data);
+	if (rec->kind == EV_EXIT) {
+		int err = on_exit_of(p, rec);
+
+		if (err)
+			return err;
+	}
 	if (hand_over(p, rec))
 		return -ECANCELED;
 	act(p, rec);
@@ -212,6 +232,7 @@ void probe_free(struct probe **p)
 	kern_free(&(*p)->kern);
 	buf_fini(&(*p)->facts);
 	groups_fini(&(*p)->groups);
+	calls_fini(&(*p)->calls);
 	selection_free(&(*p)->selection);
 	free(*p);
 	*p = NULL;
@@ -234,9 +255,17 @@ int probe_select(struct probe *p, const struct probe_select *sel)
 	return watch_select(p->kern, &p->files, &p->facts, s);
 }
 
+/* The listing tells each of its threads. */
 int probe_loud(struct probe *p, __u32 tgid, __u64 start)
 {
-	return kern_loud(p->kern, tgid, start);
+	struct proc_row *rows = NULL;
+	size_t cnt;
+	int err = kern_loud(p->kern, tgid, start);
+
+	if (!err)
+		err = kern_rows(p->kern, &rows, &cnt);
+	free(rows);
+	return err;
 }
 
 int probe_hook_file(struct probe *p, const char *path)
@@ -274,8 +303,10 @@ static int house_keeping(struct probe *p)
 {
 	__u64 now = fact_now();
 	struct ev_stats stats;
-	int err;
+	int err = now - p->counted_ts < EVERY_NS ? 0 : probe_tell_counts(p);
 
+	if (err)
+		return err;
 	if (p->ended && now - p->swept_ts >= EVERY_NS) {
 		kern_sweep_conns(p->kern);
 		p->swept_ts = now;
@@ -290,6 +321,12 @@ static int house_keeping(struct probe *p)
 		return 0;
 	p->told = stats;
 	return fact_stats(&p->facts, &stats);
+}
+
+int probe_tell_counts(struct probe *p)
+{
+	p->counted_ts = fact_now();
+	return calls_tell(&p->calls, p->kern, &p->facts, p->counted_ts);
 }
 
 int probe_poll(struct probe *p, int timeout_ms, probe_record_fn fn, void *ctx)

@@ -20,7 +20,19 @@
 
 struct probe;
 
+#define PROBE_CALLS 512 /* numbers of system calls are below it */
+#define PROBE_ERRNOS_MAX 16
+
+/* Which system calls become records of their own; all are counted. */
+struct probe_calls {
+	__u64 slow_ns[EV_CALL_CLASSES]; /* those that take so long; 0: none */
+	bool asked[PROBE_CALLS];        /* all of that number */
+	int errnos[PROBE_ERRNOS_MAX];   /* those that fail so */
+	size_t errno_cnt;
+};
+
 struct probe_cfg {
+	struct probe_calls calls;
 	size_t ring_bytes;     /* rounded up to a power of two; 0: 8 MiB */
 	size_t call_cap_bytes; /* payload kept of one TLS call, head and tail; 0: 4 MiB */
 	size_t output_rate; /* bytes a second kept of each process's stdout, and stderr; 0: none */
@@ -82,6 +94,12 @@ int probe_hook_file(struct probe *p, const char *path);
  * when it stopped with a negative number.
  */
 int probe_poll(struct probe *p, int timeout_ms, probe_record_fn fn, void *ctx);
+
+/*
+ * What was counted of system calls so far is told at the next poll; else it is about once a second, and
+ * when a process ends.  0 or -errno, logged.
+ */
+int probe_tell_counts(struct probe *p);
 
 /* Readable when the ring is filling or a new file needs probes; for a caller's own epoll. */
 int probe_fd(const struct probe *p);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * System calls of traced processes, counted and timed where they return: a row for each process and
+ * number.  User space reads the rows now and then, and removes those of a process that has ended
+ * (user/probe/calls.c).  A call becomes a record only when it is slow, failed, or was asked for.
+ *
+ * Threads of a process share its rows: sums are added atomically.  Of two threads that raise the
+ * maximum in the same moment the one may undo the other's.
+ */
+#ifndef RINGSPAN_CALLS_BPF_H
+#define RINGSPAN_CALLS_BPF_H
+
+#include "task.bpf.h"
+
+#define MAX_CALL_ROWS 65536
+#define MAX_ERRNO 4095
+
+/* A row is made once for each process and number; preallocated they would take 36 MB. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_CALL_ROWS);
+	__type(key, struct call_key);
+	__type(value, struct call_row);
+} call_rows SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_CALL_ROWS);
+	__type(key, struct call_errno_key);
+	__type(value, __u64);
+} call_errnos SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_PROCS);
+	__type(key, struct proc_key);
+	__type(value, struct call_use);
+} call_uses SEC(".maps") __weak;
+
+/* What entries start as: too large for the stack.  Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct call_row);
+} call_row_zero SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct call_use);
+} call_use_zero SEC(".maps") __weak;
+
+static __always_inline struct call_use *call_use_get(const struct call_key *call)
+{
+	struct proc_key key = { .start = call->start, .tgid = call->tgid };
+	struct call_use *use = bpf_map_lookup_elem(&call_uses, &key);
+	__u32 zero = 0;
+	void *init;
+
+	if (use)
+		return use;
+	init = bpf_map_lookup_elem(&call_use_zero, &zero);
+	if (!init)
+		return NULL;
+	bpf_map_update_elem(&call_uses, &key, init, BPF_NOEXIST);
+	use = bpf_map_lookup_elem(&call_uses, &key);
+	if (use)
+		use->first_ts = bpf_ktime_get_ns();
+	return use;
+}
+
+/* NULL: no room, or no such number (counted). */
+static __always_inline struct call_row *call_row_get(const struct call_key *key)
+{
+	struct call_row *row = bpf_map_lookup_elem(&call_rows, key);
+	__u32 nr = key->nr, zero = 0;
+	struct call_use *use;
+	void *init;
+
+	if (row)
+		return row;
+	init = bpf_map_lookup_elem(&call_row_zero, &zero);
+	use = nr < SYS_CALLS ? call_use_get(key) : NULL;
+	if (use && init) {
+		barrier_var(nr);
+		nr &= SYS_CALLS - 1;
+		use->nrs[nr] = 1; /* before the row: what has one is found */
+		bpf_map_update_elem(&call_rows, key, init, BPF_NOEXIST);
+		row = bpf_map_lookup_elem(&call_rows, key);
+	}
+	if (!row)
+		stat_add(lost_map, 1);
+	return row;
+}
+
+static __always_inline void call_failed(struct call_row *row, const struct call_key *call,
+					__u32 index)
+{
+	struct call_errno_key key = { .call = *call, .err = call_errno_at(index) };
+	__u64 *cnt = bpf_map_lookup_elem(&call_errnos, &key), one = 1;
+	struct call_use *use;
+
+	__sync_fetch_and_add(&row->errors, 1);
+	if (cnt) {
+		__sync_fetch_and_add(cnt, 1);
+		return;
+	}
+	use = call_use_get(call);
+	if (use) {
+		barrier_var(index);
+		if (index >= CALL_ERRNOS)
+			index = 0;
+		use->errnos[index] = 1;
+	}
+	if (bpf_map_update_elem(&call_errnos, &key, &one, BPF_NOEXIST) == 0)
+		return;
+	cnt = bpf_map_lookup_elem(&call_errnos, &key);
+	if (cnt) /* another thread was first */
+		__sync_fetch_and_add(cnt, 1);
+	else
+		stat_add(lost_map, 1);
+}
+
+static __always_inline void call_count(const struct call_key *key, __u64 ns, __u32 failed)
+{
+	struct call_row *row = call_row_get(key);
+	__u32 bucket = ev_bucket(ns);
+
+	if (!row)
+		return;
+	barrier_var(bucket);
+	if (bucket >= EV_BUCKETS)
+		bucket = EV_BUCKETS - 1;
+	__sync_fetch_and_add(&row->hist[bucket], 1);
+	__sync_fetch_and_add(&row->total_ns, ns);
+	if (ns > row->max_ns)
+		row->max_ns = ns;
+	if (failed)
+		call_failed(row, key, failed);
+}
+
+#endif
