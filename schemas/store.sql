@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The store, version 2.  user/sink/store.h says what it promises; user/sink/store_write.c fills it.
+-- The store, version 3.  user/sink/store.h says what it promises; user/sink/store_write.c fills it.
 -- What is filtered most is taken out of the attributes here and nowhere else, so a column and its
 -- attribute cannot disagree.  Texts are valid JSON where the name is that of a JSON field of the span
 -- record (schemas/span.schema.json).
 
 PRAGMA application_id = 1381191758; -- "RSPN"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- What the spans of a run have in common, each once.
 CREATE TABLE resource (
@@ -104,6 +104,26 @@ CREATE TABLE log (
 );
 
 CREATE INDEX log_by_run ON log (trace_id, id);
+
+-- What was counted of one system call in one process in about a second.
+CREATE TABLE calls (
+	id INTEGER PRIMARY KEY,
+	trace_id TEXT NOT NULL,
+	span_id TEXT NOT NULL, -- of the process, or of the run
+	since_ns INTEGER NOT NULL,
+	time_ns INTEGER NOT NULL,
+	pid INTEGER NOT NULL,
+	name TEXT NOT NULL,
+	class TEXT NOT NULL, -- file, network, poll, futex, process, memory, other
+	calls INTEGER NOT NULL,
+	errors INTEGER NOT NULL,
+	total_ns INTEGER NOT NULL,
+	max_ns INTEGER NOT NULL, -- of the longest so far
+	buckets TEXT NOT NULL,   -- JSON object: calls by bucket of duration, ev_bucket() of bpf/event.h
+	errnos TEXT NOT NULL     -- JSON object: errors by errno
+);
+
+CREATE INDEX calls_by_run ON calls (trace_id, id);
 
 -- One line a run; a run whose root span is not there yet, or unfinished, is not over.
 CREATE VIEW run AS

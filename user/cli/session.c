@@ -67,12 +67,24 @@ static void on_log(void *ctx, const struct trace_log *l)
 		store_result(s, store_add_log(s->store, l));
 }
 
+static void on_calls(void *ctx, const struct trace_calls *c)
+{
+	struct session *s = ctx;
+
+	if (s->store)
+		store_result(s, store_add_calls(s->store, c));
+	if (s->cfg.watch_calls)
+		s->cfg.watch_calls(s->cfg.watch_ctx, c);
+}
+
 static void on_span(void *ctx, const struct span *sp)
 {
 	struct session *s = ctx;
 
 	to_store(s, sp);
 	to_sink(s, sp);
+	if (s->cfg.watch_span)
+		s->cfg.watch_span(s->cfg.watch_ctx, sp);
 }
 
 static int take_in(void *ctx, const struct ev_hdr *rec)
@@ -99,7 +111,9 @@ static const struct discover_ops discover_ops = { .pass = take_in, .found = on_f
 
 static int open_all(struct session *s)
 {
-	struct trace_cfg trace = { .no_redact = s->cfg.no_redact, .log = on_log };
+	struct trace_cfg trace = { .no_redact = s->cfg.no_redact,
+				   .log = on_log,
+				   .calls = on_calls };
 	int err = read_prices(&s->prices, s->cfg.prices);
 
 	if (!err && !s->cfg.no_redact)

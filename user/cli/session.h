@@ -21,6 +21,10 @@ struct session_cfg {
 	void *found_ctx;
 	const struct sink_ops *sink; /* NULL: none */
 	struct sink_cfg sink_cfg;
+	/* Who else is told, with watch_ctx; NULL: nobody. */
+	trace_span_fn watch_span;
+	trace_calls_fn watch_calls;
+	void *watch_ctx;
 };
 
 struct session;

@@ -18,7 +18,7 @@
 #include "span/embed.h"
 
 #define APPLICATION_ID 0x5253504e /* "RSPN"; schemas/store.sql */
-#define STORE_VERSION 2
+#define STORE_VERSION 3
 #define ROOM_MIN (256u << 10)
 #define BUSY_MS 5000
 #define BUSY_STEP_MS 20
@@ -319,6 +319,7 @@ static int store_new(struct store **out, const char *path)
 	s->tail = &s->head;
 	s->open_tail = &s->open;
 	s->logs_tail = &s->logs;
+	s->calls_tail = &s->calls;
 	if (!s->path) {
 		store_free(&s);
 		return -ENOMEM;

@@ -35,7 +35,8 @@ void store_free(struct store **s);
  */
 int store_add(struct store *s, const struct span *sp);
 int store_commit(struct store *s);
-int store_add_log(struct store *s, const struct trace_log *l); /* likewise */
+int store_add_log(struct store *s, const struct trace_log *l);     /* likewise */
+int store_add_calls(struct store *s, const struct trace_calls *c); /* likewise */
 
 /*
  * Spans that are not over: those that store_add() gets after store_unfinished(), marked
@@ -81,6 +82,10 @@ typedef int (*store_log_fn)(void *ctx, const struct trace_log *l, const struct j
  * one that was given; 0 to begin.
  */
 int store_logs(struct store *s, const char *trace_id, int64_t *after, store_log_fn fn, void *ctx);
+
+typedef int (*store_calls_fn)(void *ctx, const struct trace_calls *c); /* not 0 stops */
+/* What was counted of the system calls of a run, in order. */
+int store_calls(struct store *s, const char *trace_id, store_calls_fn fn, void *ctx);
 bool store_run_over(struct store *s, const char *trace_id); /* its root span is finished */
 
 struct store_query {

@@ -20,6 +20,7 @@ enum store_stmt {
 	STMT_RESTORE,
 	STMT_RESOURCE,
 	STMT_LOG,
+	STMT_CALLS,
 	STMT_SPAN,
 	STMT_OPEN_SPAN,
 	STMT_CLOSE_ALL,
@@ -48,6 +49,7 @@ struct store {
 	struct row *head, **tail; /* what waits */
 	size_t waiting, waiting_bytes;
 	struct log_row *logs, **logs_tail;
+	struct calls_row *calls, **calls_tail;
 	struct row *open, **open_tail; /* unfinished spans, as they are now */
 	bool open_changed;             /* ... which the file does not know */
 	struct buf opened;             /* ids of the runs whose unfinished spans are in the file */
@@ -82,6 +84,12 @@ sqlite3_stmt *store_stmt(struct store *s, enum store_stmt id);
  */
 int store_do(struct store *s, enum store_stmt id, sqlite3_int64 *out);
 void store_writer_fini(struct store *s); /* commits what waits; tells what could not be */
+
+/* ---- counts of system calls: store_calls.c */
+
+/* The row as it will be written, allocated in one piece; NULL: out of memory.  *bytes: its size. */
+struct calls_row *calls_row_new(const struct trace_calls *c, size_t *bytes);
+int store_put_calls(struct store *s, const struct calls_row *r);
 
 /* ---- contents: store_content.c */
 

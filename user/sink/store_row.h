@@ -35,6 +35,13 @@ struct log_row {
 	struct trace_log log; /* its text is behind it */
 };
 
+struct calls_row {
+	struct calls_row *next;
+	struct trace_calls c; /* without counts */
+	struct sv buckets, errnos;
+	char text[];
+};
+
 int row_new(struct row **out, const struct span *s); /* 0 or -ENOMEM */
 void row_free(struct row *r);
 size_t row_bytes(const struct row *r);

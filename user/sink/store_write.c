@@ -31,6 +31,10 @@ static const char *const statements[STMT_CNT] = {
 			   "ON CONFLICT (body) DO UPDATE SET body = body RETURNING id"),
 	[STMT_LOG] = ("INSERT INTO log (trace_id, span_id, time_ns, pid, fd, missing, body) "
 		      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"),
+	[STMT_CALLS] =
+		("INSERT INTO calls (trace_id, span_id, since_ns, time_ns, pid, name, class, "
+		 "calls, errors, total_ns, max_ns, buckets, errnos) "
+		 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
 	/* what is finished by now stays */
 	[STMT_OPEN_SPAN] =
 		("INSERT INTO span (trace_id, span_id, parent_span_id, name, what, kind, start_ns, "
@@ -216,6 +220,8 @@ static int write_all(struct store *s)
 		err = put_row_or_skip(s, r);
 	for (const struct log_row *r = s->logs; !err && r; r = r->next)
 		err = put_log(s, &r->log);
+	for (const struct calls_row *r = s->calls; !err && r; r = r->next)
+		err = store_put_calls(s, r);
 	for (const struct row *r = s->open; !err && s->open_changed && r; r = r->next)
 		err = put_row_or_skip(s, r);
 	return err ? err : store_do(s, STMT_COMMIT, NULL);
@@ -240,6 +246,13 @@ static void forget_all(struct store *s)
 		free(s->logs);
 		s->logs = next;
 	}
+	while (s->calls) {
+		struct calls_row *next = s->calls->next;
+
+		free(s->calls);
+		s->calls = next;
+	}
+	s->calls_tail = &s->calls;
 	s->logs_tail = &s->logs;
 	s->tail = &s->head;
 	s->waiting = s->waiting_bytes = 0;
@@ -273,7 +286,7 @@ int store_commit(struct store *s)
 {
 	int err;
 
-	if (!s->head && !s->logs && !s->open_changed)
+	if (!s->waiting_bytes && !s->open_changed)
 		return 0;
 	err = write_all(s);
 	if (!err) {
@@ -302,6 +315,15 @@ static bool is_due(const struct store *s)
 	return !s->last_err && (s->waiting >= COMMIT_ROWS || s->waiting_bytes >= COMMIT_BYTES);
 }
 
+/* That many bytes more wait. */
+static int waits(struct store *s, size_t bytes)
+{
+	if (!s->waiting_bytes && !s->last_err)
+		s->commit_at = now_ns() + COMMIT_NS;
+	s->waiting_bytes += bytes;
+	return is_due(s) ? store_commit(s) : 0;
+}
+
 int store_add(struct store *s, const struct span *sp)
 {
 	struct row *r;
@@ -325,13 +347,10 @@ int store_add(struct store *s, const struct span *sp)
 		s->open_changed = true;
 		return 0;
 	}
-	if (!s->head && !s->last_err)
-		s->commit_at = now_ns() + COMMIT_NS;
 	*s->tail = r;
 	s->tail = &r->next;
 	s->waiting++;
-	s->waiting_bytes += row_bytes(r);
-	return is_due(s) ? store_commit(s) : 0;
+	return waits(s, row_bytes(r));
 }
 
 int store_add_log(struct store *s, const struct trace_log *l)
@@ -346,22 +365,33 @@ int store_add_log(struct store *s, const struct trace_log *l)
 	if (l->text.n)
 		memcpy(r + 1, l->text.p, l->text.n);
 	r->log.text.p = (const char *)(r + 1);
-	if (!s->head && !s->logs && !s->last_err)
-		s->commit_at = now_ns() + COMMIT_NS;
 	*s->logs_tail = r;
 	s->logs_tail = &r->next;
-	s->waiting_bytes += sizeof(*r) + l->text.n;
-	return is_due(s) ? store_commit(s) : 0;
+	return waits(s, sizeof(*r) + l->text.n);
+}
+
+int store_add_calls(struct store *s, const struct trace_calls *c)
+{
+	size_t bytes = 0;
+	struct calls_row *r = s->waiting_bytes < WAITING_MAX ? calls_row_new(c, &bytes) : NULL;
+
+	if (!r) {
+		s->refused++;
+		return s->waiting_bytes < WAITING_MAX ? -ENOMEM : store_commit(s);
+	}
+	*s->calls_tail = r;
+	s->calls_tail = &r->next;
+	return waits(s, bytes);
 }
 
 int store_tick(struct store *s)
 {
-	return (s->head || s->logs) && is_due(s) ? store_commit(s) : 0;
+	return s->waiting_bytes && is_due(s) ? store_commit(s) : 0;
 }
 
 void store_writer_fini(struct store *s)
 {
-	if (s->head || s->logs || s->open_changed)
+	if (s->waiting_bytes || s->open_changed)
 		store_commit(s);
 	if (s->waiting || s->refused)
 		log_line(LOG_ERR, "store %s: %" PRIu64 " spans could not be stored", s->path,

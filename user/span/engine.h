@@ -18,6 +18,7 @@
 #include "proto/http1.h"
 #include "proto/http2.h"
 #include "sem/sem.h"
+#include "span/calls.h"
 #include "span/chains.h"
 #include "span/file.h"
 #include "span/stream.h"
@@ -142,7 +143,8 @@ struct run {
 	struct index rpc; /* (enum rpc_key, what it is of) -> struct rpc_end or rpc_call */
 	int64_t model_calls, tool_calls, errors;
 	struct waits waits;
-	struct file_sums files; /* what processes and tool calls that are over have changed */
+	struct call_sums calls_made; /* by all of its processes */
+	struct file_sums files;      /* what processes and tool calls that are over have changed */
 	struct recent recent[CRASH_KEPT];
 	unsigned int recent_cnt;
 	struct context contexts[CONTEXTS];
@@ -174,6 +176,7 @@ struct pstate {
 	struct output *output[2]; /* stdout and stderr; NULL: nothing came */
 	struct fault *faults;     /* newest first; see crash.c */
 	struct ledger *files;     /* what it changed; NULL: nothing */
+	struct call_sums calls;   /* system calls, so far */
 	struct program *programs; /* in order, LIMIT_PROGRAMS of them at most */
 	const struct program
 		*command;  /* the one that is what a tool call asks for; NULL: the first */

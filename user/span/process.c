@@ -255,6 +255,7 @@ static struct span *process_span(struct trace *t, struct proc *p, struct pstate 
 	describe_tests(s, p, ps->programs);
 	exec_events(s, ps->run, ps->programs, prog);
 	file_describe(s, ps->files, false);
+	calls_set_sums(s, &ps->calls);
 	return s;
 }
 

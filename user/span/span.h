@@ -56,7 +56,8 @@ const struct attr_def *attr_find(struct sv key); /* NULL: not in the table */
 	X(VALIDATION, "validation") \
 	X(APPROVAL, "approval")     \
 	X(WAIT, "wait")             \
-	X(FILE, "file")
+	X(FILE, "file")             \
+	X(SYSCALL, "syscall")
 
 enum span_what {
 #define X(id, text) SPAN_##id,

@@ -293,6 +293,7 @@ static void run_finish(struct run *r)
 	span_set_int(r->root, ATTR_ID_ERRORS, r->errors);
 	waits_set(r->root, &r->waits);
 	file_set_sums(r->root, &r->files);
+	calls_set_sums(r->root, &r->calls_made);
 	peer_run_links(r);
 	set_result(r);
 	if (r->not_seen)
@@ -368,6 +369,12 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 		break;
 	case EV_STACK:
 		crash_stack(t, (const void *)rec);
+		break;
+	case EV_SYSCALL:
+		calls_feed_one(t, (const void *)rec);
+		break;
+	case EV_SYSCALLS:
+		calls_feed(t, (const void *)rec);
 		break;
 	case EV_FILE:
 		file_feed(t, (const void *)rec);

@@ -23,9 +23,27 @@ struct trace_log {
 };
 typedef void (*trace_log_fn)(void *ctx, const struct trace_log *l);
 
+/*
+ * What was counted of one system call in a process, from since_ns to time_ns (Unix time).  Valid during
+ * the call.
+ */
+struct trace_calls {
+	char trace_id[HEX128], span_id[HEX64]; /* the process's span, or the run's */
+	uint64_t since_ns, time_ns;
+	uint32_t pid;
+	struct sv name, class; /* a call without a name has its number */
+	uint64_t calls, errors, total_ns;
+	uint64_t max_ns;                /* of the process's longest one so far */
+	const struct ev_count *buckets; /* calls, by ev_bucket() */
+	const struct ev_count *errnos;
+	size_t bucket_cnt, errno_cnt;
+};
+typedef void (*trace_calls_fn)(void *ctx, const struct trace_calls *c);
+
 struct trace_cfg {
 	const struct price_table *prices; /* NULL: no costs; outlives the trace */
 	trace_log_fn log;                 /* NULL: nobody wants them; with the ctx of the spans */
+	trace_calls_fn calls;             /* likewise */
 	bool no_redact;
 };
 
