@@ -231,6 +231,7 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 		return 0;
 	if (old_pid != task->tgid)
 		task_drop(old_pid);
+	proc->held = 0;
 	task_make(task, proc->start, proc->quiet);
 	proc->exec_ts = bpf_ktime_get_ns();
 	proc->nss_methods = 0;
@@ -349,7 +350,7 @@ static __always_inline void task_take(struct task_struct *task)
 	struct proc_state *proc = bpf_map_lookup_elem(&traced, &tgid);
 
 	if (proc && proc->start == leader->start_time)
-		task_make(task, proc->start, proc_is_quiet(proc, tgid));
+		task_make(task, proc->start, proc->held || proc_is_quiet(proc, tgid));
 }
 
 /*

@@ -105,12 +105,14 @@ struct proc_state {
 	__u32 go;           /* Go's crypto/tls was called in it */
 	__u32 frees;        /* TLS objects were freed in it: their free function has a probe */
 	__u32 quiet;        /* it may be no agent: see quiet.bpf.h */
-	__u64 fs_second;    /* changes of files: when the second of their budget began, */
-	__u32 fs_told;      /* ... records in it, */
-	__u32 fs_over;      /* ... changes that no record told, */
-	__u32 fs_open;      /* ... a file was opened for writing */
-	__u32 faults;       /* signals with a handler that were told: see signal.bpf.c */
-	__u64 nss_methods;  /* address of the table of NSS's TLS layer, once it was seen */
+	__u32 held;         /* it waits to be let go to its exec: until then it is ringspan's own */
+	__u32 pad;
+	__u64 fs_second;   /* changes of files: when the second of their budget began, */
+	__u32 fs_told;     /* ... records in it, */
+	__u32 fs_over;     /* ... changes that no record told, */
+	__u32 fs_open;     /* ... a file was opened for writing */
+	__u32 faults;      /* signals with a handler that were told: see signal.bpf.c */
+	__u64 nss_methods; /* address of the table of NSS's TLS layer, once it was seen */
 };
 
 #define WATCH_CGROUPS 16

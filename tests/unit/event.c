@@ -152,6 +152,9 @@ static void buckets_are_a_quarter_wide(void **state)
 	for (uint64_t ns = 128; ns < UINT64_C(1) << 37; ns += ns / 4) {
 		uint32_t bucket = ev_bucket(ns);
 
+		assert_true(event_bucket_begin(bucket) <= ns);
+		assert_true(event_bucket_begin(bucket + 1) > ns);
+		assert_true(event_bucket_begin(bucket + 1) <= event_bucket_begin(bucket) * 5 / 4);
 		assert_true(ev_bucket(ns + ns / 4) > bucket || bucket == EV_BUCKETS - 1);
 		assert_true(ev_bucket(ns - 1) == bucket || ev_bucket(ns - 1) == bucket - 1);
 	}

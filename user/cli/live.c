@@ -82,7 +82,10 @@ static int open_session(struct live *l, const struct live_opts *o)
 				   .prices = o->prices,
 				   .no_redact = o->no_redact,
 				   .found = o->discover ? on_found : NULL,
-				   .found_ctx = l };
+				   .found_ctx = l,
+				   .watch_span = o->watch_span,
+				   .watch_calls = o->watch_calls,
+				   .watch_ctx = o->watch_ctx };
 	_cleanup_buf_ struct buf path = BUF_INIT;
 	int err;
 
@@ -350,6 +353,7 @@ int live_end(struct live *l)
 	if (!err)
 		err = feed_tick(l, EV_END);
 	n = session_end(l->session);
-	report(l, duration, !n);
+	if (!l->opts->watch_calls)
+		report(l, duration, !n);
 	return err ? err : n;
 }

@@ -17,6 +17,10 @@ struct live_opts {
 	const char *capture, *prices;
 	bool no_store, no_redact, quiet, logs;
 	size_t ring_bytes;
+	/* No options: who is told instead of the user, see session.h; then nothing is printed. */
+	trace_span_fn watch_span;
+	trace_calls_fn watch_calls;
+	void *watch_ctx;
 	bool discover; /* no option: what is selected are candidates, of which only agents are shown */
 };
 

@@ -30,20 +30,6 @@ static const struct opt replay_options[] = {
 	{ 0 },
 };
 
-/* The first error; what was read before it counts. */
-static int feed_all(struct session *s, struct capture_reader *r)
-{
-	struct ev_hdr *rec;
-	int ret, err;
-
-	while ((ret = capture_next(r, &rec)) == 1) {
-		err = session_feed(s, rec);
-		if (err)
-			return log_err(err, "out of memory");
-	}
-	return ret;
-}
-
 static int run_steps(const struct replay_opts *o, const char *path, const struct sink_cfg *cfg)
 {
 	struct steps *steps = NULL;
@@ -91,7 +77,7 @@ static int run_replay(void *opts, int argc, char **argv)
 	if (!err) {
 		int end_err;
 
-		err = feed_all(s, r);
+		err = session_feed_all(s, r);
 		end_err = session_end(s);
 		err = err ? err : end_err;
 	}

@@ -193,6 +193,19 @@ int session_feed(struct session *s, const struct ev_hdr *rec)
 	return err;
 }
 
+int session_feed_all(struct session *s, struct capture_reader *r)
+{
+	struct ev_hdr *rec;
+	int ret, err;
+
+	while ((ret = capture_next(r, &rec)) == 1) {
+		err = session_feed(s, rec);
+		if (err)
+			return log_err(err, "out of memory");
+	}
+	return ret;
+}
+
 static void open_to_store(void *ctx, const struct span *sp)
 {
 	to_store(ctx, sp);

@@ -40,6 +40,11 @@ void session_free(struct session **s);
  */
 int session_feed(struct session *s, const struct ev_hdr *rec);
 
+struct capture_reader;
+
+/* All records of a capture file.  The first error; what was read before it counts. */
+int session_feed_all(struct session *s, struct capture_reader *r);
+
 /* Puts what is not over yet into the store, as it is now.  Its failures are the session's. */
 void session_show_open(struct session *s);
 

@@ -192,6 +192,13 @@ int event_file_path(struct buf *b, const struct ev_file *f, unsigned int which)
 	return b->err;
 }
 
+uint64_t event_bucket_begin(uint32_t bucket)
+{
+	if (bucket < 4)
+		return bucket * 32;
+	return (4 + (uint64_t)(bucket & 3)) << (bucket / 4 + 4);
+}
+
 struct sv event_meta_get(const struct ev_meta *m, const char *key)
 {
 	struct sv rest = event_payload(&m->hdr);

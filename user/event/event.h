@@ -6,6 +6,7 @@
 #ifndef RINGSPAN_EVENT_ROOM_H
 #define RINGSPAN_EVENT_ROOM_H
 
+#include <stdint.h>
 #include <linux/types.h>
 #include "base/buf.h"
 #include "base/str.h"
@@ -29,6 +30,9 @@ struct sv event_exec_args(const struct ev_exec *e); /* NUL-separated */
 int event_file_path(struct buf *b, const struct ev_file *f, unsigned int which);
 /* Value of a key in META's payload; empty when it is not there. */
 struct sv event_meta_get(const struct ev_meta *m, const char *key);
+
+/* ns at which a bucket of ev_bucket() begins; EV_BUCKETS: where the last one would end. */
+uint64_t event_bucket_begin(uint32_t bucket);
 
 /*
  * Masks secrets in a record, in place: streams per connection and direction, command lines.

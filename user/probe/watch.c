@@ -121,6 +121,7 @@ static int run(struct watch *w, pid_t pid, enum ev_run_origin origin)
 	if (!found)
 		return gone(pid);
 	row = *found;
+	row.state.held = origin == EV_RUN_RECORD;
 	/* a child that waits to be let go: nobody starts threads behind our back */
 	if (origin == EV_RUN_RECORD && !row.state.threads)
 		row.state.alive = row.state.counted = 1;

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# System calls are counted as strace counts them, told while a process runs, and replayed from a capture.
+# needs: root bpf
+. "$(dirname "$0")/lib.sh"
+
+cat >victim.py <<'EOF'
+import os
+for i in range(300):
+    try:
+        os.stat("/does-not-exist/%d" % i)
+    except OSError:
+        pass
+    os.getppid()
+for i in range(3):
+    pid = os.fork()
+    if not pid:
+        os.execv("/bin/dd", ["dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=500", "status=none"])
+    os.waitpid(pid, 0)
+try:
+    os.rmdir("/")
+except OSError:
+    pass
+EOF
+victim=(env PYTHONHASHSEED=0 "$PYTHON" -S -I -B victim.py)
+"$RINGSPAN" record --store db --capture c.rsp -- "${victim[@]}" >out 2>err
+"$RINGSPAN" latency --store db --json >latency.json 2>>err
+same="calls and errors of four processes are those of strace -f -c"
+if command -v strace >/dev/null; then
+	strace -f -c -o strace.txt "${victim[@]}" 2>>err
+	"$PYTHON" - >problems 2>&1 <<'EOF'
+import json
+strace = {}
+for line in open("strace.txt"):
+    f = line.split()
+    if len(f) >= 5 and f[0][0].isdigit() and f[-1] != "total":
+        strace[f[-1]] = (int(f[3]), int(f[4]) if len(f) == 6 else 0)
+got = {r["name"]: (r["calls"], r["errors"]) for r in json.load(open("latency.json"))["rows"]}
+assert len(strace) > 20 and strace["getppid"][0] >= 300, strace
+for name in sorted(set(strace) | set(got)):
+    if strace.get(name) != got.get(name):
+        print(name, "strace", strace.get(name), "ringspan", got.get(name))
+EOF
+	! [ -s problems ]
+	result "$same" $? problems
+else
+	echo "skip - $same: no strace"
+fi
+
+"$PYTHON" - >problems 2>&1 <<'EOF'
+import json
+rows = {r["name"]: r for r in json.load(open("latency.json"))["rows"]}
+assert sum(r["errnos"].get("2", 0) for r in rows.values()) >= 300, rows
+assert rows["rmdir"]["errors"] == 1, rows["rmdir"]
+for r in rows.values():
+    assert sum(b["calls"] for b in r["histogram"]) == r["calls"], r
+    assert r["p50_ns"] <= r["p95_ns"] <= r["p99_ns"] <= r["max_ns"] <= r["total_ns"], r
+EOF
+! [ -s problems ]
+result "errnos, histograms and percentiles agree with the counts" $? problems
+
+{
+	for by in syscall class process span; do
+		bounded "$RINGSPAN" latency --store db --by $by --heatmap --json >stored.json
+		bounded "$RINGSPAN" latency --capture c.rsp --by $by --heatmap --json >replayed.json
+		cmp stored.json replayed.json
+		bounded "$RINGSPAN" latency --store db --by $by --heatmap --histogram >text ||
+			echo "by $by: exit code $?"
+	done
+	"$RINGSPAN" latency --capture c.rsp --by process | grep -c '^dd (' | grep -qx 3 || echo "no three dd"
+} >problems 2>&1
+! [ -s problems ]
+result "a capture gives what the store does" $? problems
+
+cat >loop.py <<'EOF'
+import os, threading, time
+def go():
+    while True:
+        os.getppid()
+        time.sleep(0.001)
+threading.Thread(target=go, daemon=True).start()
+go()
+EOF
+"$PYTHON" loop.py &
+loop=$!
+pids+=("$loop")
+two_threads() {
+	[ "$(find "/proc/$loop/task" -mindepth 1 -maxdepth 1 | wc -l)" -eq 2 ]
+}
+wait_for 20 two_threads
+bounded "$RINGSPAN" latency -p "$loop" --for 2s --json >live.json 2>live.err
+"$PYTHON" - >problems 2>&1 <<'EOF'
+import json
+rows = {r["name"]: r for r in json.load(open("live.json"))["rows"]}
+naps, calls = rows["clock_nanosleep"], rows["getppid"]["calls"]
+assert calls > 20 and abs(calls - naps["calls"]) <= 2, rows
+assert naps["p50_ns"] >= 1000000, naps
+EOF
+cat live.err >>problems
+! [ -s problems ]
+result "threads of a process that runs already are counted from then on" $? problems

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* latency: how long system calls and spans took, of a run, a capture, or a process that runs. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include "base/log.h"
+#include "capture/capture.h"
+#include "cli/latency.h"
+#include "cli/live.h"
+#include "cli/read.h"
+#include "sink/term.h"
+
+#define STEP_MS 100
+
+enum by { BY_SYSCALL, BY_CLASS, BY_PROCESS, BY_HOST, BY_SPAN, BY_CNT };
+
+static const char *const by_names[BY_CNT] = {
+	[BY_SYSCALL] = "syscall", [BY_CLASS] = "class", [BY_PROCESS] = "process",
+	[BY_HOST] = "host",       [BY_SPAN] = "span",
+};
+
+struct latency_opts {
+	struct opt_common common;
+	struct opt_pids pids;
+	const char *by, *capture;
+	uint64_t duration_ns;
+	unsigned int rows;
+	bool heatmap, histogram, json;
+};
+
+static const struct opt latency_options[] = {
+	{ "by", 0, OPT_STR, offsetof(struct latency_opts, by), "WHAT",
+	  "a row for each syscall (without it), class, process, host or span name" },
+	{ "histogram", 0, OPT_FLAG, offsetof(struct latency_opts, histogram), NULL,
+	  "how the durations of each row are spread" },
+	{ "heatmap", 0, OPT_FLAG, offsetof(struct latency_opts, heatmap), NULL,
+	  "how they are spread over time, all rows together" },
+	{ "limit", 'n', OPT_UINT, offsetof(struct latency_opts, rows), "N",
+	  "at most N rows, of those that took most time" },
+	{ "json", 0, OPT_FLAG, offsetof(struct latency_opts, json), NULL, "one JSON object" },
+	{ "pid", 'p', OPT_PID, offsetof(struct latency_opts, pids), "PID",
+	  "of a process that runs, and all that it starts: until Ctrl-C or its end" },
+	{ "for", 0, OPT_DURATION, offsetof(struct latency_opts, duration_ns), "TIME",
+	  "with -p: so long (5s)" },
+	{ "capture", 'c', OPT_STR, offsetof(struct latency_opts, capture), "FILE",
+	  "of a capture file" },
+	{ 0 },
+};
+
+struct gather {
+	enum by by;
+	struct latency l;
+	int err;
+};
+
+static void gather_calls(struct gather *g, const struct trace_calls *c)
+{
+	struct sv key = g->by == BY_SYSCALL ? c->name
+			: g->by == BY_CLASS ? c->class
+					    : sv(c->span_id);
+
+	if (g->by <= BY_PROCESS && !g->err)
+		g->err = latency_add_calls(&g->l, key, c);
+}
+
+/* --- spans */
+
+static void name_process(struct gather *g, const struct span *s)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	if (s->what != SPAN_PROCESS && s->what != SPAN_RUN)
+		return;
+	buf_fmt(&b, SV_FMT " (%lld)", SV_ARG(s->name),
+		(long long)span_attr_int(s, ATTR_ID_PROCESS_PID, 0));
+	g->err = b.err ? b.err : latency_name(&g->l, sv(s->span_id), buf_view(&b));
+}
+
+static void add_part(struct gather *g, const struct span *s, const char *part, uint64_t ns)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	buf_fmt(&b, SV_FMT " %s", SV_ARG(span_attr_sv(s, ATTR_ID_SERVER_ADDRESS)), part);
+	if (b.err)
+		g->err = b.err;
+	else if (!g->err)
+		g->err = latency_add(&g->l, buf_view(&b), s->end_ns, ns, s->status == STATUS_ERROR);
+}
+
+/* A model call that was tried again has its attempts below it: they are the exchanges. */
+static void add_host(struct gather *g, const struct span *s)
+{
+	int64_t first = span_attr_int(s, ATTR_ID_FIRST_BYTE_NS, -1);
+
+	if (!span_attr_sv(s, ATTR_ID_SERVER_ADDRESS).n)
+		return;
+	if (s->what == SPAN_MODEL_CALL && span_attr_int(s, ATTR_ID_ATTEMPTS, 1) > 1)
+		return;
+	switch (s->what) {
+	case SPAN_CONNECT:
+		add_part(g, s, "connect", s->end_ns - s->start_ns);
+		break;
+	case SPAN_MODEL_CALL:
+	case SPAN_ATTEMPT:
+	case SPAN_HTTP:
+	case SPAN_EMBEDDING:
+	case SPAN_RETRIEVAL:
+		if (first >= 0)
+			add_part(g, s, "first byte", (uint64_t)first);
+		add_part(g, s, "exchange", s->end_ns - s->start_ns);
+		break;
+	default:
+		break;
+	}
+}
+
+static void gather_span(struct gather *g, const struct span *s)
+{
+	if (g->err)
+		return;
+	if (g->by == BY_PROCESS)
+		name_process(g, s);
+	else if (json_true(span_attr(s, ATTR_ID_UNFINISHED)))
+		return; /* how long it takes is not known */
+	else if (g->by == BY_HOST)
+		add_host(g, s);
+	else if (g->by == BY_SPAN)
+		g->err = latency_add(&g->l, s->name, s->end_ns, s->end_ns - s->start_ns,
+				     s->status == STATUS_ERROR);
+}
+
+static void on_calls(void *ctx, const struct trace_calls *c)
+{
+	gather_calls(ctx, c);
+}
+
+static void on_span(void *ctx, const struct span *s)
+{
+	gather_span(ctx, s);
+}
+
+/* --- where they come from */
+
+static int stored_calls(void *ctx, const struct trace_calls *c)
+{
+	struct gather *g = ctx;
+
+	gather_calls(g, c);
+	return g->err;
+}
+
+static int stored_span(void *ctx, const struct span *s)
+{
+	struct gather *g = ctx;
+
+	gather_span(g, s);
+	return g->err;
+}
+
+static int from_store(struct gather *g, const struct latency_opts *o, const char *run)
+{
+	char trace_id[HEX128];
+	struct store *s = NULL;
+	int err = read_open(&s, &o->common);
+
+	if (!err)
+		err = store_find_run(s, run, trace_id);
+	if (!err)
+		err = store_calls(s, trace_id, stored_calls, g);
+	if (!err && g->by >= BY_PROCESS)
+		err = store_spans(s, trace_id, false, stored_span, g);
+	store_free(&s);
+	return err;
+}
+
+static int from_capture(struct gather *g, const char *path)
+{
+	struct session_cfg cfg = { .watch_span = on_span, .watch_calls = on_calls, .watch_ctx = g };
+	struct capture_reader *r = NULL;
+	struct session *s = NULL;
+	int err = capture_open(&r, path);
+
+	if (!err)
+		err = session_new(&s, &cfg);
+	if (!err) {
+		int end_err;
+
+		err = session_feed_all(s, r);
+		end_err = session_end(s);
+		err = err ? err : end_err;
+	}
+	session_free(&s);
+	capture_free(&r);
+	return err;
+}
+
+/* Until a signal, the end of the time or of the processes. */
+static int follow(struct live *l, const struct latency_opts *o, size_t runs)
+{
+	uint64_t began = live_now();
+	struct signalfd_siginfo sig;
+
+	while (!live_over(l, runs) && !(o->duration_ns && live_now() - began >= o->duration_ns)) {
+		int ret = live_step(l, STEP_MS, &sig);
+
+		if (ret < 0)
+			return ret;
+		if (ret && sig.ssi_signo != SIGCHLD)
+			break;
+	}
+	return 0;
+}
+
+static int from_live(struct gather *g, const struct latency_opts *o)
+{
+	struct live_opts live = { .no_store = true,
+				  .quiet = true,
+				  .watch_span = on_span,
+				  .watch_calls = on_calls,
+				  .watch_ctx = g };
+	struct live *l = NULL;
+	size_t runs = 0;
+	int err = live_new(&l, &live), end_err;
+
+	for (size_t i = 0; !err && i < o->pids.cnt; i++)
+		runs += probe_watch(live_probe(l), o->pids.pid[i], EV_RUN_ATTACH) == 0;
+	if (!err && !runs)
+		err = -ESRCH;
+	if (!err) {
+		err = follow(l, o, runs);
+		end_err = live_end(l);
+		err = err ? err : end_err;
+	}
+	live_free(&l);
+	return err;
+}
+
+static int read_by(const char *name, enum by *by)
+{
+	for (unsigned int i = 0; i < BY_CNT; i++) {
+		if (strcmp(name, by_names[i]) != 0)
+			continue;
+		*by = i;
+		return 0;
+	}
+	return log_err(-EINVAL, "--by %s: want syscall, class, process, host or span", name);
+}
+
+static int check(const struct latency_opts *o, int argc)
+{
+	if ((argc > 0) + (o->pids.cnt > 0) + (o->capture != NULL) > 1)
+		return log_err(-EINVAL, "want a run, -p PID or --capture FILE: one of the three");
+	if (o->duration_ns && !o->pids.cnt)
+		return log_err(-EINVAL, "--for is for a process that runs: -p PID");
+	return 0;
+}
+
+static int run_latency(void *opts, int argc, char **argv)
+{
+	struct latency_opts *o = opts;
+	struct latency_how how = { .rows = o->rows,
+				   .histogram = o->histogram,
+				   .heatmap = o->heatmap,
+				   .json = o->json,
+				   .columns = term_columns(STDOUT_FILENO),
+				   .colour = term_colour(STDOUT_FILENO) };
+	struct gather g = { .by = BY_SYSCALL };
+	const char *run;
+	int err;
+
+	if (read_run_arg(argc, argv, &run) || check(o, argc) || (o->by && read_by(o->by, &g.by)))
+		return EXIT_USAGE;
+	how.by = by_names[g.by];
+	latency_init(&g.l, o->heatmap);
+	if (o->pids.cnt)
+		err = from_live(&g, o);
+	else
+		err = o->capture ? from_capture(&g, o->capture) : from_store(&g, o, run);
+	err = err ? err : g.err;
+	if (!err)
+		err = latency_print(&g.l, &how, stdout);
+	if (!err && !latency_sort(&g.l)) {
+		log_warn("nothing was measured by %s", how.by);
+		err = -ENOENT;
+	}
+	latency_fini(&g.l);
+	return err ? EXIT_NOTHING : EXIT_FINE;
+}
+
+const struct cmd cmd_latency = {
+	.name = "latency",
+	.args = "[RUN]",
+	.help = "how long system calls, connections and spans took: counts, percentiles, "
+		"histograms",
+	.more = "System calls are counted in the kernel, all of them, and their durations kept in "
+		"buckets: a\n"
+		"percentile is never too small and at most a quarter too large (below 128 ns at "
+		"most 32 ns).\n"
+		"A call counts when it returns.  By host: connects, time to the first byte of an "
+		"answer, and\n"
+		"whole exchanges.  By span: spans of the same name.\n",
+	.opts = latency_options,
+	.opts_sz = sizeof(struct latency_opts),
+	.run = run_latency,
+};
