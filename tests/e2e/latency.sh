@@ -99,3 +99,36 @@ EOF
 cat live.err >>problems
 ! [ -s problems ]
 result "threads of a process that runs already are counted from then on" $? problems
+
+cat >calls.py <<'EOF'
+import os, time
+time.sleep(0.05)
+def attempt(call, *args):
+    try:
+        call(*args)
+    except OSError:
+        pass
+for i in range(5):
+    attempt(os.mkdir, "/")
+attempt(os.rmdir, "/does-not-exist")
+attempt(os.stat, "/dev/null/x")
+EOF
+"$RINGSPAN" record --store one --capture one.rsp --quiet --slow poll=50ms --failed ENOTDIR,EACCES \
+	--syscalls mkdir -- "$PYTHON" -S -I -B calls.py >out 2>err
+"$RINGSPAN" spans --store one --where 'kind=syscall' --json >one.json
+"$PYTHON" - >problems 2>&1 <<'EOF'
+import json
+spans = [json.loads(line) for line in open("one.json")]
+got = [(s["name"], s["attributes"]["ringspan.syscall.why"]) for s in spans]
+want = [("clock_nanosleep", "slow")] + 5 * [("mkdir /", "asked")] + [("newfstatat /dev/null/x", "failed")]
+assert got == want, got
+assert spans[0]["end_time_unix_nano"] - spans[0]["start_time_unix_nano"] >= 50000000, spans[0]
+assert all(s["attributes"]["error.type"] == "EEXIST" for s in spans[1:6]), spans
+EOF
+bounded "$RINGSPAN" replay one.rsp --format ndjson | grep '"syscall"' | cmp - one.json >>problems 2>&1
+for wrong in --slow=long --slow=disk=1s --failed=EFOO --syscalls=foo; do
+	"$RINGSPAN" record --no-store $wrong -- true >/dev/null 2>wrong.err
+	[ $? -eq 2 ] && [ "$(wc -l <wrong.err)" -eq 1 ] || echo "$wrong: not refused" >>problems
+done
+! [ -s problems ]
+result "calls that are slow, fail or are asked for become spans" $? problems

@@ -214,12 +214,18 @@ static void secret_in_a_path_is_masked(void **state)
 {
 	_cleanup_free_ struct ev_file *f =
 		record_file(1, 7, EV_FILE_REMOVE, "/tmp/sk-ant-api03-0123456789abcdefghij", NULL);
+	static const char path[] = "/tmp/sk-ant-api03-0123456789abcdefghij";
+	_cleanup_free_ struct ev_syscall *call =
+		record(EV_SYSCALL, sizeof(*call), 1, 7, path, strlen(path));
 	struct event_scrub *s;
 
 	(void)state;
+	call->len = strlen(path);
 	assert_int_equal(event_scrub_new(&s), 0);
 	event_scrub(s, &f->hdr);
+	event_scrub(s, &call->hdr);
 	assert_false(sv_has(event_payload(&f->hdr), "abcdef"));
+	assert_false(sv_has(event_payload(&call->hdr), "abcdef"));
 	event_scrub_free(&s);
 }
 

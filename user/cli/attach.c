@@ -202,6 +202,8 @@ static int run_attach(void *opts, int argc, char **argv)
 			argc ? argv[0] : "", argc ? ": " : "");
 		return EXIT_USAGE;
 	}
+	if (live_read_opts(&o->live))
+		return EXIT_USAGE;
 	if (is_matching(o))
 		return attach_matching(o);
 	if (!open_targets(&t, &o->pids) && !live_new(&l, &o->live))

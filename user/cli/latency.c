@@ -290,8 +290,7 @@ static int run_latency(void *opts, int argc, char **argv)
 const struct cmd cmd_latency = {
 	.name = "latency",
 	.args = "[RUN]",
-	.help = "how long system calls, connections and spans took: counts, percentiles, "
-		"histograms",
+	.help = "how long system calls, connections and spans took",
 	.more = "System calls are counted in the kernel, all of them, and their durations kept in "
 		"buckets: a\n"
 		"percentile is never too small and at most a quarter too large (below 128 ns at "

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/capture.h"
+#include "cli/calls_opt.h"
 #include "cli/read.h"
 #include "sink/human.h"
 #include "sink/term.h"
@@ -111,9 +112,15 @@ static int feed_meta(struct live *l)
 	return meta ? session_feed(l->session, &meta->hdr) : -ENOMEM;
 }
 
+int live_read_opts(struct live_opts *o)
+{
+	return calls_opt(&o->calls, o->slow, o->failed, o->syscalls);
+}
+
 int live_new(struct live **out, const struct live_opts *o)
 {
-	struct probe_cfg cfg = { .ring_bytes = o->ring_bytes,
+	struct probe_cfg cfg = { .calls = o->calls,
+				 .ring_bytes = o->ring_bytes,
 				 .output_rate = o->logs ? OUTPUT_RATE : 0 };
 	struct live *l = calloc(1, sizeof(*l));
 	int err;

@@ -15,6 +15,8 @@
 struct live_opts {
 	struct opt_common common;
 	const char *capture, *prices;
+	const char *slow, *failed, *syscalls; /* see calls_opt.h */
+	struct probe_calls calls;             /* no option: what these say, by live_read_opts() */
 	bool no_store, no_redact, quiet, logs;
 	size_t ring_bytes;
 	/* No options: who is told instead of the user, see session.h; then nothing is printed. */
@@ -24,35 +26,51 @@ struct live_opts {
 	bool discover; /* no option: what is selected are candidates, of which only agents are shown */
 };
 
-#define LIVE_OPTS                                                                               \
-	{ "capture", 'c',                                                                       \
-	  OPT_STR,   offsetof(struct live_opts, capture),                                       \
-	  "FILE",    "write every record to FILE, for `ringspan replay`" },                     \
-		{ "no-store", 0,                                                                \
-		  OPT_FLAG,   offsetof(struct live_opts, no_store),                             \
-		  NULL,       "keep nothing in the store" },                                    \
-		{ "logs",                                                                       \
-		  'l',                                                                          \
-		  OPT_FLAG,                                                                     \
-		  offsetof(struct live_opts, logs),                                             \
-		  NULL,                                                                         \
-		  "also what the processes write to stdout and stderr, for "                    \
-		  "`ringspan logs`: up to 256 KiB/s of each" },                                 \
-		{ "no-redact", 0,                                                               \
-		  OPT_FLAG,    offsetof(struct live_opts, no_redact),                           \
-		  NULL,        "keep keys and tokens as they are; they are masked otherwise" }, \
-		{ "ring-size", 0,                                                               \
-		  OPT_SIZE,    offsetof(struct live_opts, ring_bytes),                          \
-		  "SIZE",      "of the buffer between kernel and ringspan (8M)" },              \
-		{ "prices", 0,                                                                  \
-		  OPT_STR,  offsetof(struct live_opts, prices),                                 \
-		  "FILE",   "a price table in place of the built-in one" },                     \
-	{                                                                                       \
-		"quiet", 'q', OPT_FLAG, offsetof(struct live_opts, quiet), NULL,                \
-			"show no spans while it runs"                                           \
+#define LIVE_OPTS                                                                                \
+	{ "capture", 'c',                                                                        \
+	  OPT_STR,   offsetof(struct live_opts, capture),                                        \
+	  "FILE",    "write every record to FILE, for `ringspan replay`" },                      \
+		{ "no-store", 0,                                                                 \
+		  OPT_FLAG,   offsetof(struct live_opts, no_store),                              \
+		  NULL,       "keep nothing in the store" },                                     \
+		{ "logs",                                                                        \
+		  'l',                                                                           \
+		  OPT_FLAG,                                                                      \
+		  offsetof(struct live_opts, logs),                                              \
+		  NULL,                                                                          \
+		  "also what the processes write to stdout and stderr, for "                     \
+		  "`ringspan logs`: up to 256 KiB/s of each" },                                  \
+		{ "no-redact", 0,                                                                \
+		  OPT_FLAG,    offsetof(struct live_opts, no_redact),                            \
+		  NULL,        "keep keys and tokens as they are; they are masked otherwise" },  \
+		{ "ring-size", 0,                                                                \
+		  OPT_SIZE,    offsetof(struct live_opts, ring_bytes),                           \
+		  "SIZE",      "of the buffer between kernel and ringspan (8M)" },               \
+		{ "prices", 0,                                                                   \
+		  OPT_STR,  offsetof(struct live_opts, prices),                                  \
+		  "FILE",   "a price table in place of the built-in one" },                      \
+		{ "slow",                                                                        \
+		  0,                                                                             \
+		  OPT_STR,                                                                       \
+		  offsetof(struct live_opts, slow),                                              \
+		  "TIME",                                                                        \
+		  "spans of system calls that take so long (10ms; of a class: "                  \
+		  "poll=1s,file=5ms)" },                                                         \
+		{ "failed", 0,                                                                   \
+		  OPT_STR,  offsetof(struct live_opts, failed),                                  \
+		  "ERRNOS", "spans of system calls that fail so (EACCES,EPERM)" },               \
+		{ "syscalls", 0,                                                                 \
+		  OPT_STR,    offsetof(struct live_opts, syscalls),                              \
+		  "LIST",     "spans of all system calls of these names or classes, or `all`" }, \
+	{                                                                                        \
+		"quiet", 'q', OPT_FLAG, offsetof(struct live_opts, quiet), NULL,                 \
+			"show no spans while it runs"                                            \
 	}
 
 struct live;
+
+/* Options whose text has to be read; -EINVAL, logged. */
+int live_read_opts(struct live_opts *o);
 
 /* 0 or -errno, logged. */
 int live_new(struct live **out, const struct live_opts *o);

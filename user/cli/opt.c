@@ -84,7 +84,7 @@ int opt_size(struct sv text, size_t *bytes)
 	return -EINVAL;
 }
 
-static int opt_duration(struct sv text, uint64_t *ns)
+int opt_duration(struct sv text, uint64_t *ns)
 {
 	int64_t v;
 

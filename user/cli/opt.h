@@ -15,7 +15,8 @@ int opt_parse(const struct cmd *c, void *opts, int argc, char **argv, int *rest)
 
 void opt_help(FILE *out, const struct cmd *c);
 
-int opt_size(struct sv text, size_t *bytes); /* 8M, 64KiB, 4096: powers of 1024; 0, -EINVAL */
+int opt_size(struct sv text, size_t *bytes);    /* 8M, 64KiB, 4096: powers of 1024; 0, -EINVAL */
+int opt_duration(struct sv text, uint64_t *ns); /* 10ms, 1m30s; 0, -EINVAL */
 
 /*
  * The name among cnt (got by name_at) that a misspelt word probably means; NULL when none is near.

@@ -188,6 +188,8 @@ static int run_record(void *opts, int argc, char **argv)
 		log_err(-EINVAL, "nothing to run: ringspan record [OPTION ...] -- CMD [ARG ...]");
 		return EXIT_USAGE;
 	}
+	if (live_read_opts(&o->live))
+		return EXIT_USAGE;
 	err = exe_find(argv[0], path);
 	if (err) {
 		log_err(err, "%s: %s", argv[0],
