@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The one definition of the settings that all programs share. */
+/* The one definition of the settings, and of the variables, that all programs share. */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include "config.bpf.h"
@@ -18,5 +18,6 @@ const volatile __u8 cfg_call_path[SYS_CALLS] = {};
 const volatile __u8 cfg_call_asked[SYS_CALLS] = {};
 const volatile __u64 cfg_call_slow[SYS_CALLS] = {};
 const volatile __u8 cfg_errno_asked[CALL_ERRNOS] = {};
+__u32 traced_slots[TRACED_SLOTS] = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -64,6 +64,17 @@ struct {
 	__type(value, struct fs_file);
 } fs_files SEC(".maps") __weak;
 
+/*
+ * How many entries of `traced` fall on a slot, for a look that takes no call: what finds 0 is not in it.
+ * Counted up before an entry can be found, and down when it has gone, here and in user space.
+ */
+extern __u32 traced_slots[];
+
+static __always_inline void traced_count(__u32 tgid, int n)
+{
+	__sync_fetch_and_add(&traced_slots[tgid & (TRACED_SLOTS - 1)], n);
+}
+
 /* Files that were mapped executable; forgetting one only means that it is reported again. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

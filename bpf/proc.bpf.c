@@ -40,10 +40,13 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	}
 	init.nss_methods = proc->nss_methods;
-	if (bpf_map_update_elem(&traced, &tgid, &init, BPF_ANY))
+	traced_count(tgid, 1);
+	if (bpf_map_update_elem(&traced, &tgid, &init, BPF_ANY)) {
+		traced_count(tgid, -1);
 		stat_add(lost_map, 1);
-	else
+	} else {
 		task_make(child, init.start, init.quiet);
+	}
 	e = ev_reserve(EV_FORK, sizeof(*e), 0, proc->start);
 	if (!e)
 		return 0;
@@ -190,7 +193,9 @@ static __noinline struct proc_state *exec_watch(struct task_struct *task)
 	}
 	proc_fill(&init, task);
 	init.quiet = w->quiet;
+	traced_count(tgid, 1);
 	if (bpf_map_update_elem(&traced, &tgid, &init, BPF_NOEXIST)) {
+		traced_count(tgid, -1);
 		stat_add(lost_map, 1);
 		return NULL;
 	}
@@ -337,8 +342,10 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 		fs_exit(tgid);
 	last = *proc;
 	bpf_map_delete_elem(&loud, &tgid);
-	if (!bpf_map_delete_elem(&traced, &tgid))
+	if (!bpf_map_delete_elem(&traced, &tgid)) {
+		traced_count(tgid, -1);
 		exit_send(task, &last);
+	}
 	return 0;
 }
 

@@ -31,6 +31,8 @@ struct task_state {
 	__u32 pad;
 };
 
+#define TRACED_SLOTS 32768 /* by the low bits of a process's id */
+
 #define CALL_ERRNOS 192 /* those below 160, and from 512 on those of calls that begin anew */
 
 struct proc_key {

@@ -5,7 +5,7 @@
  * where user space (user/probe/hook.c) has put it in the table at the call's number.
  *
  * A perf event for each call would do the same.  Each takes 30 ms to detach, one after the other, and
- * a call that is of interest passes through perf's buffers first; others would pay less (make bench-sys).
+ * a call that is of interest passes through perf's buffers first; others would pay less (make bench-syscalls).
  */
 #ifndef RINGSPAN_SYS_BPF_H
 #define RINGSPAN_SYS_BPF_H

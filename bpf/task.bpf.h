@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Who is a thread of a traced process, asked at every system call and every switch of every thread of
- * the machine: a look into the task itself (4 ns), which also says which call the thread is in.
+ * the machine: a count by the process's id, then a look into the task itself, which also says which call
+ * the thread is in.
  *
  * An entry is made before its thread can run (proc.bpf.c: fork, a watched exec), or by the listing of
  * processes for what runs already, and goes with the thread.
@@ -38,14 +39,22 @@ static __always_inline struct task_state *task_of(struct task_struct *task)
 	return bpf_map_lookup_elem(&task_states_old, &tid);
 }
 
+/* Of the thread that runs.  What is not traced is told by its process's id, nearly always. */
 static __always_inline struct task_state *task_here(void)
 {
-	__u32 tid;
+	struct task_struct *task;
+	__u64 id;
 
-	if (cfg_task_storage)
-		return bpf_task_storage_get(&task_states, bpf_get_current_task_btf(), NULL, 0);
-	tid = bpf_get_current_pid_tgid();
-	return bpf_map_lookup_elem(&task_states_old, &tid);
+	if (cfg_task_storage) {
+		task = bpf_get_current_task_btf();
+		if (!traced_slots[task->tgid & (TRACED_SLOTS - 1)])
+			return NULL;
+		return bpf_task_storage_get(&task_states, task, NULL, 0);
+	}
+	id = bpf_get_current_pid_tgid();
+	if (!traced_slots[id >> 32 & (TRACED_SLOTS - 1)])
+		return NULL;
+	return bpf_map_lookup_elem(&task_states_old, &(__u32){ id });
 }
 
 static __always_inline struct task_state *task_new(struct task_struct *task)

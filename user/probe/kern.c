@@ -155,14 +155,21 @@ int kern_uprobe_fd(const struct kern *k, const char *name)
 
 int kern_trace(struct kern *k, __u32 tgid, const struct proc_state *state)
 {
-	int err = bpf_map_update_elem(bpf_map__fd(k->skel->maps.traced), &tgid, state, BPF_NOEXIST);
+	__u32 *slot = &k->skel->bss->traced_slots[tgid % TRACED_SLOTS];
+	int err;
 
+	__atomic_fetch_add(slot, 1, __ATOMIC_SEQ_CST);
+	err = bpf_map_update_elem(bpf_map__fd(k->skel->maps.traced), &tgid, state, BPF_NOEXIST);
+	if (err)
+		__atomic_fetch_sub(slot, 1, __ATOMIC_SEQ_CST);
 	return err == -EEXIST ? 0 : err;
 }
 
 void kern_untrace(struct kern *k, __u32 tgid)
 {
-	bpf_map_delete_elem(bpf_map__fd(k->skel->maps.traced), &tgid);
+	if (!bpf_map_delete_elem(bpf_map__fd(k->skel->maps.traced), &tgid))
+		__atomic_fetch_sub(&k->skel->bss->traced_slots[tgid % TRACED_SLOTS], 1,
+				   __ATOMIC_SEQ_CST);
 }
 
 int kern_watch(struct kern *k, const struct watch_state *watch)
