@@ -76,23 +76,21 @@ static __always_inline __u32 sys_failed(struct pt_regs *regs, long ret, __u32 nr
 	return err - 1 < MAX_ERRNO && sys_number(regs) == nr ? call_errno_index(err) : 0;
 }
 
-static __always_inline struct ev_syscall *sys_reserve(const struct task_state *t,
-						      struct pt_regs *regs, __u32 room)
+static __always_inline void sys_fill(struct ev_syscall *e, const struct task_state *t,
+				     struct pt_regs *regs, long ret, __u32 why)
 {
-	struct ev_syscall *e = ev_reserve(EV_SYSCALL, sizeof(*e), room, t->start);
-
-	if (!e)
-		return NULL;
+	e->enter_ts = t->enter_ts;
 	e->args[0] = SYS_ARG(1);
 	e->args[1] = SYS_ARG(2);
 	e->args[2] = SYS_ARG(3);
 	e->args[3] = SYS_ARG(4);
 	e->args[4] = SYS_ARG(5);
 	e->args[5] = sys_sixth(regs);
+	e->ret = ret;
 	e->nr = t->nr;
+	e->why = why;
 	e->len = 0;
 	e->pad = 0;
-	return e;
 }
 
 static __always_inline void sys_read_path(struct ev_syscall *e, __u64 path)
@@ -109,35 +107,38 @@ static __always_inline void sys_read_path(struct ev_syscall *e, __u64 path)
 	e->hdr.size = sizeof(*e) + len - 1;
 }
 
-/* One call as a record: when it returned, because only then its path is sure to be readable. */
+/*
+ * One call as a record: when it returned, because only then its path is sure to be readable.  Most have
+ * none, and where all calls are asked for the ring is soon full.
+ */
 static __always_inline void sys_tell(const struct task_state *t, struct pt_regs *regs, long ret,
-				     __u64 enter_ts, __u32 why)
+				     __u32 why)
 {
-	__u32 nr = t->nr & (SYS_CALLS - 1), path = cfg_call_path[nr];
-	struct ev_syscall *e = sys_reserve(t, regs, EV_PATH_MAX);
+	__u32 path = cfg_call_path[t->nr & (SYS_CALLS - 1)];
+	struct ev_syscall *e;
 
-	if (!e)
-		return;
-	e->enter_ts = enter_ts;
-	e->ret = ret;
-	e->why = why;
-	if (path == 1)
-		sys_read_path(e, e->args[0]);
-	else if (path == 2)
-		sys_read_path(e, e->args[1]);
-	else if (path == 3)
-		sys_read_path(e, e->args[2]);
+	if (!path) {
+		e = ev_reserve(EV_SYSCALL, sizeof(*e), 0, t->start);
+		if (!e)
+			return;
+		sys_fill(e, t, regs, ret, why);
+	} else {
+		e = ev_reserve(EV_SYSCALL, sizeof(*e), EV_PATH_MAX, t->start);
+		if (!e)
+			return;
+		sys_fill(e, t, regs, ret, why);
+		sys_read_path(e, path == 1 ? e->args[0] : path == 2 ? e->args[1] : e->args[2]);
+	}
 	ev_submit(e);
 }
 
-/* What is told of it is not known before it returns; its time is that of its row. */
+/* A call returns: it is counted, and told where such calls are wanted. */
 static __always_inline void sys_done(struct task_state *t, struct pt_regs *regs, long ret)
 {
 	struct call_key key = { .start = t->start, .tgid = t->tgid, .nr = t->nr };
-	__u64 enter_ts = t->enter_ts, ns = bpf_ktime_get_ns() - enter_ts;
+	__u64 ns = bpf_ktime_get_ns() - t->enter_ts;
 	__u32 failed = sys_failed(regs, ret, key.nr), nr = key.nr, why = 0;
 
-	t->enter_ts = 0;
 	call_count(&key, ns, failed);
 	if (nr >= SYS_CALLS)
 		return;
@@ -149,7 +150,7 @@ static __always_inline void sys_done(struct task_state *t, struct pt_regs *regs,
 	if (failed && failed < CALL_ERRNOS && cfg_errno_asked[failed])
 		why |= EV_WHY_FAILED;
 	if (why)
-		sys_tell(t, regs, ret, enter_ts, why);
+		sys_tell(t, regs, ret, why);
 }
 
 SYS_EXIT(sys_exit)
@@ -160,6 +161,7 @@ SYS_EXIT(sys_exit)
 		return 0;
 	if (t->enter_ts && !t->quiet)
 		sys_done(t, regs, ret);
+	t->enter_ts = 0;
 	bpf_tail_call(ctx, &sys_exits, sys_number(regs));
 	return 0;
 }

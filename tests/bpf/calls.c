@@ -184,6 +184,7 @@ static void told_while_it_runs(void **state)
 	for (size_t i = 0; i < t->cnt; i++)
 		if (t->recs[i]->tgid == (__u32)t->pid && t->recs[i]->kind != EV_FLOW_END)
 			last = t->recs[i];
+	assert_non_null(last);
 	assert_int_equal(last->kind, EV_EXIT);
 }
 
