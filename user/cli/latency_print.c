@@ -292,7 +292,7 @@ int latency_print(struct latency *l, const struct latency_how *how, FILE *out)
 		cnt = how->rows;
 	if (how->json)
 		return print_json(l, cnt, how, out);
-	err = print_table(l, cnt, how, out);
+	err = cnt ? print_table(l, cnt, how, out) : 0;
 	for (size_t i = 0; how->histogram && i < cnt; i++)
 		bars(&b, l->rows[i]);
 	if (!err && how->heatmap)
