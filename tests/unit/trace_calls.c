@@ -190,12 +190,24 @@ static void one_call(void **state)
 	assert_string_equal(s->parent_span_id, told_nth(&w->told, SPAN_PROCESS, 0)->span_id);
 }
 
+static void while_it_runs(void **state)
+{
+	struct world *w = *state;
+
+	counted(w, 5 * MS, CHILD, NR_READ, 5000);
+	counted(w, 6 * MS, AGENT, NR_READ, 6000);
+	trace_each_open(w->trace, on_span, w);
+	assert_class(told_nth(&w->told, SPAN_RUN, 0), "file", 6, 6000);
+	assert_class(told_nth(&w->told, SPAN_PROCESS, 0), "file", 3, 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(sums, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_stored, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_call, setup, teardown),
+		cmocka_unit_test_setup_teardown(while_it_runs, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("trace_calls", tests, NULL, NULL);

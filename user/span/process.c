@@ -390,6 +390,8 @@ static void open_one(void *ctx, struct proc *p)
 		s = run_span(o->t, p, ps); /* also when the process is over: others go on */
 	else if (!p->ts_exit)
 		s = process_span(o->t, p, ps);
+	if (s && ps->is_root)
+		calls_set_sums(s, &ps->run->calls_made);
 	open_give(o->w, ps->run, &s);
 }
 
