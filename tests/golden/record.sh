@@ -29,13 +29,14 @@ while ! [ -s ready ]; do sleep 0.05; done
 port=$(sed 's/.*"port": \([0-9]*\).*/\1/' ready)
 cp "$(sed 's/.*"ca": "\([^"]*\)".*/\1/' ready)" ca.pem
 
-# golden NAME SCENARIO COMMAND...
+# golden NAME SCENARIO COMMAND...; $options: of the recording
+options=()
 golden() {
 	local name=$1 scenario=$2
 	shift 2
 	[ -z "$only" ] || [ "$only" = "$name" ] || return 0
 	unshare --uts sh -c 'hostname box; exec "$@"' - "$ringspan" record --no-store --quiet \
-		--capture "$name.rsp" -- "$@" --base-url "https://127.0.0.1:$port" --ca ca.pem \
+		"${options[@]}" --capture "$name.rsp" -- "$@" --base-url "https://127.0.0.1:$port" --ca ca.pem \
 		"Write a greeting into a file and read it back. [[scenario:$scenario]]"
 	"$ringspan" replay "$name.rsp" --format ndjson --payload >"$name.ndjson"
 	mv "$name.rsp" "$name.ndjson" "$golden"
@@ -47,3 +48,5 @@ golden think think python3 agent.py --api responses --stream --accept-encoding g
 golden rate rate python3 agent.py --api chat --no-stream
 golden streamerror streamerror node agent.mjs --api anthropic --stream
 golden mcp mcp python3 agent.py --api anthropic --stream --mcp "python3 mcp_server.py"
+options=(--slow 20ms,poll=200ms --failed EEXIST --syscalls mkdir)
+golden calls rate python3 agent.py --api chat --no-stream

@@ -12,7 +12,7 @@
 #include "span/trace.h"
 
 /* The golden captures, and "": agents that were made up. */
-#define PROP_SOURCES "demo", "cut", "think", "rate", "streamerror", "mcp", ""
+#define PROP_SOURCES "demo", "cut", "think", "rate", "streamerror", "mcp", "calls", ""
 
 struct list {
 	struct ev_hdr **at;
