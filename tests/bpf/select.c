@@ -298,11 +298,15 @@ static void first_bytes_of_a_client(void **state)
 	assert_int_equal(shown(t, pid, EV_WRITE), SHOWN);
 	e = trace_rec(t, EV_EXEC, pid, 0);
 	assert_non_null(e);
+	assert_int_equal(probe_tell_counts(t->p), 0);
+	trace_poll(t);
+	assert_null(trace_rec(t, EV_SYSCALLS, pid, 0)); /* nor are its calls counted */
 	assert_int_equal(probe_loud(t->p, pid, e->hdr.start), 0);
 	move_all(fd, true, 1);
 	move_all(fd, false, PART);
 	close(fd);
 	until_ended(t, pid);
+	assert_non_null(trace_rec(t, EV_SYSCALLS, pid, 0));
 	assert_int_equal(shown(t, pid, EV_WRITE), SHOWN + PART);
 	assert_int_equal(shown(t, pid, EV_READ), 1);
 }
@@ -320,6 +324,7 @@ static void nothing_of_others(void **state)
 	close(fd);
 	until_ended(t, pid);
 	assert_int_equal(shown(t, pid, EV_WRITE) + shown(t, pid, EV_READ), 0);
+	assert_null(trace_rec(t, EV_SYSCALLS, pid, 0));
 }
 
 static void nothing_of_servers(void **state)
