@@ -8,6 +8,7 @@
 #   make corpus CORPUS=DIR   parsers against recorded provider traffic
 #   make bench         what `record` sustains and costs (root), and bench-replay
 #   make bench-replay  spans a second and memory of a replay, up to a million spans
+#   make bench-syscalls  what a system call costs, beside other tools (root)
 #   make bench-tls     what a probed TLS call costs (root)
 #   make bench-attach  how long `attach --all` takes among 500 processes (root)
 #   make install PREFIX=/usr/local DESTDIR=
@@ -145,11 +146,11 @@ bench-replay: $(OUT)/ringspan $(OUT)/generate
 $(OUT)/tls_cost: $(OUT)/tests/bench/tls_cost.o $(OUT)/tests/bench/peer.o $(OUT)/libringspan.a
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(shell pkg-config --libs openssl) -o $@
 
-$(OUT)/sys_cost: tests/bench/sys_cost.c
-	$(call say,LD)$(CC) $(CPPFLAGS_) $(CFLAGS_) $< -o $@
+$(OUT)/sys_cost: $(OUT)/tests/bench/sys_cost.o
+	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(shell pkg-config --libs libbpf) -o $@
 
-bench-sys: $(OUT)/ringspan $(OUT)/sys_cost
-	$(Q)tests/bench/sys.sh $(OUT)/ringspan $(OUT)/sys_cost
+bench-syscalls: $(OUT)/ringspan $(OUT)/sys_cost
+	$(Q)tests/bench/syscalls.py $(OUT)/ringspan $(OUT)/sys_cost
 
 bench-tls: $(OUT)/tls_cost
 	$(Q)$(OUT)/tls_cost 7
@@ -166,7 +167,7 @@ install: $(OUT)/ringspan
 clean:
 	$(Q)rm -rf $(OUT)
 
-.PHONY: all tests-build demo test check lint corpus bench bench-replay bench-tls bench-attach format install clean
+.PHONY: all tests-build demo test check lint corpus bench bench-replay bench-syscalls bench-tls bench-attach format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
