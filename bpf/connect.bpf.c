@@ -109,7 +109,7 @@ static __always_inline bool goes_on(long ret)
 
 SYS_EXIT(connect_exit)
 {
-	struct thread_state *t = traced_here() ? thread_find() : NULL;
+	struct thread_state *t = thread_find();
 	struct attempt *a;
 	__u64 sk;
 

@@ -291,8 +291,7 @@ int fs_exit(__u32 tgid)
 
 SYS_ENTER(fs_dup)
 {
-	struct file *file =
-		SYS_ARG(1) != SYS_ARG(2) && traced_here() ? file_of_fd(SYS_ARG(2)) : NULL;
+	struct file *file = SYS_ARG(1) != SYS_ARG(2) ? file_of_fd(SYS_ARG(2)) : NULL;
 
 	if (file)
 		fs_close((__u64)file, file_refs(file));

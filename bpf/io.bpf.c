@@ -4,7 +4,7 @@
  *
  * The entry of a call keeps its arguments; at its end it is known whether bytes moved, and only then
  * the file is looked at.  What the first bytes of a flow look like decides whether its bytes are
- * copied.  A process that is not traced pays for one lookup.
+ * copied.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -34,8 +34,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __always_inline void io_enter(__u64 fd, __u64 buf, __u64 cnt, enum io_form form,
 				     enum ev_dir dir, __u64 name)
 {
-	struct proc_state *proc = traced_here();
-	struct thread_state *t = proc ? thread_get(proc) : NULL;
+	struct thread_state *t = thread_here();
 
 	if (!t)
 		return;

@@ -17,15 +17,13 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 SYS_ENTER(mmap_enter)
 {
-	struct proc_state *proc;
 	struct thread_state *t;
 	struct file *file;
 
 	if (!(SYS_ARG(3) & PROT_EXEC) || (SYS_ARG(4) & MAP_ANONYMOUS))
 		return 0;
-	proc = traced_here();
-	file = proc ? file_of_fd(SYS_ARG(5)) : NULL;
-	t = file ? thread_get(proc) : NULL;
+	file = file_of_fd(SYS_ARG(5));
+	t = file ? thread_here() : NULL;
 	if (t)
 		t->map = file_key(file);
 	return 0;

@@ -2,10 +2,12 @@
 /*
  * System calls by number.  A program that begins with SYS_ENTER(NAME) or SYS_EXIT(NAME) is attached to
  * nothing: sys.bpf.c jumps to it, from the two tracepoints that every call of every process passes,
- * where user space (user/probe/hook.c) has put it in the table at the call's number.
+ * where user space (user/probe/hook.c) has put it in the table at the call's number.  Only threads of
+ * traced processes come that far.
  *
  * A perf event for each call would do the same.  Each takes 30 ms to detach, one after the other, and
- * a call that is of interest passes through perf's buffers first; others would pay less (make bench-syscalls).
+ * a call that is of interest passes through perf's buffers first; others would pay less (make
+ * bench-syscalls).
  */
 #ifndef RINGSPAN_SYS_BPF_H
 #define RINGSPAN_SYS_BPF_H
