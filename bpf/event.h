@@ -10,7 +10,8 @@
  * and hdr.size covers all three, so a reader skips a kind it does not know.  Kinds are append-only:
  * a capture recorded today must still decode next year.  Kinds below EV_FACT come from the kernel,
  * those from EV_FACT on are what user space learnt by itself (a command line, a file it hooked):
- * they travel in the same stream, so that a replay sees exactly what the live run saw.
+ * they travel in the same stream, so that a replay sees exactly what the live run saw.  SYSCALLS is in
+ * between: the kernel side counts, and user space, which reads that now and then, makes the record.
  *
  * Times are CLOCK_MONOTONIC ns (bpf_ktime_get_ns), sizes are bytes, ports are in host byte order,
  * IPv4 addresses stand in the first four bytes of their sixteen.
