@@ -23,11 +23,12 @@ except OSError:
     pass
 EOF
 victim=(env PYTHONHASHSEED=0 "$PYTHON" -S -I -B victim.py)
-"$RINGSPAN" record --store db --capture c.rsp -- "${victim[@]}" >out 2>err
+# the same files both times: what a program does depends on what they are
+"$RINGSPAN" record --store db --capture c.rsp --quiet -- "${victim[@]}" </dev/null >out 2>err
 "$RINGSPAN" latency --store db --json >latency.json 2>>err
 same="calls and errors of four processes are those of strace -f -c"
 if command -v strace >/dev/null; then
-	strace -f -c -o strace.txt "${victim[@]}" 2>>err
+	strace -f -c -o strace.txt "${victim[@]}" </dev/null >>out 2>>err
 	"$PYTHON" - >problems 2>&1 <<'EOF'
 import json
 strace = {}
