@@ -57,7 +57,7 @@ static void victim_threads(void)
 /* Longer than the counts are told in between; then it ends inside a call. */
 static void victim_killed(void)
 {
-	struct timespec nap = { 1, 200000000 };
+	struct timespec nap = { 2, 500000000 };
 
 	syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &nap, NULL);
 	syscall(SYS_getppid);
