@@ -13,11 +13,13 @@ const volatile __u32 cfg_cookie = 0;
 const volatile __u32 cfg_tie_calls = 0;
 const volatile __u32 cfg_output_rate = 0;
 const volatile __u32 cfg_task_storage = 0;
+const volatile __u32 cfg_tick_ns = 0;
 const volatile __u8 cfg_call_class[SYS_CALLS] = {};
 const volatile __u8 cfg_call_path[SYS_CALLS] = {};
 const volatile __u8 cfg_call_asked[SYS_CALLS] = {};
 const volatile __u64 cfg_call_slow[SYS_CALLS] = {};
 const volatile __u8 cfg_errno_asked[CALL_ERRNOS] = {};
+const volatile __u8 cfg_call_block[SYS_CALLS] = {};
 __u32 traced_slots[TRACED_SLOTS] = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -17,6 +17,9 @@ extern const volatile __u8 cfg_call_path[];   /* which argument, from 1, is a pa
 extern const volatile __u8 cfg_call_asked[];  /* every such call is told */
 extern const volatile __u64 cfg_call_slow[];  /* ns from which on one is told; 0 with `asked` */
 extern const volatile __u8
-	cfg_errno_asked[]; /* by call_errno_index(): calls that fail so are told */
+	cfg_errno_asked[];               /* by call_errno_index(): calls that fail so are told */
+extern const volatile __u32 cfg_tick_ns; /* at most between two updates of a thread's CPU time */
+extern const volatile __u8
+	cfg_call_block[]; /* enum ev_block of who waits in it, or BLOCK_BY_FILE; likewise */
 
 #endif

@@ -53,7 +53,7 @@ static __always_inline void attempt_end(__u64 sk, __u64 ts, __s32 err)
 	done = *a;
 	if (bpf_map_delete_elem(&attempts, &sk))
 		return;
-	e = ev_reserve(EV_CONNECT, sizeof(*e), 0, done.start);
+	e = ev_open(EV_CONNECT, sizeof(*e), 0, done.start);
 	if (!e)
 		return;
 	e->hdr.ts = ts;

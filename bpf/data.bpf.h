@@ -8,6 +8,7 @@
 #define RINGSPAN_DATA_BPF_H
 
 #include "quiet.bpf.h"
+#include "usage.bpf.h"
 
 #define DATA_ROOM0 256
 #define DATA_ROOM1 1024
@@ -23,6 +24,7 @@
  */
 struct data_job {
 	__u64 start, conn, pos, enter_ts;
+	__u64 ts; /* when the call returned */
 	__u64 buf;
 	__u64 left; /* bytes of this run; 0: what there is has no buffer, and is all gap */
 	__u64 gap;  /* bytes between this run and the tail */
@@ -35,7 +37,7 @@ struct data_job {
 
 static __always_inline void data_record(struct data_job *j, __u32 room, __u32 n, __u64 missing)
 {
-	struct ev_data *e = ev_reserve(EV_DATA, sizeof(*e), room, j->start);
+	struct ev_data *e = ev_reserve_at(EV_DATA, sizeof(*e), room, j->start, j->ts);
 
 	if (!e) {
 		stat_add(lost_ring_bytes, n);
@@ -94,6 +96,13 @@ static __always_inline __u32 data_room_whole(__u64 n)
 	return n > DATA_ROOM0 ? DATA_ROOM1 : DATA_ROOM0;
 }
 
+/* Before the first record of a call. */
+static __always_inline void data_begin(struct data_job *j)
+{
+	j->ts = bpf_ktime_get_ns();
+	usage_before(j->ts);
+}
+
 /* Makes the next record; 1 when the job is done. */
 static __noinline int data_next(struct data_job *j)
 {
@@ -131,6 +140,7 @@ static long data_loop(__u32 i, void *job)
 /* Tells n bytes of which the content is in no buffer of the process. */
 static __always_inline void data_unseen(struct data_job *j, __u64 n)
 {
+	data_begin(j);
 	j->left = 0;
 	j->gap = n;
 	stat_add(lost_fault_bytes, n);
@@ -156,6 +166,7 @@ static __always_inline void data_send(struct data_job *j, const bool modern)
 		j->left = cap - j->tail;
 		stat_add(lost_cap_bytes, j->gap);
 	}
+	data_begin(j);
 	if (modern) {
 		bpf_loop(DATA_LOOPS_MAX, data_loop, &j, 0);
 		return;

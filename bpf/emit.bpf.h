@@ -46,8 +46,9 @@ static __always_inline __u32 take_lost(struct cpu_stats *s)
 	return n;
 }
 
-/* room is what the payload may take at most; NULL when the ring is full (counted). */
-static __always_inline void *ev_reserve(__u16 kind, __u32 fixed, __u32 room, __u64 start)
+/* room is what the payload may take at most, ts when it is; NULL when the ring is full (counted). */
+static __always_inline void *ev_reserve_at(__u16 kind, __u32 fixed, __u32 room, __u64 start,
+					   __u64 ts)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct cpu_stats *s = stats_here();
@@ -65,13 +66,18 @@ static __always_inline void *ev_reserve(__u16 kind, __u32 fixed, __u32 room, __u
 	h->size = fixed;
 	h->kind = kind;
 	h->flags = 0;
-	h->ts = bpf_ktime_get_ns();
+	h->ts = ts;
 	h->tgid = id >> 32;
 	h->tid = (__u32)id;
 	h->start = start;
 	h->cpu = bpf_get_smp_processor_id();
 	h->lost = take_lost(s);
 	return h;
+}
+
+static __always_inline void *ev_reserve(__u16 kind, __u32 fixed, __u32 room, __u64 start)
+{
+	return ev_reserve_at(kind, fixed, room, start, bpf_ktime_get_ns());
 }
 
 /* What ends may be ended on behalf of another process, or of none: the record is in its name. */

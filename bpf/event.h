@@ -57,6 +57,7 @@ enum ev_call_class {
 	X(SEEN, 13, ev_seen)         \
 	X(FILE, 14, ev_file)         \
 	X(SIGNAL, 15, ev_signal)     \
+	X(USAGE, 16, ev_usage)       \
 	X(SYSCALL, 17, ev_syscall)   \
 	X(SYSCALLS, 18, ev_syscalls) \
 	X(META, 512, ev_meta)        \
@@ -126,6 +127,45 @@ struct ev_exit {
 	__u64 rss_peak_bytes;          /* of its last program; 0 when not known */
 	__u64 rchar, wchar;            /* bytes by read and write calls, any kind of file */
 	__u64 read_bytes, write_bytes; /* bytes that reached the block layer */
+};
+
+/* What a thread that has left its CPU waits for.	name, id */
+#define EV_BLOCKS(X)                                                                      \
+	X(DISK, 0)     /* a block device, or the file system on it */                     \
+	X(NETWORK, 1)  /* a read, write, accept or connect of a socket but AF_UNIX */     \
+	X(PIPE, 2)     /* the same of a pipe, or a socket of AF_UNIX */                   \
+	X(TERMINAL, 3) /* a read or write of one */                                       \
+	X(LOCK, 4)     /* a futex, a semaphore, a lock of a file */                       \
+	X(POLL, 5)     /* any of several files: poll, select, epoll, io_uring; eventfd */ \
+	X(CHILD, 6)    /* a process that it started */                                    \
+	X(SLEEP, 7)    /* a time */                                                       \
+	X(OTHER, 8)
+
+enum ev_block {
+#define X(name, id) EV_BLOCK_##name = id,
+	EV_BLOCKS(X)
+#undef X
+		EV_BLOCK_CNT
+};
+
+/*
+ * What a process has taken so far, all threads, since it was forked or, of one that ran already, since
+ * it is traced.  Told before a record of the process that may begin or end something when the last one
+ * is not fresh any more, now and then while it runs, and right before EXIT.  Threads that run elsewhere
+ * at that time are counted up to their last switch.
+ */
+struct ev_usage {
+	struct ev_hdr hdr;
+	__u64 cpu_ns;             /* on CPU */
+	__u64 utime_ns, stime_ns; /* by tick: gives the ratio, not the sum */
+	__u64 run_delay_ns;       /* waiting in a run queue */
+	__u64 nvcsw, nivcsw, migrations;
+	__u64 min_flt, maj_flt;
+	__u64 rchar, wchar;              /* bytes by read and write calls, any kind of file */
+	__u64 read_bytes, write_bytes;   /* bytes that reached the block layer */
+	__u64 sock_bytes[2];             /* by enum ev_dir: of sockets but AF_UNIX */
+	__u64 rss_bytes, rss_peak_bytes; /* now, and of this program; 0 when not known */
+	__u64 blocked_ns[EV_BLOCK_CNT];  /* off CPU by enum ev_block, run_delay_ns not in it */
 };
 
 enum ev_dir { EV_READ = 0, EV_WRITE = 1 };

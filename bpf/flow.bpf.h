@@ -106,7 +106,7 @@ static __always_inline bool flow_is_inet(const struct flow_state *f)
 /* room: of payload, which the caller adds; NULL when the ring is full: told next time. */
 static __always_inline struct ev_flow *flow_reserve(struct flow_state *f, __u32 room)
 {
-	struct ev_flow *e = ev_reserve(EV_FLOW, sizeof(*e), room, f->start);
+	struct ev_flow *e = ev_open(EV_FLOW, sizeof(*e), room, f->start);
 
 	if (!e)
 		return NULL;
@@ -195,7 +195,7 @@ static __always_inline void flow_tell_end(struct flow_state *f, __u32 tgid, stru
 		flow_tell(f, tgid);
 	if (!f->told)
 		return;
-	e = ev_reserve(EV_FLOW_END, sizeof(*e), 0, f->start);
+	e = ev_open(EV_FLOW_END, sizeof(*e), 0, f->start);
 	if (!e)
 		return;
 	ev_of_process(&e->hdr, tgid);

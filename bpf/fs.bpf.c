@@ -76,7 +76,7 @@ static __always_inline __u32 fs_take_over(struct proc_state *proc)
 /* room: of payload, a constant; NULL when the ring is full (counted). */
 static __always_inline struct ev_file *fs_reserve(struct proc_state *proc, __u32 op, __u32 room)
 {
-	struct ev_file *e = ev_reserve(EV_FILE, sizeof(*e), room, proc->start);
+	struct ev_file *e = ev_open(EV_FILE, sizeof(*e), room, proc->start);
 
 	if (!e)
 		return NULL;

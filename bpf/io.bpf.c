@@ -220,6 +220,7 @@ static __always_inline void io_copy(struct thread_state *t, struct flow_state *f
 		if (t->io.left > room)
 			t->io.left = room;
 	}
+	data_begin(j);
 	if (t->io.form == IO_BUF) {
 		run_set(j, t->io.buf, io_buf_bytes(&t->io));
 		t->io.left = 0;
@@ -488,7 +489,7 @@ static __always_inline void io_input(struct thread_state *t, struct flow_state *
 	now = bpf_ktime_get_ns();
 	if (now - f->input_ts < INPUT_NS)
 		return;
-	e = ev_reserve(EV_INPUT, sizeof(*e), 0, f->start);
+	e = ev_open(EV_INPUT, sizeof(*e), 0, f->start);
 	if (!e)
 		return;
 	f->input_ts = now;
@@ -525,8 +526,10 @@ static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret
 			fs_wrote(file, ret);
 		return false;
 	}
-	if (cfg_tie_calls && (ff->family == AF_INET || ff->family == AF_INET6))
+	if (cfg_tie_calls && (ff->family == AF_INET || ff->family == AF_INET6)) {
+		usage_sock(t->io.dir & 1, ret);
 		t->io.nested = io_tie(proc, t, flow_sock(ff));
+	}
 	t->job.quiet = quiet_here(proc);
 	f = flow_find(&proc->life, ff->obj, ff->ino);
 	if (!f) {

@@ -38,6 +38,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_PROCS);
+	__type(key, __u32); /* tgid */
+	__type(value, struct proc_usage);
+} usages SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_CONNS);
 	__type(key, struct conn_key);
 	__type(value, struct conn_state);

@@ -11,8 +11,8 @@
 #include "file.bpf.h"
 #include "fs.bpf.h"
 #include "glob.bpf.h"
-#include "task.bpf.h"
 #include "thread.bpf.h"
+#include "usage.bpf.h"
 
 #define SIGNAL_GROUP_EXIT 4
 #define PATH_SHORT 256
@@ -21,6 +21,61 @@
 #define ARGS_MIDDLE 4096
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* What a new entry of `usages` starts as: too large for the stack.  Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct proc_usage);
+} usage_zero SEC(".maps");
+
+/* Of a process that is traced from here on; NULL when the table is full. */
+static __always_inline struct proc_usage *usage_new(__u32 tgid, __u64 start)
+{
+	__u32 zero = 0;
+	void *init = bpf_map_lookup_elem(&usage_zero, &zero);
+	struct proc_usage *p;
+
+	if (!init)
+		return NULL;
+	bpf_map_update_elem(&usages, &tgid, init, BPF_ANY);
+	p = usage_of(tgid);
+	if (!p) {
+		stat_add(lost_map, 1);
+		return NULL;
+	}
+	p->start = start;
+	return p;
+}
+
+/*
+ * A thread of a traced process; whole: what it took before counts, too, because all that its process
+ * took is known.
+ */
+static __noinline int follow(struct task_struct *task, __u64 start, __u32 quiet, __u32 whole)
+{
+	struct task_state *t = task_make(task, start, quiet);
+	__u32 tgid = task->tgid;
+	struct proc_usage *p;
+
+	if (!t)
+		return 0;
+	p = usage_of(tgid);
+	if (!p || p->start != start)
+		p = usage_new(tgid, start);
+	if (p)
+		p->quiet = quiet;
+	if (t->sched.known)
+		return 0;
+	if (p)
+		__sync_fetch_and_add(&p->threads, 1);
+	if (whole)
+		t->sched.known = 1;
+	else
+		usage_begin(&t->sched, task);
+	return 0;
+}
 
 SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
@@ -34,7 +89,7 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	init.quiet = quiet_here(proc);
 	if (child->pid != child->tgid) {
-		task_make(child, proc->start, init.quiet);
+		follow(child, proc->start, init.quiet, true);
 		__sync_fetch_and_add(&proc->threads, 1);
 		__sync_fetch_and_add(&proc->alive, 1);
 		return 0;
@@ -45,9 +100,9 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 		traced_count(tgid, -1);
 		stat_add(lost_map, 1);
 	} else {
-		task_make(child, init.start, init.quiet);
+		follow(child, init.start, init.quiet, true);
 	}
-	e = ev_reserve(EV_FORK, sizeof(*e), 0, proc->start);
+	e = ev_open(EV_FORK, sizeof(*e), 0, proc->start);
 	if (!e)
 		return 0;
 	e->child_start = init.start;
@@ -89,7 +144,7 @@ static __always_inline void exec_payload(struct ev_exec *e, struct task_struct *
 static __always_inline void exec_send(struct task_struct *task, struct linux_binprm *bprm,
 				      __u64 start, __u32 path_room, __u32 args_room)
 {
-	struct ev_exec *e = ev_reserve(EV_EXEC, sizeof(*e), path_room + args_room, start);
+	struct ev_exec *e = ev_open(EV_EXEC, sizeof(*e), path_room + args_room, start);
 
 	if (!e)
 		return;
@@ -237,7 +292,7 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 	if (old_pid != task->tgid)
 		task_drop(old_pid);
 	proc->held = 0;
-	task_make(task, proc->start, proc->quiet);
+	follow(task, proc->start, proc->quiet, proc->counted);
 	proc->exec_ts = bpf_ktime_get_ns();
 	proc->nss_methods = 0;
 	proc->rss_base = task->signal->maxrss;
@@ -247,18 +302,9 @@ int BPF_PROG(proc_exec, struct task_struct *task, pid_t old_pid, struct linux_bi
 
 static __always_inline void usage_add(struct usage *u, struct task_struct *t)
 {
-	__sync_fetch_and_add(&u->cpu_ns, t->se.sum_exec_runtime);
-	__sync_fetch_and_add(&u->utime_ns, t->utime);
-	__sync_fetch_and_add(&u->stime_ns, t->stime);
-	__sync_fetch_and_add(&u->run_delay_ns, t->sched_info.run_delay);
-	__sync_fetch_and_add(&u->nvcsw, t->nvcsw);
-	__sync_fetch_and_add(&u->nivcsw, t->nivcsw);
-	__sync_fetch_and_add(&u->min_flt, t->min_flt);
-	__sync_fetch_and_add(&u->maj_flt, t->maj_flt);
-	__sync_fetch_and_add(&u->rchar, t->ioac.rchar);
-	__sync_fetch_and_add(&u->wchar, t->ioac.wchar);
-	__sync_fetch_and_add(&u->read_bytes, t->ioac.read_bytes);
-	__sync_fetch_and_add(&u->write_bytes, t->ioac.write_bytes);
+#define X(field, of) __sync_fetch_and_add(&u->field, t->of);
+	USAGE_COUNTERS(X)
+#undef X
 }
 
 /*
@@ -309,6 +355,19 @@ static __always_inline void exit_send(struct task_struct *task, const struct pro
 	ev_submit(e);
 }
 
+/* A thread of the process ends. */
+static __always_inline void usage_leave(struct proc_usage *p, struct task_struct *task)
+{
+	struct task_state *t = task_of(task);
+
+	if (!t)
+		return;
+	usage_fold(p, &t->sched, task);
+	t->sched.on_ts = 0;
+	t->sched.gone = 1;
+	__sync_fetch_and_add(&p->threads, -1);
+}
+
 /*
  * The kernel counts a thread out (signal->live) some time before it comes here, so two threads that
  * end together may both find that nobody lives, or the last one may get here first.
@@ -329,10 +388,14 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 	struct proc_state *proc = traced_here(), last;
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tgid = id >> 32;
+	struct proc_usage *usage;
 
 	if (!proc)
 		return 0;
 	thread_forget(task, id);
+	usage = usage_of(tgid);
+	if (usage)
+		usage_leave(usage, task);
 	task_drop((__u32)id);
 	usage_add(&proc->ended, task);
 	__sync_fetch_and_add(&proc->alive, -1);
@@ -342,10 +405,13 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 		fs_exit(tgid);
 	last = *proc;
 	bpf_map_delete_elem(&loud, &tgid);
-	if (!bpf_map_delete_elem(&traced, &tgid)) {
-		traced_count(tgid, -1);
-		exit_send(task, &last);
-	}
+	if (bpf_map_delete_elem(&traced, &tgid))
+		return 0;
+	traced_count(tgid, -1);
+	if (usage && !last.quiet)
+		usage_tell(usage, bpf_ktime_get_ns());
+	bpf_map_delete_elem(&usages, &tgid);
+	exit_send(task, &last);
 	return 0;
 }
 
@@ -357,7 +423,7 @@ static __always_inline void task_take(struct task_struct *task)
 	struct proc_state *proc = bpf_map_lookup_elem(&traced, &tgid);
 
 	if (proc && proc->start == leader->start_time)
-		task_make(task, proc->start, proc->held || proc_is_quiet(proc, tgid));
+		follow(task, proc->start, proc->held || proc_is_quiet(proc, tgid), proc->counted);
 }
 
 /*

@@ -30,6 +30,7 @@ struct {
 
 static __always_inline bool proc_is_quiet(struct proc_state *proc, __u32 tgid)
 {
+	struct proc_usage *usage;
 	__u64 *start;
 
 	if (!proc->quiet)
@@ -38,6 +39,9 @@ static __always_inline bool proc_is_quiet(struct proc_state *proc, __u32 tgid)
 	if (!start || *start != proc->start)
 		return true;
 	proc->quiet = 0;
+	usage = bpf_map_lookup_elem(&usages, &tgid);
+	if (usage)
+		usage->quiet = 0;
 	return false;
 }
 

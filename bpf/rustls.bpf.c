@@ -108,6 +108,7 @@ static __always_inline void walk_send(struct thread_state *t, const struct outbo
 	t->walk.next = m->slices;
 	t->walk.skip = m->many.first;
 	t->walk.left = n < FRAGMENT_MAX ? n : FRAGMENT_MAX;
+	data_begin(&t->job);
 	if (modern) {
 		bpf_loop(SLICES_MAX, walk_loop, &t, 0);
 	} else {

@@ -7,7 +7,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
-#include "emit.bpf.h"
+#include "usage.bpf.h"
 
 /* signal(7); these have the same numbers on x86-64 and arm64 */
 #define SIGILL 4
@@ -87,9 +87,8 @@ int BPF_PROG(signal_deliver, int sig, struct kernel_siginfo *info, struct k_siga
 
 	if (!proc || !is_told(proc, sig, handler))
 		return 0;
-	e = ev_reserve(EV_SIGNAL, sizeof(*e),
-		       EV_FRAMES_MAX * sizeof(struct ev_frame) + sizeof(struct scratch),
-		       proc->start);
+	e = ev_open(EV_SIGNAL, sizeof(*e),
+		    EV_FRAMES_MAX * sizeof(struct ev_frame) + sizeof(struct scratch), proc->start);
 	if (!e)
 		return 0;
 	e->signal = sig;

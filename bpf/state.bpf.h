@@ -16,7 +16,43 @@
 #define RETURN_DEPTH 0ll
 #endif
 
-#define SYS_CALLS 512 /* the numbers of x86-64 and arm64 are below it, those of x32 are not */
+#define SYS_CALLS 512     /* the numbers of x86-64 and arm64 are below it, those of x32 are not */
+#define BLOCK_BY_FILE 255 /* in cfg_call_block: the file tells that the call names first */
+
+/* What a thread, or several of a process, took. */
+struct usage {
+	__u64 cpu_ns, utime_ns, stime_ns, run_delay_ns;
+	__u64 nvcsw, nivcsw, migrations, min_flt, maj_flt;
+	__u64 rchar, wchar, read_bytes, write_bytes;
+};
+
+/* Where a thread is with the scheduler: see usage.bpf.h. */
+struct task_sched {
+	struct usage folded; /* what of its counters is in its process's, or is from before */
+	__u64 on_ts;         /* since when it is on a CPU; 0: not seen to come there */
+	__u64 off_ts;        /* since when it waits; `folded` is of that time, then */
+	__u32 block;         /* enum ev_block + 1 while it waits; 0: it does not */
+	__u32 known;         /* `folded` is right */
+	__u32 gone;          /* it has ended but for its last switch */
+	__u32 pad;
+};
+
+/* What the threads of a traced process took, by tgid. */
+struct proc_usage {
+	__u64 start; /* of the process */
+	__s32 threads;
+	__u32 quiet;       /* nothing is told of it: see quiet.bpf.h */
+	struct usage used; /* of each thread up to its last switch */
+	__u64 sock_bytes[2];
+	/*
+	 * Off CPU by enum ev_block: the sum, less the beginnings of the waits that go on, which are as
+	 * many as the second number.  Two numbers are not read at once, so what comes out is held
+	 * against what was told before.
+	 */
+	__s64 blocked[EV_BLOCK_CNT], waiting[EV_BLOCK_CNT];
+	__u64 told[EV_BLOCK_CNT];
+	__u64 told_ts; /* of the last USAGE */
+};
 
 /*
  * A thread of a traced process.  Only the thread itself changes its entry; what is not of a traced
@@ -29,6 +65,8 @@ struct task_state {
 	__u32 nr;    /* number of that call */
 	__u32 quiet; /* as in proc_state: its calls are not counted */
 	__u32 pad;
+	__u64 arg; /* first argument of that call */
+	struct task_sched sched;
 };
 
 #define TRACED_SLOTS 32768 /* by the low bits of a process's id */
@@ -76,13 +114,6 @@ static inline __attribute__((always_inline)) __u32 call_errno_index(__u32 err)
 static inline __attribute__((always_inline)) __u32 call_errno_at(__u32 index)
 {
 	return index < 160 ? index : index - 160 + 512;
-}
-
-/* What a thread, or all ended threads of a process, took. */
-struct usage {
-	__u64 cpu_ns, utime_ns, stime_ns, run_delay_ns;
-	__u64 nvcsw, nivcsw, min_flt, maj_flt;
-	__u64 rchar, wchar, read_bytes, write_bytes;
 };
 
 /* A program in a process: what another one had, or another process of that id, is stale. */

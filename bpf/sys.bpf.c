@@ -63,6 +63,7 @@ SYS_ENTER(sys_enter)
 	if (!t || !sys_is_native(regs))
 		return 0;
 	t->nr = id;
+	t->arg = SYS_ARG(1);
 	t->enter_ts = bpf_ktime_get_ns();
 	bpf_tail_call(ctx, &sys_enters, id);
 	return 0;

@@ -70,8 +70,9 @@ static __always_inline struct task_state *task_new(struct task_struct *task)
 	return bpf_map_lookup_elem(&task_states_old, &tid);
 }
 
-/* For a thread of the process that began at start. */
-static __always_inline void task_make(struct task_struct *task, __u64 start, __u32 quiet)
+/* For a thread of the process that began at start: its entry, also one that was there; NULL: no room. */
+static __always_inline struct task_state *task_make(struct task_struct *task, __u64 start,
+						    __u32 quiet)
 {
 	struct task_state *t = task_of(task);
 
@@ -79,11 +80,12 @@ static __always_inline void task_make(struct task_struct *task, __u64 start, __u
 		t = task_new(task);
 	if (!t) {
 		stat_add(lost_map, 1);
-		return;
+		return NULL;
 	}
 	t->tgid = task->tgid;
 	t->start = start;
 	t->quiet = quiet;
+	return t;
 }
 
 /* The thread ends, or is another one by its id. */

@@ -40,6 +40,8 @@ static __always_inline void moved(struct sock *sk, __u32 dir, __u32 n)
 
 	if (!t)
 		return;
+	if (is_inet(sk))
+		usage_sock(dir, n);
 	if (!is_inet(sk) || !sock_moved_inside(t, sk, ports, dir)) {
 		moved_outside(t, sk, ports, dir, n);
 	} else if (t->io.fd) {

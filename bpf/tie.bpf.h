@@ -25,6 +25,15 @@ static __always_inline void sock_sent(const struct proc_state *proc, struct thre
 	conn_bind(c, &t->out, EV_LINK_SEND);
 }
 
+/* n bytes of an IPv4 or IPv6 socket, for the totals of the process. */
+static __always_inline void usage_sock(__u32 dir, __u64 n)
+{
+	struct proc_usage *p = usage_of(bpf_get_current_pid_tgid() >> 32);
+
+	if (p)
+		__sync_fetch_and_add(&p->sock_bytes[dir & 1], n);
+}
+
 /*
  * Inside a TLS call only in its own direction: a program may do anything in a callback, and node
  * writes to its sockets from within SSL_read.  A call further out in the same direction is TLS

@@ -39,14 +39,28 @@ struct mm_struct {
 };
 
 struct mm_rss_stat___old { /* what rss_stat was before */
+	atomic_long_t count[4];
+};
+
+struct mm_struct___old {
+	struct mm_rss_stat___old rss_stat;
+};
+
+struct rq {
+	__u64 clock;
+};
+
+struct cfs_rq {
+	struct rq *rq; /* with CONFIG_FAIR_GROUP_SCHED */
 };
 
 struct sched_entity {
-	__u64 sum_exec_runtime;
+	__u64 sum_exec_runtime, nr_migrations;
+	struct cfs_rq *cfs_rq; /* likewise; also of a task that is scheduled otherwise */
 };
 
 struct sched_info {
-	unsigned long long run_delay;
+	unsigned long long run_delay, last_queued;
 };
 
 struct task_io_accounting {
@@ -66,6 +80,7 @@ struct signal_struct {
 
 struct super_block {
 	dev_t s_dev;
+	unsigned long s_magic;
 };
 
 struct qstr {
@@ -172,6 +187,7 @@ struct css_set {
 struct task_struct {
 	pid_t pid, tgid;
 	int exit_code;
+	unsigned int in_iowait : 1;
 	char comm[16];
 	__u64 start_time;
 	__u64 utime, stime;

@@ -12,6 +12,9 @@ const volatile __u64 cfg_wake_bytes = 1 << 30;
 const volatile __u32 cfg_call_cap = 200000;
 const volatile __u32 cfg_page_size = 4096;
 const volatile __u32 cfg_guard = 0;
+const volatile __u32 cfg_task_storage = 1;
+const volatile __u32 cfg_tick_ns = 0;
+__u32 traced_slots[TRACED_SLOTS] = {};
 
 __u64 in_buf;
 __u64 in_len;

@@ -33,6 +33,7 @@ static const struct hook hooks[] = {
 	POINT("proc_fork", FEAT_ATTACH),
 	POINT("proc_exec", FEAT_ATTACH),
 	POINT("proc_exit", FEAT_ATTACH),
+	POINT("sched_switch", FEAT_ATTACH),
 	POINT("signal_deliver", FEAT_ATTACH),
 	POINT("connect_state", FEAT_SYSCALLS),
 	ENTER("connect_enter", connect),

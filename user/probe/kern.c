@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "event/syscall.h"
+#include "probe/block.h"
 #include "probe/hook.h"
 #include "ringspan.skel.h"
 
@@ -60,6 +62,15 @@ static __u32 call_cap(size_t want, bool loops)
 	return want > max ? max : want < 2 ? 2 : want;
 }
 
+/* The clock that is read without a look at the hardware moves with the timer interrupt. */
+static __u32 tick_ns(void)
+{
+	struct timespec ts = { .tv_nsec = 0 };
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &ts);
+	return (__u32)ts.tv_nsec;
+}
+
 _Static_assert(PROBE_CALLS == SYS_CALLS, "PROBE_CALLS");
 
 static void set_calls(struct ringspan_bpf *skel, const struct probe_calls *c)
@@ -75,6 +86,7 @@ static void set_calls(struct ringspan_bpf *skel, const struct probe_calls *c)
 	}
 	for (size_t i = 0; i < c->errno_cnt; i++)
 		skel->rodata->cfg_errno_asked[call_errno_index(c->errnos[i])] = 1;
+	block_of_calls(skel->rodata->cfg_call_block);
 }
 
 static int load(struct kern *k, const struct probe_cfg *cfg, const struct features *f)
@@ -94,6 +106,7 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	k->skel->rodata->cfg_output_rate = (__u32)cfg->output_rate;
 	k->skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	k->skel->rodata->cfg_task_storage = f->of[FEAT_STORAGE].on;
+	k->skel->rodata->cfg_tick_ns = tick_ns();
 	set_calls(k->skel, &cfg->calls);
 	err = bpf_map__set_max_entries(k->skel->maps.events, ring);
 	if (err)

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What processes take, as running totals: the difference of two USAGE records is what was taken between
+ * them, whatever happened in between.
+ *
+ * The kernel counts by thread.  Each time a thread leaves a CPU (sched.bpf.c), what its counters grew by
+ * is added to its process's totals; what the thread that tells took since then is added to the record.
+ * The totals are never written but by atomic adds, and a thread's entry by the thread's own switches.
+ * A program that is preempted while it tells may tell too little, never too much, and only until the
+ * next record.
+ */
+#ifndef RINGSPAN_USAGE_BPF_H
+#define RINGSPAN_USAGE_BPF_H
+
+#include "task.bpf.h"
+
+#define USAGE_FRESH 1000000ull /* ns */
+
+/*	field of struct usage, of struct task_struct */
+#define USAGE_COUNTERS(X)                     \
+	X(cpu_ns, se.sum_exec_runtime)        \
+	X(utime_ns, utime)                    \
+	X(stime_ns, stime)                    \
+	X(run_delay_ns, sched_info.run_delay) \
+	X(nvcsw, nvcsw)                       \
+	X(nivcsw, nivcsw)                     \
+	X(migrations, se.nr_migrations)       \
+	X(min_flt, min_flt)                   \
+	X(maj_flt, maj_flt)                   \
+	X(rchar, ioac.rchar)                  \
+	X(wchar, ioac.wchar)                  \
+	X(read_bytes, ioac.read_bytes)        \
+	X(write_bytes, ioac.write_bytes)
+
+static __always_inline struct proc_usage *usage_of(__u32 tgid)
+{
+	return bpf_map_lookup_elem(&usages, &tgid);
+}
+
+/* A thread of a process that ran before it was traced: what it took until now does not count. */
+static __always_inline void usage_begin(struct task_sched *s, struct task_struct *task)
+{
+#define X(field, of) s->folded.field = task->of;
+	USAGE_COUNTERS(X)
+#undef X
+	s->known = 1;
+}
+
+/* Adds what a thread took since it was last added, to what its process did. */
+static __always_inline void usage_fold(struct proc_usage *p, struct task_sched *s,
+				       struct task_struct *task)
+{
+	__u64 now;
+
+	if (!s->known) {
+		usage_begin(s, task);
+		return;
+	}
+#define X(field, of)                                                         \
+	now = task->of;                                                      \
+	if (now != s->folded.field) {                                        \
+		__sync_fetch_and_add(&p->used.field, now - s->folded.field); \
+		s->folded.field = now;                                       \
+	}
+	USAGE_COUNTERS(X)
+#undef X
+}
+
+/*
+ * Time on CPU is brought up to date at switches and ticks.  Since the switch it is what has passed; that
+ * includes what a hypervisor or an interrupt took, so no more of it is believed than can be missing.
+ */
+static __always_inline __u64 usage_cpu_now(const struct task_sched *s, __u64 counted, __u64 now)
+{
+	__u64 passed = s->folded.cpu_ns + (now - s->on_ts);
+
+	if (!s->on_ts || passed <= counted)
+		return counted;
+	return passed - counted > cfg_tick_ns ? counted + cfg_tick_ns : passed;
+}
+
+/* The current thread's counters beside what is in its process's totals. */
+static __always_inline void usage_add_own(struct ev_usage *e, const struct task_sched *s, __u64 now)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+#define X(field, of) e->field += BPF_CORE_READ(task, of) - s->folded.field;
+	USAGE_COUNTERS(X)
+#undef X
+	e->cpu_ns += usage_cpu_now(s, BPF_CORE_READ(task, se.sum_exec_runtime), now) -
+		     BPF_CORE_READ(task, se.sum_exec_runtime);
+}
+
+/* Pages of the current process's memory; literal indexes, see vmlinux/common.h; 2 are swap entries. */
+static __always_inline __s64 rss_pages(struct mm_struct *mm)
+{
+	struct mm_struct___old *old = (void *)mm;
+
+	if (bpf_core_type_exists(struct mm_rss_stat___old))
+		return BPF_CORE_READ(old, rss_stat.count[0].counter) +
+		       BPF_CORE_READ(old, rss_stat.count[1].counter) +
+		       BPF_CORE_READ(old, rss_stat.count[3].counter);
+	return BPF_CORE_READ(mm, rss_stat[0].count) + BPF_CORE_READ(mm, rss_stat[1].count) +
+	       BPF_CORE_READ(mm, rss_stat[3].count);
+}
+
+static __always_inline void usage_memory(struct ev_usage *e)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct mm_struct *mm = BPF_CORE_READ(task, mm);
+	__s64 now = mm ? rss_pages(mm) : 0;
+	__s64 peak = mm ? BPF_CORE_READ(mm, hiwater_rss) : 0;
+
+	if (now < 0) /* counters of CPUs are summed late */
+		now = 0;
+	e->rss_bytes = now * cfg_page_size;
+	e->rss_peak_bytes = (now > peak ? now : peak) * cfg_page_size;
+}
+
+/* One cause of struct proc_usage as it is now; a number that cannot be was read half way. */
+static __always_inline __u64 usage_blocked(struct proc_usage *p, __u32 i, __u64 now, __u64 limit)
+{
+	__s64 waiting = *(volatile __s64 *)&p->waiting[i];
+	__u64 sum = *(volatile __s64 *)&p->blocked[i] + waiting * now;
+
+	if (sum < p->told[i] || sum > p->told[i] + limit)
+		return p->told[i];
+	p->told[i] = sum;
+	return sum;
+}
+
+/* Tells the totals of the current process; now: later than it was told before. */
+static __noinline int usage_tell(struct proc_usage *p, __u64 now)
+{
+	struct ev_usage *e = ev_reserve_at(EV_USAGE, sizeof(*e), 0, p->start, now);
+	struct task_state *t = task_here();
+	__u64 limit = (now - p->told_ts) * (p->threads + 1);
+
+	if (!e)
+		return 0;
+#define X(field, of) e->field = p->used.field;
+	USAGE_COUNTERS(X)
+#undef X
+#define X(name, id) e->blocked_ns[id] = usage_blocked(p, id, now, limit);
+	EV_BLOCKS(X)
+#undef X
+	e->sock_bytes[EV_READ] = p->sock_bytes[EV_READ];
+	e->sock_bytes[EV_WRITE] = p->sock_bytes[EV_WRITE];
+	if (t && t->sched.known)
+		usage_add_own(e, &t->sched, now);
+	usage_memory(e);
+	p->told_ts = now;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP); /* another record follows, or a switch */
+	return 0;
+}
+
+/* A record comes that may begin or end something: its process's totals before it. */
+static __always_inline void usage_before(__u64 now)
+{
+	struct proc_usage *p = usage_of(bpf_get_current_pid_tgid() >> 32);
+
+	if (p && !p->quiet && now - p->told_ts > USAGE_FRESH)
+		usage_tell(p, now);
+}
+
+/* ev_reserve() for such a record. */
+static __always_inline void *ev_open(__u16 kind, __u32 fixed, __u32 room, __u64 start)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	usage_before(now);
+	return ev_reserve_at(kind, fixed, room, start, now);
+}
+
+#endif
