@@ -91,7 +91,7 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libringspan.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(TEST_LIBS) -o $@
 
-$(addprefix $(OUT)/unit/,prop_order prop_loss): $(OUT)/tests/bench/agents.o
+$(addprefix $(OUT)/unit/,prop_order prop_loss prop_usage): $(OUT)/tests/bench/agents.o
 
 $(OUT)/bpf-test/%: $(OUT)/tests/bpf/%.o $(OUT)/libringspan.a
 	@mkdir -p $(@D)

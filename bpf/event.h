@@ -166,6 +166,7 @@ struct ev_usage {
 	__u64 sock_bytes[2];             /* by enum ev_dir: of sockets but AF_UNIX */
 	__u64 rss_bytes, rss_peak_bytes; /* now, and of this program; 0 when not known */
 	__u64 blocked_ns[EV_BLOCK_CNT];  /* off CPU by enum ev_block, run_delay_ns not in it */
+	__u64 leader_lock_ns;            /* of LOCK what the main thread was, up to its last wait */
 };
 
 enum ev_dir { EV_READ = 0, EV_WRITE = 1 };

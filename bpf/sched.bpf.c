@@ -79,8 +79,8 @@ static __always_inline enum ev_block block_here(const struct task_state *t,
 }
 
 /* The wait is over, and the thread on a CPU since then; delay: what of it was behind the wait. */
-static __always_inline void wait_ends(struct proc_usage *p, struct task_sched *s, __u64 since,
-				      __u64 delay)
+static __always_inline void wait_ends(struct proc_usage *p, struct task_sched *s, bool leader,
+				      __u64 since, __u64 delay)
 {
 	__u32 block = s->block - 1;
 
@@ -93,6 +93,8 @@ static __always_inline void wait_ends(struct proc_usage *p, struct task_sched *s
 		delay = since - s->off_ts;
 	__sync_fetch_and_add(&p->waiting[block], -1);
 	__sync_fetch_and_add(&p->blocked[block], since - delay);
+	if (leader && block == EV_BLOCK_LOCK)
+		__sync_fetch_and_add(&p->leader_lock_ns, since - delay - s->off_ts);
 }
 
 /*
@@ -103,7 +105,8 @@ static __always_inline void wait_ended(struct proc_usage *p, struct task_sched *
 				       struct task_struct *task, __u64 now)
 {
 	if (s->block)
-		wait_ends(p, s, now - (task->se.sum_exec_runtime - s->folded.cpu_ns),
+		wait_ends(p, s, task->pid == task->tgid,
+			  now - (task->se.sum_exec_runtime - s->folded.cpu_ns),
 			  task->sched_info.run_delay - s->folded.run_delay_ns);
 }
 
@@ -156,7 +159,7 @@ static __always_inline void comes(struct task_state *t, struct task_struct *task
 		return;
 	p = usage_of(t->tgid);
 	if (p && p->start == t->start)
-		wait_ends(p, s, now,
+		wait_ends(p, s, task->pid == task->tgid, now,
 			  task->sched_info.run_delay - s->folded.run_delay_ns + queued_for(task));
 }
 

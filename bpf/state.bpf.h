@@ -51,6 +51,7 @@ struct proc_usage {
 	 */
 	__s64 blocked[EV_BLOCK_CNT], waiting[EV_BLOCK_CNT];
 	__u64 told[EV_BLOCK_CNT];
+	__u64 leader_lock_ns;
 	__u64 told_ts; /* of the last USAGE */
 };
 

@@ -146,6 +146,7 @@ static __noinline int usage_tell(struct proc_usage *p, __u64 now)
 #undef X
 	e->sock_bytes[EV_READ] = p->sock_bytes[EV_READ];
 	e->sock_bytes[EV_WRITE] = p->sock_bytes[EV_WRITE];
+	e->leader_lock_ns = p->leader_lock_ns;
 	if (t && t->sched.known)
 		usage_add_own(e, &t->sched, now);
 	usage_memory(e);

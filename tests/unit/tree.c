@@ -82,7 +82,10 @@ static const char *const agent_run[] = {
 	SPAN("08", IN("01"), "chat mini", "model_call", AT("211000"), AT("212250"), "UNSET", "",
 	     MODEL("310", "22", "0.00006", "420", "stop") ",\"ringspan.incomplete\":[\"hole\"]"),
 	SPAN("01", "", "invoke_agent agent.py", "run", AT("200000"), AT("212400"), "ERROR",
-	     "exit code 1", ",\"error.type\":\"1\"" PROCESS("\"python3\",\"agent.py\"", "1")),
+	     "exit code 1",
+	     ",\"error.type\":\"1\",\"ringspan.wait.provider_ns\":2400000000"
+	     ",\"ringspan.wait.cpu_ns\":40000000,\"ringspan.wait.lock_ns\":1000"
+	     ",\"ringspan.wait.throttled_ns\":1030000000" PROCESS("\"python3\",\"agent.py\"", "1")),
 };
 
 /* Names that are asked for, and connections of which only the outside is known. */
@@ -201,6 +204,7 @@ static const char *const at_80 =
 	"run 3f2a91c0d2e14c6f8a7b6c5d4e3f2a10 · 2026-11-21 10:00:00 · 12.4s · exit 1\n"
 	"3 model calls in 4 attempts · 2 tool calls · 3 processes\n"
 	"9.2k tokens in, 621 out · $0.025 · 3 errors\n"
+	"time: provider 2.40s · CPU 61.0ms · run queue 40.0ms · throttled 1.03s\n"
 	"✗ execute_tool bash  tool_error: make: *** [test] Er…  ← retry_test  exit code 1\n"
 	"\n"
 	"░ until the first token                                     ╷0              ╷10s\n"

@@ -94,6 +94,9 @@ static void describe_run(struct tree *t, struct tree_run *r, const struct span *
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	r->exit_code = span_attr_int(s, ATTR_ID_PROCESS_EXIT_CODE, -1);
+#define X(id, name) r->went[TREE_TIME_##id] = span_attr_int(s, id, 0);
+	TREE_TIMES_OF(X)
+#undef X
 	r->lost_records = span_attr_int(s, ATTR_ID_LOST_RECORDS, 0);
 	r->lost_bytes = span_attr_int(s, ATTR_ID_LOST_BYTES, 0);
 	json_for_each (span_attr(s, ATTR_ID_INCOMPLETE), e) {

@@ -102,6 +102,30 @@ static void draw_totals(struct line *l, const struct tree_run *r)
 	end_line(l);
 }
 
+/*
+ * What the run waited for and what it computed: the two overlap, and so do processes, so this is no sum.
+ * What is less than a thousandth of the run is left out.
+ */
+static void draw_times(struct line *l, const struct tree_run *r)
+{
+	static const char *const names[TREE_TIMES] = {
+#define X(id, name) [TREE_TIME_##id] = name,
+		TREE_TIMES_OF(X)
+#undef X
+	};
+	uint64_t least = (r->root->end - r->root->start) / 1000;
+	bool first = true;
+
+	for (size_t i = 0; i < TREE_TIMES; i++) {
+		if (r->went[i] <= 0 || (uint64_t)r->went[i] < least)
+			continue;
+		item(l, "%s%s %s", first ? "time: " : "", names[i],
+		     human_duration((uint64_t)r->went[i]).s);
+		first = false;
+	}
+	end_line(l);
+}
+
 static bool is_error(const struct node *n)
 {
 	return n->failed && span_what_fails(n->what);
@@ -285,6 +309,7 @@ void tree_draw_head(struct tree *t, const struct tree_run *r)
 	end_line(&l);
 	draw_run(&l, r);
 	draw_totals(&l, r);
+	draw_times(&l, r);
 	draw_errors(t, r);
 	draw_missing(&l, r);
 	if (r->not_seen)

@@ -43,6 +43,25 @@ struct node {
 	bool fold;    /* one of more changes of files than are shown */
 };
 
+/* Where the time of a run went.	attribute, what it is called */
+#define TREE_TIMES_OF(X)                       \
+	X(ATTR_ID_WAIT_PROVIDER, "provider")   \
+	X(ATTR_ID_WAIT_STREAM, "stream")       \
+	X(ATTR_ID_WAIT_NETWORK, "network")     \
+	X(ATTR_ID_CPU_NS, "CPU")               \
+	X(ATTR_ID_WAIT_CPU, "run queue")       \
+	X(ATTR_ID_BLOCKED_DISK, "disk")        \
+	X(ATTR_ID_WAIT_LOCK, "lock")           \
+	X(ATTR_ID_WAIT_HUMAN, "human")         \
+	X(ATTR_ID_WAIT_THROTTLED, "throttled") \
+	X(ATTR_ID_WAIT_RETRY, "retries")
+enum {
+#define X(id, name) TREE_TIME_##id,
+	TREE_TIMES_OF(X)
+#undef X
+		TREE_TIMES
+};
+
 struct tree_run {
 	struct tree_run *next;
 	char trace_id[HEX128];
@@ -58,6 +77,7 @@ struct tree_run {
 	int64_t exit_code;
 	struct sv incomplete; /* reasons of the root, joined */
 	int64_t lost_records, lost_bytes;
+	int64_t went[TREE_TIMES]; /* ns of the root, as tree_times has them */
 };
 
 struct tree {

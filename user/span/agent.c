@@ -25,7 +25,7 @@ struct totals {
 struct agent {
 	struct agent *prev, *next; /* in its run */
 	struct run *run;
-	struct index_link idle, of_process;
+	struct index_link idle, of_process, member;
 	struct chain chain;
 	uint32_t tgid; /* of the process that began it */
 	uint64_t proc_start;
@@ -33,6 +33,7 @@ struct agent {
 	int64_t turns;
 	struct totals sum, turn_sum;
 	struct waits turn_waits;
+	struct usage used, turn_used;
 	uint64_t ts_beside;    /* end of the latest call beside its turns; 0: none */
 	struct exchange *asks; /* the latest, while it is there; or NULL */
 	unsigned int calls;    /* exchanges and calls that point here */
@@ -70,6 +71,8 @@ static void end_turn(struct agent *a, uint64_t ts)
 	a->turn_sum = (struct totals){ 0 };
 	waits_set(s, &a->turn_waits);
 	a->turn_waits = (struct waits){ 0 };
+	usage_set(s, &a->turn_used);
+	a->turn_used = (struct usage){ 0 };
 	engine_emit(a->run, &a->turn);
 }
 
@@ -83,6 +86,7 @@ static void agent_over(struct agent *a)
 	*(a->next ? &a->next->prev : &all->last) = a->prev;
 	all->cnt--;
 	index_del(&all->idle, &a->idle);
+	index_del(&all->members, &a->member);
 	chains_leave(&all->chains, &a->chain);
 
 	if (a->turn)
@@ -92,6 +96,7 @@ static void agent_over(struct agent *a)
 		    a->run->t->wall_offset;
 	span_set_int(s, ATTR_ID_TURNS, a->turns);
 	set_totals(s, &a->sum);
+	usage_set(s, &a->used);
 	engine_emit(a->run, &a->span);
 	chain_fini(&a->chain);
 	free(a);
@@ -108,24 +113,27 @@ void agent_finish_all(struct run *r)
 	chains_fini(&r->agents.chains);
 	index_fini(&r->agents.idle);
 	index_fini(&r->agents.by_process);
+	index_fini(&r->agents.members);
 }
 
 static void give_open(const struct agent *a, const struct open_walk *w, const struct span *of,
-		      const struct totals *sum)
+		      const struct totals *sum, const struct usage *used)
 {
 	struct span *s = open_copy(a->run, of);
 
-	if (s)
+	if (s) {
 		set_totals(s, sum);
+		usage_set(s, used);
+	}
 	open_give(w, a->run, &s);
 }
 
 void agent_each_open(struct run *r, const struct open_walk *w)
 {
 	for (const struct agent *a = r->agents.first; a; a = a->next) {
-		give_open(a, w, a->span, &a->sum);
+		give_open(a, w, a->span, &a->sum, &a->used);
 		if (a->turn)
-			give_open(a, w, a->turn, &a->turn_sum);
+			give_open(a, w, a->turn, &a->turn_sum, &a->turn_used);
 	}
 }
 
@@ -291,6 +299,7 @@ static void enter(struct agent *a)
 	*(all->last ? &all->last->next : &all->first) = a;
 	all->last = a;
 	all->cnt++;
+	index_add(&all->members, (struct map_key){ a->tgid, a->proc_start, 0 }, &a->member, a);
 	chains_enter(&all->chains, &a->chain, a);
 	set_idle(a);
 }
@@ -401,6 +410,7 @@ static void set_aside(struct exchange *x, struct agent *a, const char *purpose)
 	memcpy(x->parent_span, a->span->span_id, sizeof(x->parent_span));
 	agent_hold(a);
 	x->beside = a;
+	agent_charge(a, x->turn, &x->used);
 }
 
 static void join(struct exchange *x, struct agent *a, struct chain_request *q, enum chain_step step)
@@ -428,6 +438,7 @@ static void join(struct exchange *x, struct agent *a, struct chain_request *q, e
 	a->asks = x;
 	x->agent = a;
 	x->turn = a->turns;
+	agent_charge(a, x->turn, &x->used); /* what its request took */
 	x->context = step < ARRAY_SIZE(step_names) ? step_names[step] : NULL;
 	memcpy(x->parent_span, a->turn ? a->turn->span_id : a->span->span_id,
 	       sizeof(x->parent_span));
@@ -597,6 +608,38 @@ void agent_process_waited(struct run *r, const struct proc *p, enum wait_cause c
 
 		if (from + r->t->wall_offset >= a->turn->start_ns)
 			wait_add(&a->turn_waits.by[cause], from, to);
+	}
+}
+
+/* A part of what the process took is no part to a turn that was the only one, and had all of it. */
+void agent_charge(struct agent *a, int64_t turn, const struct usage *u)
+{
+	const struct index *open = &a->run->agents.by_process;
+	struct map_key key = { a->tgid, a->proc_start, 0 };
+	struct usage own = *u;
+
+	if (index_first(open, key) == index_last(open, key))
+		own.shared = false;
+	usage_add(&a->used, &own);
+	if (a->turn && turn == a->turns)
+		usage_add(&a->turn_used, &own);
+}
+
+void agents_charge(struct run *r, const struct proc *p, const struct usage *u)
+{
+	struct map_key key = { p->tgid, p->start, 0 };
+	const struct index *of = &r->agents.by_process;
+	unsigned int i = 0, cnt = 0;
+
+	if (!index_first(of, key))
+		of = &r->agents.members;
+	index_for_each (of, key, l)
+		cnt++;
+	index_for_each (of, key, l) {
+		struct agent *a = l->of;
+		struct usage part = usage_part(u, i++, cnt);
+
+		agent_charge(a, a->turns, &part);
 	}
 }
 

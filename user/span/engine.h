@@ -4,9 +4,9 @@
  * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
  * http.c, exchange.c and exchange_span.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool.c (tool calls) and tool_link.c (what did them), verdict.c
- * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), peer.c (the
- * other end of connections), open.c (what is not over yet), file.c (files that are changed), rpc*.c (MCP
- * and A2A; grpc_call.c: gRPC).
+ * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), charge.c
+ * (who took what), peer.c (the other end of connections), open.c (what is not over yet), file.c (files
+ * that are changed), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
  * Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
@@ -23,6 +23,7 @@
 #include "span/file.h"
 #include "span/stream.h"
 #include "span/trace.h"
+#include "span/usage.h"
 
 struct agent;
 struct tool;
@@ -110,6 +111,7 @@ struct agents {
 	struct chains chains;
 	struct index idle; /* struct chain: those that nothing points to, idle longest first */
 	struct index by_process; /* (tgid, start) of who began it, while a turn is open */
+	struct index members;    /* likewise, while it is there */
 };
 
 /* A process tree that is one trace. */
@@ -143,6 +145,7 @@ struct run {
 	struct index rpc; /* (enum rpc_key, what it is of) -> struct rpc_end or rpc_call */
 	int64_t model_calls, tool_calls, errors;
 	struct waits waits;
+	struct usage used;           /* by all of its processes */
 	struct call_sums calls_made; /* by all of its processes */
 	struct file_sums files;      /* what processes and tool calls that are over have changed */
 	struct recent recent[CRASH_KEPT];
@@ -179,8 +182,9 @@ struct pstate {
 	struct call_sums calls;   /* system calls, so far */
 	struct program *programs; /* in order, LIMIT_PROGRAMS of them at most */
 	const struct program
-		*command;  /* the one that is what a tool call asks for; NULL: the first */
-	uint64_t lost;     /* records that were lost before it was born */
+		*command; /* the one that is what a tool call asks for; NULL: the first */
+	uint64_t lost;    /* records that were lost before it was born */
+	struct usage_totals used;
 	bool program_lost; /* and more of them before its first program was seen */
 };
 
@@ -296,6 +300,7 @@ struct exchange {
 	uint64_t key;        /* same for every attempt of one call: host, target and request body */
 	struct agent *agent; /* whose conversation it is; NULL: nobody's */
 	int64_t turn;        /* ordinal in it */
+	struct usage used;
 	struct agent *beside;    /* whose conversation it is made beside of, held; NULL: nobody's */
 	uint64_t tools_asked;    /* by its answer, so far */
 	char parent_span[HEX64]; /* "": its process's */
@@ -401,6 +406,10 @@ void agent_waited(struct agent *a, int64_t turn, enum wait_cause cause, uint64_t
 /* In the open turns of a process's agents. */
 void agent_process_waited(struct run *r, const struct proc *p, enum wait_cause cause, uint64_t from,
 			  uint64_t to);
+/* Something in that turn took it. */
+void agent_charge(struct agent *a, int64_t turn, const struct usage *u);
+/* The process took it, and nothing is open that it did it for but turns, or else agents. */
+void agents_charge(struct run *r, const struct proc *p, const struct usage *u);
 void agent_hold(struct agent *a); /* it stays until it is released */
 void agent_release(struct agent *a);
 void agent_leave(struct exchange *x); /* it is freed: releases what it held */
@@ -447,6 +456,9 @@ void approval_of_answer(struct exchange *x);
 void approval_of_request(struct exchange *x);
 void approval_forget(struct run *r); /* it is over: what nobody said is not told */
 
+/* charge.c */
+void usage_feed(struct trace *t, const struct ev_usage *e);
+
 /* wait.c */
 void wait_add(struct wait_set *w, uint64_t from, uint64_t to); /* nothing when from >= to */
 void waits_set(struct span *s, const struct waits *w);         /* the attributes */
@@ -457,6 +469,12 @@ void wait_of_process(struct run *r, const struct proc *p, uint64_t from, uint64_
 /* An open tool call waited, and so did the turn that it is of; of another id only the run did. */
 void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint64_t from,
 		 uint64_t to);
+unsigned int tools_at(const struct run *r, const struct proc *p); /* open, asked for in p */
+/* They get the parts from the first-th of cnt on. */
+void tools_charge(struct run *r, const struct proc *p, const struct usage *u, unsigned int first,
+		  unsigned int cnt);
+/* A process of the open tool call of that span took it. */
+void tool_charge(struct run *r, const char *span_id, const struct usage *u);
 /* The process was answered, by a human maybe. */
 void tool_input(struct run *r, const struct proc *p, const struct ev_input *in);
 struct tool_ref {

@@ -195,6 +195,7 @@ static void find_tool(struct exchange *x)
 		return;
 	memcpy(x->parent_span, ref.span_id, sizeof(x->parent_span));
 	x->link = ref.link;
+	tool_charge(x->run, ref.span_id, &x->used);
 	flow_of_tool(x, &ref);
 }
 
@@ -331,6 +332,7 @@ static void emit_http(struct exchange *x)
 	if (x->status >= 400)
 		engine_fail(s, arena_fmt(&s->arena, "%d", x->status), SV(""));
 	grpc_call_set(s, x);
+	usage_set(s, &x->used);
 	rpc_http_describe(s, x);
 	engine_emit(x->run, &s);
 }

@@ -21,6 +21,7 @@ struct call {
 	struct agent *beside;       /* likewise, as of struct exchange */
 	uint64_t ts_first, ts_last; /* of all attempts; ts_last: when the last one failed */
 	uint64_t req_wire, resp_wire;
+	struct usage used; /* by its attempts */
 };
 
 static void set_count(struct span *s, enum attr_id id, int64_t v)
@@ -336,6 +337,7 @@ static struct span *attempt_span(struct exchange *x, int64_t ordinal, const stru
 	/* the call has that of its last attempt; what broke off was read, and may be billed */
 	if (s->status == STATUS_ERROR && x->call->has_usage)
 		set_usage(s, &x->call->usage);
+	usage_set(s, &x->used);
 	return s;
 }
 
@@ -362,6 +364,7 @@ static void count_usage(struct trace *t, const struct span *call)
 static void finish_call(struct run *r, struct call *call)
 {
 	span_set_int(call->span, ATTR_ID_ATTEMPTS, call->attempts);
+	usage_set(call->span, &call->used);
 	count_usage(r->t, call->span);
 	if (call->span->what == SPAN_MODEL_CALL) {
 		r->model_calls++;
@@ -563,6 +566,7 @@ void model_attempt(struct exchange *x)
 	if (!call)
 		return;
 	call->attempts++;
+	usage_add(&call->used, &x->used);
 	call->ts_last = x->response_seen ? x->resp_last : x->req_last;
 	if (retry && !keep_call(r, call, x))
 		return;
@@ -625,6 +629,7 @@ static struct span *in_flight(const struct exchange *x)
 		span_set_int(s, ATTR_ID_FIRST_TOKEN_NS, x->call->ts_first_token - x->req_first);
 	if (x->response_seen && x->resp_first >= x->req_first)
 		span_set_int(s, ATTR_ID_FIRST_BYTE_NS, x->resp_first - x->req_first);
+	usage_set(s, &x->used);
 	return s;
 }
 
@@ -635,6 +640,8 @@ void model_each_open(struct run *r, const struct open_walk *w)
 
 		if (s)
 			span_set_int(s, ATTR_ID_ATTEMPTS, call->attempts);
+		if (s)
+			usage_set(s, &call->used);
 		open_give(w, r, &s);
 	}
 	for (const struct exchange *x = r->exchanges; x; x = x->run_next) {

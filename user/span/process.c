@@ -29,7 +29,9 @@ static void find_tool(struct proc *p)
 	if (ps->is_root || ps->tool_sure || !tool_of_process(ps->run, p, &ref))
 		return;
 	if (ps->link && !ref.by_args)
-		return; /* what was open when it began tells more than what still is */
+		return;       /* what was open when it began tells more than what still is */
+	if (!process_tool(p)) /* what it took before it was known whom for */
+		tool_charge(ps->run, ref.span_id, &ps->used.sum);
 	snprintf(ps->tool_span, sizeof(ps->tool_span), "%s", ref.span_id);
 	ps->link = ref.link;
 	ps->tool_sure = ref.by_args;
@@ -208,6 +210,7 @@ static void process_describe(struct span *s, const struct proc *p, const struct 
 	span_set_str(s, ATTR_ID_POD_UID, sv(p->pod));
 	ended_by = p->ts_exit && WIFSIGNALED(p->exit.status) ? WTERMSIG(p->exit.status) : 0;
 	crash_survived(s, ps, ended_by);
+	usage_set(s, &ps->used.sum);
 	if (!p->ts_exit)
 		return;
 	describe_exit(s, &p->exit);

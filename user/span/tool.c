@@ -23,6 +23,7 @@ static void finish(struct run *r, struct tool **at, const struct sem_tool_result
 	*at = tool->next;
 	r->tool_cnt--;
 	waits_set(tool->span, &tool->waits);
+	usage_set(tool->span, &tool->used);
 	file_describe(tool->span, tool->files, true);
 	file_finish(r, &tool->files, tool->span->span_id, tool->tgid);
 	engine_emit(r, &tool->span);
@@ -237,6 +238,48 @@ void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint
 		agent_waited(tool->agent, tool->turn, cause, from, to);
 }
 
+static void charge(struct tool *tool, const struct usage *u)
+{
+	usage_add(&tool->used, u);
+	if (tool->agent)
+		agent_charge(tool->agent, tool->turn, u);
+}
+
+void tool_charge(struct run *r, const char *span_id, const struct usage *u)
+{
+	struct tool *tool = tool_find(r, span_id);
+
+	if (tool)
+		charge(tool, u);
+}
+
+static bool is_asked_in(const struct tool *tool, const struct proc *p)
+{
+	return tool->tgid == p->tgid && tool->proc_start == p->start;
+}
+
+unsigned int tools_at(const struct run *r, const struct proc *p)
+{
+	unsigned int n = 0;
+
+	for (const struct tool *tool = r->tools; tool; tool = tool->next)
+		n += is_asked_in(tool, p);
+	return n;
+}
+
+void tools_charge(struct run *r, const struct proc *p, const struct usage *u, unsigned int first,
+		  unsigned int cnt)
+{
+	for (struct tool *tool = r->tools; tool; tool = tool->next) {
+		struct usage part;
+
+		if (!is_asked_in(tool, p))
+			continue;
+		part = usage_part(u, first++, cnt);
+		charge(tool, &part);
+	}
+}
+
 /*
  * Questions are asked one after the other: about the oldest call that waits, or was not asked about.
  * What stands at descriptor 0 of a process that the asking one started, it put there itself.
@@ -270,6 +313,8 @@ void tool_each_open(struct run *r, const struct open_walk *w)
 	for (const struct tool *tool = r->tools; tool; tool = tool->next) {
 		struct span *s = open_copy(r, tool->span);
 
+		if (s)
+			usage_set(s, &tool->used);
 		open_give(w, r, &s);
 	}
 }

@@ -21,6 +21,7 @@ struct tool {
 	struct agent *agent;     /* held; may be NULL */
 	int64_t turn;
 	struct waits waits;
+	struct usage used;
 	uint32_t tgid; /* who asked the model */
 	uint64_t proc_start;
 	uint64_t ts_begun; /* the first thing that was seen to do it; 0: nothing */

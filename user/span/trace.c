@@ -292,6 +292,7 @@ static void run_finish(struct run *r)
 	span_set_int(r->root, ATTR_ID_TOOL_CALLS, r->tool_calls);
 	span_set_int(r->root, ATTR_ID_ERRORS, r->errors);
 	waits_set(r->root, &r->waits);
+	usage_set(r->root, &r->used);
 	file_set_sums(r->root, &r->files);
 	calls_set_sums(r->root, &r->calls_made);
 	peer_run_links(r);
@@ -363,6 +364,9 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 		if (t->over)
 			run_over(t->over);
 		t->over = NULL;
+		break;
+	case EV_USAGE:
+		usage_feed(t, (const void *)rec);
 		break;
 	case EV_SIGNAL:
 		crash_signal(t, (const void *)rec);

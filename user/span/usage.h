@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What spans take of their processes.  A USAGE record (bpf/event.h) tells running totals; what they grew by
+ * since the record before is charged, once and whole, to what was open in the process at that time:
+ *
+ *   - its run, and the open tool call that started it or what it descends from;
+ *   - the exchanges and tool calls that the process itself is at, in equal parts;
+ *   - their turns and agents with them, or, when there are none, the turns that are open.
+ *
+ * So a turn is the sum of what is in it and what it took itself, to the last byte and nanosecond, whatever
+ * overlaps.  A part of something is marked (ringspan.shared).
+ */
+#ifndef RINGSPAN_USAGE_H
+#define RINGSPAN_USAGE_H
+
+#include "event/event.h"
+#include "span/span.h"
+
+/*	name, attribute */
+#define USAGE_ITEMS(X)                                \
+	X(CPU_USER, ATTR_ID_CPU_USER_NS)              \
+	X(CPU_SYSTEM, ATTR_ID_CPU_SYSTEM_NS)          \
+	X(RUN_DELAY, ATTR_ID_RUN_DELAY_NS)            \
+	X(VOLUNTARY, ATTR_ID_CTX_VOLUNTARY)           \
+	X(INVOLUNTARY, ATTR_ID_CTX_INVOLUNTARY)       \
+	X(MIGRATIONS, ATTR_ID_MIGRATIONS)             \
+	X(FLT_MINOR, ATTR_ID_FLT_MINOR)               \
+	X(FLT_MAJOR, ATTR_ID_FLT_MAJOR)               \
+	X(RCHAR, ATTR_ID_IO_RCHAR)                    \
+	X(WCHAR, ATTR_ID_IO_WCHAR)                    \
+	X(DISK_READ, ATTR_ID_IO_READ)                 \
+	X(DISK_WRITE, ATTR_ID_IO_WRITE)               \
+	X(SOCKET_READ, ATTR_ID_IO_SOCKET_READ)        \
+	X(SOCKET_WRITE, ATTR_ID_IO_SOCKET_WRITE)      \
+	X(BLOCKED_DISK, ATTR_ID_BLOCKED_DISK)         \
+	X(BLOCKED_NETWORK, ATTR_ID_BLOCKED_NETWORK)   \
+	X(BLOCKED_PIPE, ATTR_ID_BLOCKED_PIPE)         \
+	X(BLOCKED_TERMINAL, ATTR_ID_BLOCKED_TERMINAL) \
+	X(BLOCKED_LOCK, ATTR_ID_BLOCKED_LOCK)         \
+	X(BLOCKED_POLL, ATTR_ID_BLOCKED_POLL)         \
+	X(BLOCKED_CHILD, ATTR_ID_BLOCKED_CHILD)       \
+	X(BLOCKED_SLEEP, ATTR_ID_BLOCKED_SLEEP)       \
+	X(BLOCKED_OTHER, ATTR_ID_BLOCKED_OTHER)       \
+	X(LEADER_LOCK, ATTR_ID_WAIT_LOCK)
+
+enum usage_item {
+#define X(name, id) USAGE_##name,
+	USAGE_ITEMS(X)
+#undef X
+		USAGE_CNT
+};
+
+/* What a span took; all zero to begin with. */
+struct usage {
+	uint64_t of[USAGE_CNT];
+	uint64_t rss_peak; /* bytes, of the largest process */
+	bool told;         /* something was charged */
+	bool shared;       /* a part of it was divided */
+};
+
+/* What a process took so far: the totals of the latest record, none of which ever falls. */
+struct usage_totals {
+	struct usage sum;
+	uint64_t cpu;
+};
+
+/* Takes the record's totals in; out: what they grew by. */
+void usage_advance(struct usage_totals *t, const struct ev_usage *e, struct usage *out);
+void usage_add(struct usage *to, const struct usage *u);
+/* The part of u for the i-th of cnt: the parts of all are u. */
+struct usage usage_part(const struct usage *u, unsigned int i, unsigned int cnt);
+/* The attributes; nothing when nothing was charged. */
+void usage_set(struct span *s, const struct usage *u);
+
+#endif
