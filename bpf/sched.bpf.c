@@ -163,10 +163,16 @@ static __always_inline void comes(struct task_state *t, struct task_struct *task
 			  task->sched_info.run_delay - s->folded.run_delay_ns + queued_for(task));
 }
 
+/* Of a thread of the machine: nearly all of those that are not traced are told by their process's id. */
+static __always_inline struct task_state *task_if_traced(struct task_struct *task)
+{
+	return traced_slots[task->tgid & (TRACED_SLOTS - 1)] ? task_of(task) : NULL;
+}
+
 SEC("?tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	struct task_state *out = task_of(prev), *in = task_of(next);
+	struct task_state *out = task_if_traced(prev), *in = task_if_traced(next);
 
 	if (out)
 		leaves(out, prev, bpf_ktime_get_ns());

@@ -547,16 +547,16 @@ static void waits_that_go_on(void **state)
 static void told_while_it_computes(void **state)
 {
 	struct trace *t = *state;
-	const struct ev_usage *u, *last = NULL;
+	const struct ev_usage *last;
 	const struct ev_exit *e;
 	size_t n = 0;
 
 	run(t, "burn");
-	for (; (u = trace_rec(t, EV_USAGE, t->pid, n)); n++)
-		last = u;
+	while (trace_rec(t, EV_USAGE, t->pid, n))
+		n++;
 	e = trace_rec(t, EV_EXIT, t->pid, 0);
-	assert_non_null(last);
 	assert_non_null(e);
+	last = usage_before(t, e);
 	printf("# %zu records, cpu %llu, at exit %llu\n", n, last->cpu_ns, e->cpu_ns);
 	assert_true(last->hdr.ts <= e->hdr.ts);
 	assert_int_equal(last->nvcsw, e->nvcsw);
