@@ -48,5 +48,6 @@ golden think think python3 agent.py --api responses --stream --accept-encoding g
 golden rate rate python3 agent.py --api chat --no-stream
 golden streamerror streamerror node agent.mjs --api anthropic --stream
 golden mcp mcp python3 agent.py --api anthropic --stream --mcp "python3 mcp_server.py"
+golden usage parallel python3 agent.py --api anthropic --stream
 options=(--slow 20ms,poll=200ms --failed EEXIST --syscalls mkdir)
 golden calls rate python3 agent.py --api chat --no-stream
