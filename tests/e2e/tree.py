@@ -22,7 +22,7 @@ What differs from run to run is put in other words, the same one wherever it is 
     #1 #2 ...       what matches --fold; siblings that are the same in all that they hold are then told
                     once, with their count, and in words of their own: their port1 is nobody else's
     ~ KEY ...       attributes that are measured (MEASURED): there, with a value that nobody can know;
-                    "resources" are the thirteen that the kernel counts for every process
+                    "resources" are the seventeen that the kernel counts for every process
 """
 
 import argparse
@@ -35,7 +35,7 @@ from schema import Validator
 
 # Times, and what a machine spent: the value is left out, that the attribute is there is not.
 MEASURED = re.compile(r"""
-    ringspan\.(cpu|io|context_switches|page_faults|memory)\..*   # RESOURCES
+    ringspan\.(cpu|io|context_switches|page_faults|memory|syscalls)\..*   # RESOURCES
   | ringspan\.(time|wait)\..*_ns | ringspan\.retry\.wait_ns | ringspan\.rpc\.handling_ns
   | ringspan\.stream\.(max_gap_ns|chunks_per_second|tokens_per_second)
   | gen_ai\.response\.time_to_first_chunk
@@ -52,11 +52,18 @@ DROPPED = re.compile(r"""
   | host\..* | os\..*
 """, re.X)
 
+# What is charged to spans, of which a short one gets nothing; processes and runs have the RESOURCES.
+CHARGED = re.compile(r"""
+    ringspan\.(cpu|io|context_switches|page_faults|memory|blocked)\..*
+  | ringspan\.migrations | ringspan\.shared | ringspan\.wait\.(cpu|lock)_ns
+""", re.X)
+
 RESOURCES = {"ringspan." + key for key in (
     "context_switches.involuntary", "context_switches.voluntary", "cpu.run_queue_ns",
     "cpu.system_ns", "cpu.total_ns", "cpu.user_ns", "io.disk_read_bytes", "io.disk_write_bytes",
     "io.read_call_bytes", "io.write_call_bytes", "memory.peak_bytes", "page_faults.major",
-    "page_faults.minor")}
+    "page_faults.minor", "syscalls.calls", "syscalls.classes", "syscalls.errors",
+    "syscalls.time_ns")}
 NUMBERED = {"ringspan.connection.id": "conn", "jsonrpc.request.id": "id",
             "mcp.session.id": "session"}
 PIDS = {"process.pid", "process.parent_pid", "ringspan.rpc.peer_pid", "thread.id"}
@@ -97,6 +104,14 @@ def namespace(key):
 
 def compact(value):
     return json.dumps(value, ensure_ascii=False)
+
+
+def own(attributes):
+    """Those that a span has whatever it took."""
+    kind = attributes.get("ringspan.kind")
+    counted = RESOURCES if kind in ("process", "run") else set()
+    return {key: value for key, value in attributes.items()
+            if key != "ringspan.kind" and (key in counted or not CHARGED.fullmatch(key))}
 
 
 class Tree:
@@ -194,9 +209,8 @@ class Tree:
     def span(self, names, span, depth):
         """The lines of a span and of all below it."""
         indent, again = "   " * depth, "   " * depth + "   "
-        told = {k: v for k, v in span["attributes"].items() if k != "ringspan.kind"}
         lines = [indent + self.head(names, span)]
-        lines += [f"{again}| {line}" for line in self.attributes(names, told)]
+        lines += [f"{again}| {line}" for line in self.attributes(names, own(span["attributes"]))]
         for event in span["events"]:
             told = self.attributes(names, event["attributes"])
             lines += [f"{again}! {line}" for line in [self.text(names, event["name"]), *told]]
