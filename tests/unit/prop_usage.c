@@ -97,7 +97,7 @@ static int64_t in_it(const struct tree *t, const struct span *of, enum attr_id i
 		const struct span *s = t->at[i];
 		bool inner = s->what == SPAN_AGENT || s->what == SPAN_TURN ||
 			     s->what == SPAN_MODEL_CALL || s->what == SPAN_TOOL_CALL ||
-			     s->what == SPAN_ATTEMPT;
+			     s->what == SPAN_ATTEMPT || s->what == SPAN_HTTP;
 
 		if (inner && strcmp(s->parent_span_id, of->span_id) == 0)
 			sum += span_attr_int(s, id, 0);

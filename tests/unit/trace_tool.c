@@ -297,6 +297,37 @@ static void request_by_time(void **state)
 	assert_null(span_attr(request(w, "beside"), ATTR_ID_LINK));
 }
 
+/* What the agent has sent so far. */
+static void has_sent(struct world *w, uint64_t ts, uint64_t n)
+{
+	struct ev_usage *u = record(EV_USAGE, sizeof(*u), ts, AGENT, NULL, 0);
+
+	u->sock_bytes[EV_WRITE] = n;
+	feed(w, u);
+}
+
+/* A call has what its requests took: before it was known whose they are, and after. */
+static void taken_by_a_request(void **state)
+{
+	struct world *w = *state;
+
+	has_sent(w, 3 * MS, 0);
+	model_asks(w, 5 * MS, "[" USE("toolu_1", "get", "{\"id\":\"a-long-one\"}") "]");
+	bytes(w, 10 * MS, AGENT, WEB, EV_SRC_OPENSSL, EV_WRITE,
+	      "PUT /of?a-long-one HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\n");
+	has_sent(w, 11 * MS, 100); /* half of it by the request, half by the call */
+	bytes(w, 12 * MS, AGENT, WEB, EV_SRC_OPENSSL, EV_WRITE, "{}");
+	has_sent(w, 13 * MS, 120);
+	bytes(w, 14 * MS, AGENT, WEB, EV_SRC_OPENSSL, EV_READ,
+	      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	has_sent(w, 15 * MS, 121);
+	answers(w, 20 * MS, "toolu_1");
+	end(w);
+	is_under(request(w, "a-long-one"), tool(w, "toolu_1"), "argument");
+	assert_int_equal(span_attr_int(request(w, "a-long-one"), ATTR_ID_IO_SOCKET_WRITE, 0), 60);
+	assert_int_equal(span_attr_int(tool(w, "toolu_1"), ATTR_ID_IO_SOCKET_WRITE, 0), 121);
+}
+
 static void connects(struct world *w, uint64_t ts, uint64_t conn)
 {
 	struct ev_addr addr = { .family = AF_INET, .lport = 5000 + conn, .rport = 80 };
@@ -439,19 +470,13 @@ static void by_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(of_one_tool),
-		TEST(of_alike),
-		TEST(of_two_letters),
-		TEST(of_the_same),
-		TEST(of_an_inner_agent),
-		TEST(of_two_agents),
-		TEST(behind_a_call),
-		TEST(before_a_call),
-		TEST(by_request),
-		TEST(request_by_time),
-		TEST(by_path),
-		TEST(in_flight),
-		TEST(connection_of_a_request),
+		TEST(of_one_tool),        TEST(of_alike),
+		TEST(of_two_letters),     TEST(of_the_same),
+		TEST(of_an_inner_agent),  TEST(of_two_agents),
+		TEST(behind_a_call),      TEST(before_a_call),
+		TEST(by_request),         TEST(request_by_time),
+		TEST(taken_by_a_request), TEST(by_path),
+		TEST(in_flight),          TEST(connection_of_a_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,8 @@
  * since the record before is charged, once and whole, to what was open in the process at that time:
  *
  *   - its run, and the open tool call that started it or what it descends from;
- *   - the exchanges and tool calls that the process itself is at, in equal parts;
+ *   - the exchanges and tool calls that the process itself is at, in equal parts; a call has with its
+ *     own part those of the requests that were made for it;
  *   - their turns and agents with them, or, when there are none, the turns that are open.
  *
  * So a turn is the sum of what is in it and what it took itself, to the last byte and nanosecond, whatever
