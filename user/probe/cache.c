@@ -21,6 +21,7 @@
 #define SAMPLES 64 /* of SAMPLE bytes, over the whole file */
 #define SAMPLE 4096
 #define SEAL 16 /* hex digits that an entry begins with */
+#define ENTRY_NAME_MAX 64
 
 struct cache {
 	int folder;
@@ -141,7 +142,7 @@ int cache_new(struct cache **out, const char *folder)
 }
 
 struct entry_age {
-	char name[64];
+	char name[ENTRY_NAME_MAX];
 	struct timespec written;
 };
 
@@ -160,7 +161,7 @@ static bool is_entry(const char *name)
 {
 	size_t n = strspn(name, "0123456789abcdef");
 
-	return n == HEX128 - 1 && (name[n] == '.' || !name[n]) && strlen(name) < 64;
+	return n == HEX128 - 1 && (name[n] == '.' || !name[n]) && strlen(name) < ENTRY_NAME_MAX;
 }
 
 static void remove_old(const struct cache *c)
@@ -182,7 +183,7 @@ static void remove_old(const struct cache *c)
 				return;
 			ages = more;
 		}
-		snprintf(ages[cnt].name, sizeof(ages[cnt].name), "%s", d->d_name);
+		snprintf(ages[cnt].name, ENTRY_NAME_MAX, "%.*s", ENTRY_NAME_MAX - 1, d->d_name);
 		ages[cnt++].written = st.st_mtim;
 	}
 	if (cnt <= CACHE_ENTRIES)
