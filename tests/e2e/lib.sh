@@ -11,6 +11,7 @@ PYTHON=${PYTHON:-/usr/bin/python3}
 NODE=${NODE:-node}
 DENO=${DENO:-deno}
 
+unset MAKELEVEL MAKEFLAGS MFLAGS # of a make that runs the tests: one that a tool runs would name its level
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX")
 pids=()
 export ANTHROPIC_API_KEY OPENAI_API_KEY RINGSPAN_STORE XDG_CACHE_HOME NO_COLOR=1 PYTHONDONTWRITEBYTECODE=1
