@@ -294,67 +294,56 @@ void kern_calls(const struct kern *k, struct kern_calls *out)
 	out->max = bpf_map__max_entries(k->skel->maps.call_uses);
 }
 
-static void sweep(struct kern *k, const struct bpf_map *map)
+/* Is an entry of use still? */
+typedef bool (*lives_fn)(struct kern *k, int fd, const void *key);
+
+static bool conn_lives(struct kern *k, int fd, const void *key)
+{
+	(void)fd;
+	return is_traced(k, ((const struct conn_key *)key)->tgid);
+}
+
+static bool users_live(struct kern *k, int fd, const void *key)
+{
+	struct sock_users u;
+
+	return bpf_map_lookup_elem(fd, key, &u) || (u.flow_tgid && is_traced(k, u.flow_tgid)) ||
+	       (u.tls[0].ssl && is_traced(k, u.tls[0].tgid)) ||
+	       (u.tls[1].ssl && is_traced(k, u.tls[1].tgid));
+}
+
+static bool file_lives(struct kern *k, int fd, const void *key)
+{
+	struct fs_file file;
+
+	return bpf_map_lookup_elem(fd, key, &file) || is_traced(k, file.tgid);
+}
+
+static void sweep(struct kern *k, const struct bpf_map *map, lives_fn lives)
 {
 	int fd = bpf_map__fd(map);
-	struct conn_key key, next;
+	union {
+		struct conn_key conn;
+		__u64 address;
+	} key, next;
 	bool more = bpf_map_get_next_key(fd, NULL, &next) == 0;
 
 	for (size_t i = 0; more && i < bpf_map__max_entries(map); i++) {
 		key = next;
 		/* asked before the key goes: afterwards the walk would begin anew */
 		more = bpf_map_get_next_key(fd, &key, &next) == 0;
-		if (!is_traced(k, key.tgid))
-			bpf_map_delete_elem(fd, &key);
-	}
-}
-
-static bool users_live(struct kern *k, const struct sock_users *u)
-{
-	return (u->flow_tgid && is_traced(k, u->flow_tgid)) ||
-	       (u->tls[0].ssl && is_traced(k, u->tls[0].tgid)) ||
-	       (u->tls[1].ssl && is_traced(k, u->tls[1].tgid));
-}
-
-static void sweep_sockets(struct kern *k)
-{
-	const struct bpf_map *map = k->skel->maps.sock_users;
-	int fd = bpf_map__fd(map);
-	struct sock_users users;
-	__u64 key, next;
-	bool more = bpf_map_get_next_key(fd, NULL, &next) == 0;
-
-	for (size_t i = 0; more && i < bpf_map__max_entries(map); i++) {
-		key = next;
-		more = bpf_map_get_next_key(fd, &key, &next) == 0;
-		if (bpf_map_lookup_elem(fd, &key, &users) == 0 && !users_live(k, &users))
-			bpf_map_delete_elem(fd, &key);
-	}
-}
-
-static void sweep_files(struct kern *k)
-{
-	const struct bpf_map *map = k->skel->maps.fs_files;
-	int fd = bpf_map__fd(map);
-	struct fs_file file;
-	__u64 key, next;
-	bool more = bpf_map_get_next_key(fd, NULL, &next) == 0;
-
-	for (size_t i = 0; more && i < bpf_map__max_entries(map); i++) {
-		key = next;
-		more = bpf_map_get_next_key(fd, &key, &next) == 0;
-		if (bpf_map_lookup_elem(fd, &key, &file) == 0 && !is_traced(k, file.tgid))
+		if (!lives(k, fd, &key))
 			bpf_map_delete_elem(fd, &key);
 	}
 }
 
 void kern_sweep_conns(struct kern *k)
 {
-	sweep_files(k);
-	sweep(k, k->skel->maps.conns);
-	sweep(k, k->skel->maps.goroutines);
-	sweep(k, k->skel->maps.flows);
-	sweep_sockets(k);
+	sweep(k, k->skel->maps.fs_files, file_lives);
+	sweep(k, k->skel->maps.conns, conn_lives);
+	sweep(k, k->skel->maps.goroutines, conn_lives);
+	sweep(k, k->skel->maps.flows, conn_lives);
+	sweep(k, k->skel->maps.sock_users, users_live);
 }
 
 int kern_stats(struct kern *k, struct cpu_stats *sum)
