@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <string.h>
 #include "base/log.h"
-#include "capture/capture.h"
 #include "cli/latency.h"
 #include "cli/live.h"
 #include "cli/read.h"
@@ -176,22 +175,8 @@ static int from_store(struct gather *g, const struct latency_opts *o, const char
 static int from_capture(struct gather *g, const char *path)
 {
 	struct session_cfg cfg = { .watch_span = on_span, .watch_calls = on_calls, .watch_ctx = g };
-	struct capture_reader *r = NULL;
-	struct session *s = NULL;
-	int err = capture_open(&r, path);
 
-	if (!err)
-		err = session_new(&s, &cfg);
-	if (!err) {
-		int end_err;
-
-		err = session_feed_all(s, r);
-		end_err = session_end(s);
-		err = err ? err : end_err;
-	}
-	session_free(&s);
-	capture_free(&r);
-	return err;
+	return session_replay(&cfg, path);
 }
 
 /* Until a signal, the end of the time or of the processes. */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <unistd.h>
 #include "base/log.h"
-#include "capture/capture.h"
 #include "cli/read.h"
 #include "cli/session.h"
 #include "cli/step.h"
@@ -53,9 +52,6 @@ static int run_replay(void *opts, int argc, char **argv)
 			      .colour = term_colour(STDOUT_FILENO),
 			      .columns = term_columns(STDOUT_FILENO) },
 	};
-	struct capture_reader *r = NULL;
-	struct session *s = NULL;
-	int err;
 
 	if (argc != 1) {
 		log_err(-EINVAL, "want one capture file: ringspan replay [OPTION ...] FILE");
@@ -71,19 +67,7 @@ static int run_replay(void *opts, int argc, char **argv)
 		return run_steps(o, argv[0], &cfg.sink_cfg);
 	if (read_format(o->format ? o->format : "tree", &cfg.sink))
 		return EXIT_USAGE;
-	err = capture_open(&r, argv[0]);
-	if (!err)
-		err = session_new(&s, &cfg);
-	if (!err) {
-		int end_err;
-
-		err = session_feed_all(s, r);
-		end_err = session_end(s);
-		err = err ? err : end_err;
-	}
-	session_free(&s);
-	capture_free(&r);
-	return err ? EXIT_NOTHING : EXIT_FINE;
+	return session_replay(&cfg, argv[0]) ? EXIT_NOTHING : EXIT_FINE;
 }
 
 const struct cmd cmd_replay = {

@@ -193,19 +193,6 @@ int session_feed(struct session *s, const struct ev_hdr *rec)
 	return err;
 }
 
-int session_feed_all(struct session *s, struct capture_reader *r)
-{
-	struct ev_hdr *rec;
-	int ret, err;
-
-	while ((ret = capture_next(r, &rec)) == 1) {
-		err = session_feed(s, rec);
-		if (err)
-			return log_err(err, "out of memory");
-	}
-	return ret;
-}
-
 static void open_to_store(void *ctx, const struct span *sp)
 {
 	to_store(ctx, sp);
@@ -228,6 +215,37 @@ int session_end(struct session *s)
 		store_unfinished(s->store);
 	close_all(s);
 	return s->err;
+}
+
+static int feed_all(struct session *s, struct capture_reader *r)
+{
+	struct ev_hdr *rec;
+	int ret, err;
+
+	while ((ret = capture_next(r, &rec)) == 1) {
+		err = session_feed(s, rec);
+		if (err)
+			return log_err(err, "out of memory");
+	}
+	return ret;
+}
+
+int session_replay(const struct session_cfg *cfg, const char *path)
+{
+	struct capture_reader *r = NULL;
+	struct session *s = NULL;
+	int err = capture_open(&r, path), end_err;
+
+	if (!err)
+		err = session_new(&s, cfg);
+	if (!err) {
+		err = feed_all(s, r);
+		end_err = session_end(s);
+		err = err ? err : end_err;
+	}
+	session_free(&s);
+	capture_free(&r);
+	return err;
 }
 
 void session_totals(const struct session *s, struct session_totals *out)

@@ -40,16 +40,17 @@ void session_free(struct session **s);
  */
 int session_feed(struct session *s, const struct ev_hdr *rec);
 
-struct capture_reader;
-
-/* All records of a capture file.  The first error; what was read before it counts. */
-int session_feed_all(struct session *s, struct capture_reader *r);
-
 /* Puts what is not over yet into the store, as it is now.  Its failures are the session's. */
 void session_show_open(struct session *s);
 
 /* No more records will come.  0, or the first failure of capture file, store or sink. */
 int session_end(struct session *s);
+
+/*
+ * A session of its own for all records of a capture file, to its end.  0 or the first error, logged; what was
+ * read before it counts.
+ */
+int session_replay(const struct session_cfg *cfg, const char *path);
 
 struct session_totals {
 	struct trace_totals trace;
