@@ -42,6 +42,27 @@ static inline const struct span *told_nth(const struct told *t, enum span_what w
 	return NULL;
 }
 
+static inline const struct span *told_process(const struct told *t, int64_t pid)
+{
+	for (size_t i = 0; i < t->cnt; i++)
+		if (t->spans[i]->what == SPAN_PROCESS &&
+		    span_attr_int(t->spans[i], ATTR_ID_PROCESS_PID, 0) == pid)
+			return t->spans[i];
+	fail_msg("no process %d", (int)pid);
+	return NULL;
+}
+
+/* The tool call of that id, as the model has it. */
+static inline const struct span *told_tool(const struct told *t, const char *id)
+{
+	for (size_t i = 0; i < t->cnt; i++)
+		if (t->spans[i]->what == SPAN_TOOL_CALL &&
+		    sv_is(span_attr_sv(t->spans[i], ATTR_ID_TOOL_CALL_ID), id))
+			return t->spans[i];
+	fail_msg("no tool call %s", id);
+	return NULL;
+}
+
 static inline size_t told_count(const struct told *t, enum span_what what)
 {
 	size_t n = 0;

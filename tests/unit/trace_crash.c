@@ -13,16 +13,6 @@ static void connects(struct world *w, uint64_t ts, uint32_t tgid, int err)
 	feed(w, c);
 }
 
-static const struct span *process(const struct world *w, int64_t pid)
-{
-	for (size_t i = 0; i < told_count(&w->told, SPAN_PROCESS); i++)
-		if (span_attr_int(told_nth(&w->told, SPAN_PROCESS, i), ATTR_ID_PROCESS_PID, 0) ==
-		    pid)
-			return told_nth(&w->told, SPAN_PROCESS, i);
-	fail_msg("no process %d", (int)pid);
-	return NULL;
-}
-
 static void last_spans(void **state)
 {
 	struct world *w = *state;
@@ -38,7 +28,7 @@ static void last_spans(void **state)
 	feed(w, record_exit(30 * MS, SERVER, 11));
 	feed(w, record_exit(31 * MS, OTHER, 1 << 8));
 	end(w);
-	s = process(w, SERVER);
+	s = told_process(&w->told, SERVER);
 	assert_int_equal(span_attr_int(s, ATTR_ID_SIGNAL, 0), 11);
 	assert_int_equal(s->events->cnt, 8);
 	first = json_at(s->events, 0);
@@ -49,7 +39,7 @@ static void last_spans(void **state)
 	assert_true(json_str_is(json_get(attrs, "ringspan.event.span_id"),
 				told_nth(&w->told, SPAN_CONNECT, 4)->span_id));
 	assert_true(json_true(json_get(attrs, "ringspan.event.failed")));
-	assert_int_equal(process(w, OTHER)->events->cnt, 0);
+	assert_int_equal(told_process(&w->told, OTHER)->events->cnt, 0);
 }
 
 #define STACK                                       \
@@ -89,7 +79,7 @@ static void where_it_crashed(void **state)
 	takes(w, 9 * MS, SIGSEGV, SEGV_MAPERR, false, STACK);
 	feed(w, record_exit(10 * MS, SERVER, SIGSEGV));
 	end(w);
-	s = process(w, SERVER);
+	s = told_process(&w->told, SERVER);
 	ASSERT_SV(s->status_message,
 		  "ended by signal 11 (Segmentation fault) in deep (libdeep.so)");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_EXCEPTION_TYPE), "SIGSEGV");
@@ -137,7 +127,7 @@ static void raised_again_by_its_handler(void **state)
 	takes(w, 10 * MS, SIGSEGV, SI_TKILL, false, "#0 raise+0x1 (/lib/libc.so.6+0x1)\n");
 	feed(w, record_exit(11 * MS, SERVER, SIGSEGV));
 	end(w);
-	s = process(w, SERVER);
+	s = told_process(&w->told, SERVER);
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_EXCEPTION_MESSAGE), "SEGV_ACCERR at 0x10");
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_EXCEPTION_STACK), STACK);
 	assert_int_equal(s->events->cnt, 1); /* the one that it survived */
@@ -158,7 +148,7 @@ static void a_fault_of_its_own_is_not_an_earlier_one(void **state)
 	takes(w, 200 * MS, SIGSEGV, SEGV_MAPERR, false, "#0 last+0x1 (/bin/server+0x1)\n");
 	feed(w, record_exit(201 * MS, SERVER, SIGSEGV));
 	end(w);
-	s = process(w, SERVER);
+	s = told_process(&w->told, SERVER);
 	ASSERT_SV(s->status_message, "ended by signal 11 (Segmentation fault) in last (server)");
 	assert_int_equal(s->events->cnt, 15); /* LIMIT_FAULTS with the last one */
 }
@@ -173,7 +163,7 @@ static void a_handled_one_is_no_end(void **state)
 	takes(w, 9 * MS, SIGSEGV, SEGV_MAPERR, true, STACK);
 	feed(w, record_exit(10 * MS, SERVER, 2 << 8));
 	end(w);
-	s = process(w, SERVER);
+	s = told_process(&w->told, SERVER);
 	ASSERT_SV(s->status_message, "exit code 2");
 	assert_null(span_attr(s, ATTR_ID_EXCEPTION_TYPE));
 	assert_int_equal(s->events->cnt, 1);

@@ -31,16 +31,6 @@ static void asks(struct world *w, uint64_t ts, const char *tool, const char *key
 	model_asks(w, ts, buf_cstr(&b));
 }
 
-static const struct span *process(const struct world *w, int64_t pid)
-{
-	for (size_t i = 0; i < told_count(&w->told, SPAN_PROCESS); i++)
-		if (span_attr_int(told_nth(&w->told, SPAN_PROCESS, i), ATTR_ID_PROCESS_PID, 0) ==
-		    pid)
-			return told_nth(&w->told, SPAN_PROCESS, i);
-	fail_msg("no process %d", (int)pid);
-	return NULL;
-}
-
 static void assert_change(const struct span *s, const char *kind, const char *path, int64_t bytes)
 {
 	ASSERT_SV(span_attr_sv(s, ATTR_ID_FILE_CHANGE), kind);
@@ -76,7 +66,7 @@ static void what_is_left(void **state)
 	s = told_nth(&w->told, SPAN_FILE, 0);
 	assert_change(s, "created", "/d/a", 207);
 	ASSERT_SV(s->name, "create a");
-	assert_string_equal(s->parent_span_id, process(w, OTHER)->span_id);
+	assert_string_equal(s->parent_span_id, told_process(&w->told, OTHER)->span_id);
 	assert_int_equal(s->end_ns - s->start_ns, 1 * MS);
 	assert_change(told_nth(&w->told, SPAN_FILE, 1), "written", "/d/old", 5);
 	assert_change(told_nth(&w->told, SPAN_FILE, 2), "written", "/d/x", 100);
@@ -86,7 +76,7 @@ static void what_is_left(void **state)
 	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_FILE, 4), ATTR_ID_FILE_TO), "../to");
 	assert_change(told_nth(&w->told, SPAN_FILE, 5), "removed", "/d/r", -1);
 	for (int i = 0; i < 2; i++) {
-		s = i ? told_nth(&w->told, SPAN_RUN, 0) : process(w, OTHER);
+		s = i ? told_nth(&w->told, SPAN_RUN, 0) : told_process(&w->told, OTHER);
 		assert_int_equal(span_attr_int(s, ATTR_ID_FILES_CREATED, 0), 2);
 		assert_int_equal(span_attr_int(s, ATTR_ID_FILES_WRITTEN, 0), 2);
 		assert_int_equal(span_attr_int(s, ATTR_ID_FILES_RENAMED, 0), 1);
@@ -152,7 +142,7 @@ static void log_of_a_tool(void **state)
 	assert_int_equal(span_attr_int(tool, ATTR_ID_FILES_TEMPORARY, 0), 1);
 	assert_int_equal(told_count(&w->told, SPAN_FILE), 1);
 	assert_string_equal(told_nth(&w->told, SPAN_FILE, 0)->parent_span_id,
-			    process(w, SERVER)->span_id);
+			    told_process(&w->told, SERVER)->span_id);
 	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_CREATED, 0),
 			 1);
 	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_TEMPORARY, 0),
@@ -214,9 +204,11 @@ static void many(void **state)
 	feed(w, record_exit(6 * MS, OTHER, 0));
 	end(w);
 	assert_int_equal(told_count(&w->told, SPAN_FILE), LIMIT_CHANGE_SPANS);
-	assert_int_equal(span_attr_int(process(w, OTHER), ATTR_ID_FILES_CREATED, 0), 1000);
-	assert_int_equal(span_attr_int(process(w, OTHER), ATTR_ID_FILES_BYTES, 0), 100000);
-	assert_int_equal(span_attr_int(process(w, OTHER), ATTR_ID_FILES_UNTOLD, 0),
+	assert_int_equal(span_attr_int(told_process(&w->told, OTHER), ATTR_ID_FILES_CREATED, 0),
+			 1000);
+	assert_int_equal(span_attr_int(told_process(&w->told, OTHER), ATTR_ID_FILES_BYTES, 0),
+			 100000);
+	assert_int_equal(span_attr_int(told_process(&w->told, OTHER), ATTR_ID_FILES_UNTOLD, 0),
 			 1000 - LIMIT_CHANGE_SPANS + 7);
 }
 

@@ -21,30 +21,6 @@ static void ends(struct world *w, uint64_t ts, uint32_t tgid)
 	feed(w, record_exit(ts, tgid, 0));
 }
 
-static const struct span *tool(const struct world *w, const char *id)
-{
-	for (size_t i = 0; i < told_count(&w->told, SPAN_TOOL_CALL); i++) {
-		const struct span *s = told_nth(&w->told, SPAN_TOOL_CALL, i);
-
-		if (sv_is(span_attr_sv(s, ATTR_ID_TOOL_CALL_ID), id))
-			return s;
-	}
-	fail_msg("no tool call %s", id);
-	return NULL;
-}
-
-static const struct span *process(const struct world *w, int64_t pid)
-{
-	for (size_t i = 0; i < told_count(&w->told, SPAN_PROCESS); i++) {
-		const struct span *s = told_nth(&w->told, SPAN_PROCESS, i);
-
-		if (span_attr_int(s, ATTR_ID_PROCESS_PID, 0) == pid)
-			return s;
-	}
-	fail_msg("no process %d", (int)pid);
-	return NULL;
-}
-
 static void is_under(const struct span *s, const struct span *parent, const char *link)
 {
 	assert_string_equal(s->parent_span_id, parent->span_id);
@@ -69,9 +45,9 @@ static void of_one_tool(void **state)
 	for (uint32_t pid = 23; pid >= 20; pid--)
 		ends(w, 40 * MS, pid);
 	end(w);
-	is_under(process(w, 20), tool(w, "toolu_1"), "argument");
-	is_under(process(w, 22), process(w, 21), NULL);
-	is_under(process(w, 23), process(w, 21), NULL);
+	is_under(told_process(&w->told, 20), told_tool(&w->told, "toolu_1"), "argument");
+	is_under(told_process(&w->told, 22), told_process(&w->told, 21), NULL);
+	is_under(told_process(&w->told, 23), told_process(&w->told, 21), NULL);
 }
 
 /* An argument that both have tells nothing, so the others do, however short. */
@@ -85,8 +61,8 @@ static void of_alike(void **state)
 	starts(w, 10 * MS, 20, AGENT, ARGS("sh\0-c\0cd /repo && id"));
 	starts(w, 11 * MS, 21, AGENT, ARGS("sh\0-c\0cd /repo && ls"));
 	end(w);
-	is_under(process(w, 20), tool(w, "toolu_2"), "argument");
-	is_under(process(w, 21), tool(w, "toolu_1"), "argument");
+	is_under(told_process(&w->told, 20), told_tool(&w->told, "toolu_2"), "argument");
+	is_under(told_process(&w->told, 21), told_tool(&w->told, "toolu_1"), "argument");
 }
 
 static void of_two_letters(void **state)
@@ -99,8 +75,8 @@ static void of_two_letters(void **state)
 	starts(w, 10 * MS, 20, AGENT, ARGS("sh\0-c\0id"));
 	starts(w, 11 * MS, 21, AGENT, ARGS("sh\0-c\0ls"));
 	end(w);
-	is_under(process(w, 20), tool(w, "toolu_2"), "argument");
-	is_under(process(w, 21), tool(w, "toolu_1"), "argument");
+	is_under(told_process(&w->told, 20), told_tool(&w->told, "toolu_2"), "argument");
+	is_under(told_process(&w->told, 21), told_tool(&w->told, "toolu_1"), "argument");
 }
 
 /* Each has one, and keeps it, but which nobody can tell. */
@@ -120,8 +96,8 @@ static void of_the_same(void **state)
 			    ARGS("sleep\0"
 				 "1")));
 	end(w);
-	is_under(process(w, 20), tool(w, "toolu_1"), "time");
-	is_under(process(w, 21), tool(w, "toolu_2"), "time");
+	is_under(told_process(&w->told, 20), told_tool(&w->told, "toolu_1"), "time");
+	is_under(told_process(&w->told, 21), told_tool(&w->told, "toolu_2"), "time");
 }
 
 /* An agent that a tool started: what is its own call's is not the tool's around it. */
@@ -141,11 +117,11 @@ static void of_an_inner_agent(void **state)
 	ends(w, 30 * MS, 31);
 	ends(w, 31 * MS, INNER);
 	end(w);
-	is_under(process(w, INNER), tool(w, "toolu_1"), "argument");
-	is_under(process(w, 31), tool(w, "toolu_2"), "argument");
+	is_under(told_process(&w->told, INNER), told_tool(&w->told, "toolu_1"), "argument");
+	is_under(told_process(&w->told, 31), told_tool(&w->told, "toolu_2"), "argument");
 	s = named(w, SPAN_FILE, "remove notes");
-	is_under(s, tool(w, "toolu_3"), "argument");
-	is_under(named(w, SPAN_FILE, "remove other"), process(w, INNER), NULL);
+	is_under(s, told_tool(&w->told, "toolu_3"), "argument");
+	is_under(named(w, SPAN_FILE, "remove other"), told_process(&w->told, INNER), NULL);
 }
 
 /* Two agents ask servers for the same: each agent's message is its own call's. */
@@ -168,7 +144,7 @@ static void of_two_agents(void **state)
 		const struct span *s = told_nth(&w->told, SPAN_MCP, i);
 		bool inner = span_attr_int(s, ATTR_ID_PROCESS_PID, 0) == INNER;
 
-		is_under(s, tool(w, inner ? "toolu_2" : "toolu_1"), "argument");
+		is_under(s, told_tool(&w->told, inner ? "toolu_2" : "toolu_1"), "argument");
 	}
 }
 
@@ -202,10 +178,10 @@ static void behind_a_call(void **state)
 	starts(w, 31 * MS, 22, 20, ARGS("sh\0-c\0du -s /var"));
 	starts(w, 32 * MS, 23, 22, ARGS("du\0-s\0/var"));
 	end(w);
-	is_under(process(w, 20), tool(w, "toolu_1"), "time");
-	is_under(process(w, 21), process(w, 20), NULL);
-	is_under(process(w, 22), tool(w, "toolu_2"), "argument");
-	is_under(process(w, 23), process(w, 22), NULL);
+	is_under(told_process(&w->told, 20), told_tool(&w->told, "toolu_1"), "time");
+	is_under(told_process(&w->told, 21), told_process(&w->told, 20), NULL);
+	is_under(told_process(&w->told, 22), told_tool(&w->told, "toolu_2"), "argument");
+	is_under(told_process(&w->told, 23), told_process(&w->told, 22), NULL);
 }
 
 /* A server that was there before is no call's, though the call names what it serves. */
@@ -217,7 +193,8 @@ static void before_a_call(void **state)
 	model_asks(w, 5 * MS, "[" USE("toolu_1", "list", "{\"path\":\"/repo\"}") "]");
 	ends(w, 9 * MS, 20);
 	end(w);
-	assert_string_not_equal(process(w, 20)->parent_span_id, tool(w, "toolu_1")->span_id);
+	assert_string_not_equal(told_process(&w->told, 20)->parent_span_id,
+				told_tool(&w->told, "toolu_1")->span_id);
 }
 
 /* --- HTTP */
@@ -270,10 +247,10 @@ static void by_request(void **state)
 	     "Content-Length: 18\r\n\r\n{\"q\":\"small dogs\"}");
 	gets(w, 18 * MS, AGENT, WEB + 4, "GET /s?q=cats HTTP/1.1\r\nHost: t.example\r\n\r\n");
 	end(w);
-	is_under(request(w, "a.example/xy"), tool(w, "toolu_2"), "argument");
-	is_under(told_nth(&w->told, SPAN_HTTP, 1), tool(w, "toolu_1"), "argument");
-	is_under(request(w, "big%20cats"), tool(w, "toolu_3"), "argument");
-	is_under(request(w, "/find"), tool(w, "toolu_4"), "argument");
+	is_under(request(w, "a.example/xy"), told_tool(&w->told, "toolu_2"), "argument");
+	is_under(told_nth(&w->told, SPAN_HTTP, 1), told_tool(&w->told, "toolu_1"), "argument");
+	is_under(request(w, "big%20cats"), told_tool(&w->told, "toolu_3"), "argument");
+	is_under(request(w, "/find"), told_tool(&w->told, "toolu_4"), "argument");
 	assert_null(span_attr(request(w, "t.example"), ATTR_ID_LINK));
 }
 
@@ -292,8 +269,8 @@ static void request_by_time(void **state)
 	gets(w, 33 * MS, AGENT, WEB, "GET /beside HTTP/1.1\r\nHost: a.example\r\n\r\n");
 	end(w);
 	assert_null(span_attr(request(w, "early"), ATTR_ID_LINK));
-	is_under(request(w, "48.85"), tool(w, "toolu_1"), "time");
-	is_under(request(w, "b.example"), process(w, 20), NULL);
+	is_under(request(w, "48.85"), told_tool(&w->told, "toolu_1"), "time");
+	is_under(request(w, "b.example"), told_process(&w->told, 20), NULL);
 	assert_null(span_attr(request(w, "beside"), ATTR_ID_LINK));
 }
 
@@ -323,9 +300,10 @@ static void taken_by_a_request(void **state)
 	has_sent(w, 15 * MS, 121);
 	answers(w, 20 * MS, "toolu_1");
 	end(w);
-	is_under(request(w, "a-long-one"), tool(w, "toolu_1"), "argument");
+	is_under(request(w, "a-long-one"), told_tool(&w->told, "toolu_1"), "argument");
 	assert_int_equal(span_attr_int(request(w, "a-long-one"), ATTR_ID_IO_SOCKET_WRITE, 0), 60);
-	assert_int_equal(span_attr_int(tool(w, "toolu_1"), ATTR_ID_IO_SOCKET_WRITE, 0), 121);
+	assert_int_equal(span_attr_int(told_tool(&w->told, "toolu_1"), ATTR_ID_IO_SOCKET_WRITE, 0),
+			 121);
 }
 
 static void connects(struct world *w, uint64_t ts, uint64_t conn)
@@ -358,9 +336,10 @@ static void connection_of_a_request(void **state)
 	end(w);
 	assert_int_equal(told_count(&w->told, SPAN_CONNECT), 2);
 	assert_null(span_attr(told_nth(&w->told, SPAN_CONNECT, 0), ATTR_ID_LINK));
-	is_under(told_nth(&w->told, SPAN_CONNECT, 1), tool(w, "toolu_2"), "argument");
-	assert_int_equal(span_attr_int(tool(w, "toolu_2"), ATTR_ID_WAIT_NETWORK, 0), MS);
-	assert_int_equal(span_attr_int(tool(w, "toolu_1"), ATTR_ID_WAIT_NETWORK, 0), 0);
+	is_under(told_nth(&w->told, SPAN_CONNECT, 1), told_tool(&w->told, "toolu_2"), "argument");
+	assert_int_equal(span_attr_int(told_tool(&w->told, "toolu_2"), ATTR_ID_WAIT_NETWORK, 0),
+			 MS);
+	assert_int_equal(span_attr_int(told_tool(&w->told, "toolu_1"), ATTR_ID_WAIT_NETWORK, 0), 0);
 }
 
 struct open {
@@ -453,15 +432,15 @@ static void by_path(void **state)
 		struct sv path = span_attr_sv(s, ATTR_ID_FILE_PATH);
 
 		if (sv_is(path, "/w/b/notes.txt"))
-			is_under(s, tool(w, "toolu_2"), "argument");
+			is_under(s, told_tool(&w->told, "toolu_2"), "argument");
 		else if (sv_is(path, "/w/src/main.c"))
-			is_under(s, tool(w, "toolu_3"), "argument");
+			is_under(s, told_tool(&w->told, "toolu_3"), "argument");
 		else if (sv_is(path, "/w/c/notes.txt"))
-			is_under(s, tool(w, "toolu_4"), "argument");
+			is_under(s, told_tool(&w->told, "toolu_4"), "argument");
 		else if (sv_is(path, "/w/src/notes.md"))
 			assert_null(span_attr(s, ATTR_ID_LINK));
 		else /* removed and then renamed: it was there again */
-			is_under(s, tool(w, "toolu_1"), "argument");
+			is_under(s, told_tool(&w->told, "toolu_1"), "argument");
 	}
 }
 

@@ -58,31 +58,9 @@ static void run_args(struct world *w, uint64_t ts, uint32_t parent, uint32_t pid
 	feed(w, record_exec(ts, pid, parent, "/bin/sh", args, n));
 }
 
-static const struct span *process(const struct world *w, int64_t pid)
-{
-	for (size_t i = 0; i < told_count(&w->told, SPAN_PROCESS); i++) {
-		const struct span *s = told_nth(&w->told, SPAN_PROCESS, i);
-
-		if (span_attr_int(s, ATTR_ID_PROCESS_PID, 0) == pid)
-			return s;
-	}
-	fail_msg("no process %d", (int)pid);
-	return NULL;
-}
-
-static const struct span *tool(const struct world *w, const char *id)
-{
-	for (size_t i = 0; i < told_count(&w->told, SPAN_TOOL_CALL); i++) {
-		const struct span *s = told_nth(&w->told, SPAN_TOOL_CALL, i);
-
-		if (sv_is(span_attr_sv(s, ATTR_ID_TOOL_CALL_ID), id))
-			return s;
-	}
-	fail_msg("no tool call %s", id);
-	return NULL;
-}
-
-#define IS_OF(w, pid, id) assert_string_equal(process(w, pid)->parent_span_id, tool(w, id)->span_id)
+#define IS_OF(w, pid, id)                                                \
+	assert_string_equal(told_process(&w->told, pid)->parent_span_id, \
+			    told_tool(&w->told, id)->span_id)
 
 /* A client runs a call when that is whole, and may be done before the answer is. */
 static void before_the_answer_is_over(void **state)
@@ -101,9 +79,9 @@ static void before_the_answer_is_over(void **state)
 	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
 	IS_OF(w, 20, "a");
 	IS_OF(w, 21, "b");
-	ASSERT_SV(span_attr_sv(tool(w, "a"), ATTR_ID_TOOL_DECISION), "First this.");
-	ASSERT_SV(span_attr_sv(tool(w, "b"), ATTR_ID_TOOL_DECISION), "First this.");
-	ASSERT_SV(span_attr_sv(process(w, 20), ATTR_ID_LINK), "argument");
+	ASSERT_SV(span_attr_sv(told_tool(&w->told, "a"), ATTR_ID_TOOL_DECISION), "First this.");
+	ASSERT_SV(span_attr_sv(told_tool(&w->told, "b"), ATTR_ID_TOOL_DECISION), "First this.");
+	ASSERT_SV(span_attr_sv(told_process(&w->told, 20), ATTR_ID_LINK), "argument");
 }
 
 /* What a broken answer had asked for in whole was asked for; it waits for nothing any more. */
@@ -120,10 +98,10 @@ static void of_an_answer_that_breaks_off(void **state)
 	feed(w, record_exit(51 * MS, 20, 0));
 	end(w);
 	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
-	assert_true(says(tool(w, "a"), "unanswered"));
-	assert_int_equal(tool(w, "a")->end_ns - tool(w, "a")->start_ns, 0);
+	assert_true(says(told_tool(&w->told, "a"), "unanswered"));
+	assert_int_equal(told_tool(&w->told, "a")->end_ns - told_tool(&w->told, "a")->start_ns, 0);
 	IS_OF(w, 20, "b");
-	ASSERT_SV(span_attr_sv(process(w, 20), ATTR_ID_LINK), "time");
+	ASSERT_SV(span_attr_sv(told_process(&w->told, 20), ATTR_ID_LINK), "time");
 }
 
 /* A shell that forks before it runs its command is still that call's, and the other call's is free. */
@@ -142,9 +120,12 @@ static void grandchildren_are_not_given_away(void **state)
 	end(w);
 	IS_OF(w, 20, "a");
 	IS_OF(w, 24, "b");
-	assert_string_equal(process(w, 21)->parent_span_id, process(w, 20)->span_id);
-	assert_string_equal(process(w, 22)->parent_span_id, process(w, 21)->span_id);
-	assert_string_equal(process(w, 23)->parent_span_id, process(w, 21)->span_id);
+	assert_string_equal(told_process(&w->told, 21)->parent_span_id,
+			    told_process(&w->told, 20)->span_id);
+	assert_string_equal(told_process(&w->told, 22)->parent_span_id,
+			    told_process(&w->told, 21)->span_id);
+	assert_string_equal(told_process(&w->told, 23)->parent_span_id,
+			    told_process(&w->told, 21)->span_id);
 }
 
 /* While a sub-agent's own call runs, what is started is for that, not for the call of the sub-agent. */
@@ -184,9 +165,9 @@ static void a_call_is_told_by_its_command(void **state)
 	feed(w, record_exit(13 * MS, 20, 0));
 	end(w);
 	IS_OF(w, 20, "a");
-	ASSERT_SV(process(w, 20)->name, "bash");
-	assert_int_equal(span_attr(process(w, 20), ATTR_ID_PROCESS_ARGS)->cnt, 3);
-	assert_int_equal(process(w, 20)->events->cnt, 2);
+	ASSERT_SV(told_process(&w->told, 20)->name, "bash");
+	assert_int_equal(span_attr(told_process(&w->told, 20), ATTR_ID_PROCESS_ARGS)->cnt, 3);
+	assert_int_equal(told_process(&w->told, 20)->events->cnt, 2);
 }
 
 /* Only the end of an answer tells that its bound may have cut what it calls; then {} breaks nothing. */
