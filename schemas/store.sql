@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 --
--- The store, version 3.  user/sink/store.h says what it promises; user/sink/store_write.c fills it.
+-- The store, version 4.  user/sink/store.h says what it promises; user/sink/store_write.c fills it.
 -- What is filtered most is taken out of the attributes here and nowhere else, so a column and its
 -- attribute cannot disagree.  Texts are valid JSON where the name is that of a JSON field of the span
 -- record (schemas/span.schema.json).
 
 PRAGMA application_id = 1381191758; -- "RSPN"
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- What the spans of a run have in common, each once.
 CREATE TABLE resource (
@@ -59,6 +59,9 @@ CREATE INDEX span_by_run ON span (trace_id, start_ns);
 CREATE INDEX span_by_start ON span (start_ns);
 CREATE INDEX span_by_id ON span (span_id);
 CREATE INDEX span_unfinished ON span (trace_id) WHERE unfinished = 1;
+CREATE INDEX span_done ON span (trace_id) WHERE unfinished IS NULL; -- by seq behind that
+CREATE INDEX span_over ON span (end_ns, trace_id) WHERE what = 'run' AND unfinished IS NULL;
+CREATE INDEX span_by_resource ON span (resource);
 
 -- Contents, each once.  data is a zstd frame, or the content itself where that is not longer.
 CREATE TABLE blob (
@@ -124,6 +127,15 @@ CREATE TABLE calls (
 );
 
 CREATE INDEX calls_by_run ON calls (trace_id, id);
+
+-- What was removed to keep within limits of size and age: a row for each run that goes on, and one,
+-- whose trace_id is empty, for all that are gone.
+CREATE TABLE pruned (
+	trace_id TEXT PRIMARY KEY,
+	runs INTEGER NOT NULL,
+	spans INTEGER NOT NULL,
+	until_ns INTEGER NOT NULL -- when the latest of it ended
+) WITHOUT ROWID;
 
 -- One line a run; a run whose root span is not there yet, or unfinished, is not over.
 CREATE VIEW run AS

@@ -47,6 +47,23 @@ done >problems
 ! [ -s problems ]
 result "three writers at once" $? problems
 
+for n in 1 2 3; do
+	"$RINGSPAN" record --quiet --store small -- sh -c "exit $n"
+done 2>err
+"$RINGSPAN" record --quiet --store small --store-size 1k -- sleep 3 >out 2>err
+[ "$(run_count small)" -eq 1 ] && grep -q '^ringspan: .*oldest is removed' err
+result "runs that are over make room for one that goes on" $? err
+"$RINGSPAN" runs --store small >out
+grep -q '^3 older runs were removed' out
+result "... and are told of" $? out
+"$RINGSPAN" prune --store small --store-age 1d >out && [ "$(run_count small)" -eq 1 ]
+result "prune: what is within the limits stays" $? out
+run=$("$RINGSPAN" runs --store small --json | grep -o '"trace_id":"[0-9a-f]*' | cut -d'"' -f4)
+"$RINGSPAN" prune --store small "$run" >out && [ "$(run_count small 2>/dev/null)" -eq 0 ]
+result "prune: a run that is named goes" $? out
+! "$RINGSPAN" prune --store none >out 2>err && ! [ -e none ]
+result "prune: no store is made where there is none" $? err
+
 if ! unshare -m mount -t tmpfs -o size=64k tmpfs /mnt 2>/dev/null; then
 	echo "skip - a store on a full disk: no tmpfs can be mounted"
 	exit 0

@@ -95,6 +95,7 @@ static int open_session(struct live *l, const struct live_opts *o)
 		if (err)
 			return err;
 		cfg.store = buf_cstr(&path);
+		cfg.store_limits = o->limits;
 	}
 	if (!o->quiet) {
 		cfg.sink = sink_find(SV("lines"));
@@ -114,7 +115,9 @@ static int feed_meta(struct live *l)
 
 int live_read_opts(struct live_opts *o)
 {
-	return calls_opt(&o->calls, o->slow, o->failed, o->syscalls);
+	int err = calls_opt(&o->calls, o->slow, o->failed, o->syscalls);
+
+	return err ? err : store_opt(&o->limits, o->store_size, o->store_age);
 }
 
 int live_new(struct live **out, const struct live_opts *o)

@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include "cli/cli.h"
 #include "cli/session.h"
+#include "cli/store_opt.h"
 #include "probe/probe.h"
 
 /* Options of both verbs; the option struct of each begins with it. */
@@ -16,6 +17,8 @@ struct live_opts {
 	struct opt_common common;
 	const char *capture, *prices;
 	const char *slow, *failed, *syscalls; /* see calls_opt.h */
+	const char *store_size, *store_age;   /* see store_opt.h */
+	struct store_limits limits;           /* no option: what these say, by live_read_opts() */
 	struct probe_calls calls;             /* no option: what these say, by live_read_opts() */
 	bool no_store, no_redact, quiet, logs;
 	size_t ring_bytes;
@@ -40,6 +43,7 @@ struct live_opts {
 		  NULL,                                                                          \
 		  "also what the processes write to stdout and stderr, for "                     \
 		  "`ringspan logs`: up to 256 KiB/s of each" },                                  \
+		STORE_OPTS(struct live_opts),                                                    \
 		{ "no-redact", 0,                                                                \
 		  OPT_FLAG,    offsetof(struct live_opts, no_redact),                            \
 		  NULL,        "keep keys and tokens as they are; they are masked otherwise" },  \

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "sink/human.h"
 
 #define PRICES_MAX (16u << 20) /* bytes of a price table */
 
@@ -58,6 +59,20 @@ static int feed_span(void *ctx, const struct span *s)
 	return f->ops->span(f->st, s);
 }
 
+/* Says what a run lacks because the store has limits. */
+static int tell_pruned(struct store *s, const char *trace_id)
+{
+	struct store_pruned p;
+	int err = store_pruned(s, trace_id, &p);
+
+	if (!err && p.spans)
+		log_warn("run %.8s: %s spans that ended until %s were removed to keep the store "
+			 "within "
+			 "its limits",
+			 trace_id, human_count((uint64_t)p.spans).s, human_time(p.until_ns).s);
+	return err;
+}
+
 int read_to_sink(struct store *s, const char *run, const struct sink_ops *ops,
 		 const struct sink_cfg *cfg)
 {
@@ -69,6 +84,8 @@ int read_to_sink(struct store *s, const char *run, const struct sink_ops *ops,
 		return EXIT_NOTHING;
 	err = store_spans(s, trace_id, cfg->payload, feed_span, &f);
 	close_err = ops->close(f.st);
+	if (!err)
+		err = tell_pruned(s, trace_id);
 	return err || close_err ? EXIT_NOTHING : EXIT_FINE;
 }
 

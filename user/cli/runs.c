@@ -128,6 +128,20 @@ static int on_run(void *ctx, const struct store_run *r)
 	return l->json ? print_json(r) : add_row(l, r);
 }
 
+/* What a listing lacks is said below it. */
+static int tell_pruned(struct store *s)
+{
+	struct store_pruned p;
+	int err = store_pruned(s, NULL, &p);
+
+	if (!err && p.runs)
+		printf("\n%s older run%s removed to keep the store within its limits, the latest "
+		       "of %s\n",
+		       human_count((uint64_t)p.runs).s, p.runs == 1 ? " was" : "s were",
+		       human_time(p.until_ns).s);
+	return err;
+}
+
 static int run_runs(void *opts, int argc, char **argv)
 {
 	struct runs_opts *o = opts;
@@ -148,6 +162,8 @@ static int run_runs(void *opts, int argc, char **argv)
 	if (!err && !l.json && l.cnt)
 		err = table_write(&l.table, stdout, term_columns(STDOUT_FILENO),
 				  term_colour(STDOUT_FILENO));
+	if (!err && !l.json)
+		err = tell_pruned(s);
 	if (!err && !l.cnt)
 		err = log_err(-ENOENT, "no runs yet; `ringspan record -- CMD` makes one");
 	table_fini(&l.table);

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "capture/capture.h"
 #include "cli/read.h"
-#include "sink/store.h"
 
 struct session {
 	struct session_cfg cfg;
@@ -122,6 +121,8 @@ static int open_all(struct session *s)
 		err = discover_new(&s->discover, &discover_ops, s);
 	if (!err && s->cfg.store)
 		err = store_open_write(&s->store, s->cfg.store);
+	if (!err && s->store)
+		store_limit(s->store, &s->cfg.store_limits);
 	if (!err && s->cfg.capture)
 		err = capture_create(&s->capture, s->cfg.capture);
 	if (!err && s->cfg.sink)

@@ -8,11 +8,13 @@
 
 #include "event/event.h"
 #include "sink/sink.h"
+#include "sink/store.h"
 #include "span/discover.h"
 #include "span/trace.h"
 
 struct session_cfg {
-	const char *store;   /* path; NULL: none */
+	const char *store; /* path; NULL: none */
+	struct store_limits store_limits;
 	const char *capture; /* path; NULL: none */
 	const char *prices;  /* path; NULL: the built-in table */
 	bool no_redact;

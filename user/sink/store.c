@@ -18,7 +18,7 @@
 #include "span/embed.h"
 
 #define APPLICATION_ID 0x5253504e /* "RSPN"; schemas/store.sql */
-#define STORE_VERSION 3
+#define STORE_VERSION 4
 #define ROOM_MIN (256u << 10)
 #define BUSY_MS 5000
 #define BUSY_STEP_MS 20
@@ -127,7 +127,7 @@ struct sv store_column_sv(sqlite3_stmt *st, int column)
 	return (struct sv){ p, (size_t)sqlite3_column_bytes(st, column) };
 }
 
-static int exec(struct store *s, const char *sql)
+int store_exec(struct store *s, const char *sql)
 {
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_errno(s);
 }
@@ -207,20 +207,20 @@ static int set_wal(struct store *s)
 static int make_schema(struct store *s)
 {
 	bool empty = false;
-	int err = exec(s, "BEGIN IMMEDIATE");
+	int err = store_exec(s, "BEGIN IMMEDIATE");
 
 	if (err)
 		return store_fail(s);
 	err = identify(s, &empty);
 	if (!err && empty) {
-		err = exec(s, embed_store_sql().p);
+		err = store_exec(s, embed_store_sql().p);
 		if (err)
 			err = store_fail(s);
 	}
-	if (!err && exec(s, "COMMIT"))
+	if (!err && store_exec(s, "COMMIT"))
 		err = store_fail(s);
 	if (err)
-		exec(s, "ROLLBACK");
+		store_exec(s, "ROLLBACK");
 	return err;
 }
 
@@ -366,11 +366,14 @@ static int open_write(struct store *s)
 			      "store %s may only be read by you; run as its owner, or name "
 			      "another store with --store",
 			      s->path);
+	/* of an empty file alone, and before the first page of it is written: room that was pruned goes back */
+	if (!err && empty && store_exec(s, "PRAGMA auto_vacuum = INCREMENTAL"))
+		err = store_fail(s);
 	if (!err)
 		err = set_wal(s);
 	if (!err && empty)
 		err = make_schema(s);
-	if (!err && exec(s, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"))
+	if (!err && store_exec(s, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"))
 		err = store_fail(s);
 	return err;
 }
@@ -426,7 +429,7 @@ static int open_read(struct store *s)
 	if (!err && empty)
 		err = log_err(-EINVAL, "%s is empty, so no store; name another with --store",
 			      s->path);
-	if (!err && exec(s, "PRAGMA query_only = ON"))
+	if (!err && store_exec(s, "PRAGMA query_only = ON"))
 		err = store_fail(s);
 	return err;
 }

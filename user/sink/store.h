@@ -46,6 +46,36 @@ int store_add_calls(struct store *s, const struct trace_calls *c); /* likewise *
 void store_unfinished(struct store *s);
 int store_tick(struct store *s); /* commits what has waited long enough; cheap when nothing has */
 
+#define STORE_BYTES (4ull << 30) /* what a store may hold when nobody says */
+
+struct store_limits {
+	uint64_t bytes;  /* of the file, as far as it is used; 0: none */
+	uint64_t age_ns; /* since a run's end; 0: none */
+};
+
+/*
+ * From now on store_tick() removes what is over the limits, a little at a time: runs that are over, the
+ * one first that ended first, each whole; of runs that go on what finished first, but never what is
+ * not finished yet.  It says so once, and store_pruned() counts it.  A run that nobody has written to for
+ * an hour is over.
+ */
+void store_limit(struct store *s, const struct store_limits *limits);
+
+/* Does all of that at once.  0 or -errno, logged. */
+int store_prune(struct store *s, const struct store_limits *limits);
+/* Removes a run, and what is left of it in free pages.  0 or -errno, logged. */
+int store_remove_run(struct store *s, const char *trace_id);
+/* Gives room that is not used back to the file system; -EBUSY: others read it.  Logged. */
+int store_shrink(struct store *s);
+uint64_t store_bytes(struct store *s); /* of the file, as far as it is used; 0: failure, logged */
+
+struct store_pruned {
+	int64_t runs, spans;
+	uint64_t until_ns; /* when the latest of it ended */
+};
+/* What was removed for the limits, ever: of a run that goes on, or (trace_id NULL) whole runs. */
+int store_pruned(struct store *s, const char *trace_id, struct store_pruned *out);
+
 struct store_run {
 	char trace_id[HEX128];
 	struct sv name, agent;

@@ -161,7 +161,8 @@ static int held_by(struct store *s, sqlite3_int64 seq, sqlite3_int64 nodes[ATTR_
 	return err;
 }
 
-int store_put_contents(struct store *s, sqlite3_int64 seq, const struct row *r)
+/* r: what takes the place of it; NULL: nothing. */
+static int replace(struct store *s, sqlite3_int64 seq, const struct row *r)
 {
 	sqlite3_int64 old[ATTR_ID_CNT];
 	size_t cnt;
@@ -171,11 +172,21 @@ int store_put_contents(struct store *s, sqlite3_int64 seq, const struct row *r)
 		sqlite3_bind_int64(store_stmt(s, STMT_FORGET), 1, seq);
 		err = store_do(s, STMT_FORGET, NULL);
 	}
-	if (!err)
+	if (!err && r)
 		err = put_parts(s, seq, r);
 	for (size_t i = 0; !err && i < cnt; i++)
 		err = drop_list(s, old[i]);
 	return err;
+}
+
+int store_put_contents(struct store *s, sqlite3_int64 seq, const struct row *r)
+{
+	return replace(s, seq, r);
+}
+
+int store_drop_contents(struct store *s, sqlite3_int64 seq)
+{
+	return replace(s, seq, NULL);
 }
 
 /* ---- reading */

@@ -4,6 +4,7 @@
 #define RINGSPAN_STORE_PRIV_H
 
 #include <sqlite3.h>
+#include <time.h>
 #include <zstd.h>
 
 #include "sink/store.h"
@@ -34,6 +35,16 @@ enum store_stmt {
 	STMT_PAYLOAD,
 	STMT_DROP_NODE,
 	STMT_DROP_BLOB,
+	STMT_FIRST_OVER,
+	STMT_FIRST_OPEN,
+	STMT_OLD_OF_OVER,
+	STMT_OLD_OF_OPEN,
+	STMT_DROP_SPAN,
+	STMT_DROP_RESOURCE,
+	STMT_DROP_LOGS,
+	STMT_DROP_CALLS,
+	STMT_NOTE_PRUNED,
+	STMT_FORGET_PRUNED,
 	STMT_CNT
 };
 
@@ -56,7 +67,11 @@ struct store {
 	uint64_t commit_at;            /* monotonic ns when it has waited long enough */
 	uint64_t refused;              /* spans that could not be taken */
 	int last_err;                  /* of commits; a failure that goes on is logged once */
-	struct buf resource;           /* the last one and its id */
+	struct store_limits limits;
+	uint64_t prune_at;   /* monotonic ns when to look at them again */
+	bool pruned;         /* it was told that something is removed */
+	int prune_err;       /* as last_err */
+	struct buf resource; /* the last one and its id */
 	sqlite3_int64 resource_id;
 };
 
@@ -70,6 +85,7 @@ static inline void store_stmt_fini(sqlite3_stmt **st)
 int store_errno(struct store *s); /* of the last failure of SQLite, as store.h lists them */
 int store_fail(struct store *s);  /* the same, logged with what to do */
 int store_prepare(struct store *s, const char *sql, sqlite3_stmt **out); /* logged */
+int store_exec(struct store *s, const char *sql);                        /* not logged */
 int store_bind_sv(sqlite3_stmt *st, int index, struct sv text); /* SQLite's result; not copied */
 struct sv store_column_sv(sqlite3_stmt *st, int column);
 int store_span(struct store *s, sqlite3_int64 seq,
@@ -84,6 +100,9 @@ sqlite3_stmt *store_stmt(struct store *s, enum store_stmt id);
  */
 int store_do(struct store *s, enum store_stmt id, sqlite3_int64 *out);
 void store_writer_fini(struct store *s); /* commits what waits; tells what could not be */
+uint64_t store_now(clockid_t clock);     /* ns */
+/* Removes some of what is over the limits, when it is time to: see store_limit(). */
+int store_keep_limits(struct store *s);
 
 /* ---- counts of system calls: store_calls.c */
 
@@ -95,6 +114,8 @@ int store_put_calls(struct store *s, const struct calls_row *r);
 
 /* Puts the row's parts in place of those that the span has; what nobody else holds of these goes. */
 int store_put_contents(struct store *s, sqlite3_int64 seq, const struct row *r);
+/* The span's contents go, and with them what it alone held. */
+int store_drop_contents(struct store *s, sqlite3_int64 seq);
 
 /* Reads contents back; all zero but for s is a new one. */
 struct contents {

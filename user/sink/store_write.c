@@ -68,13 +68,44 @@ static const char *const statements[STMT_CNT] = {
 			    "RETURNING prev, blob"),
 	[STMT_DROP_BLOB] = ("DELETE FROM blob WHERE id = ?1 "
 			    "AND NOT EXISTS (SELECT 1 FROM node WHERE blob = ?1)"),
+	/* over by their own word, or by nobody's having written to them since ?1 */
+	[STMT_FIRST_OVER] = ("SELECT trace_id, end_ns FROM ("
+			     "SELECT * FROM (SELECT trace_id, end_ns FROM span "
+			     "WHERE what = 'run' AND unfinished IS NULL ORDER BY end_ns LIMIT 1) "
+			     "UNION ALL "
+			     "SELECT trace_id, max(end_ns) FROM span WHERE unfinished = 1 "
+			     "GROUP BY trace_id HAVING max(end_ns) < ?1) ORDER BY end_ns LIMIT 1"),
+	[STMT_FIRST_OPEN] =
+		("WITH open(id) AS (SELECT DISTINCT trace_id FROM span WHERE unfinished = 1) "
+		 "SELECT s.trace_id, s.end_ns FROM open JOIN span AS s ON s.seq = "
+		 "(SELECT min(seq) FROM span WHERE trace_id = open.id AND unfinished IS NULL) "
+		 "ORDER BY s.end_ns LIMIT 1"),
+	/* what is inside of others first: a run whose removal is cut short still has its root */
+	[STMT_OLD_OF_OVER] = ("SELECT seq, end_ns FROM span WHERE trace_id = ?1 "
+			      "ORDER BY start_ns DESC, seq LIMIT ?2"),
+	[STMT_OLD_OF_OPEN] =
+		("SELECT seq, end_ns FROM span WHERE trace_id = ?1 AND unfinished IS NULL "
+		 "ORDER BY seq LIMIT ?2"),
+	[STMT_DROP_SPAN] = "DELETE FROM span WHERE seq = ?1 RETURNING resource",
+	[STMT_DROP_RESOURCE] = ("DELETE FROM resource WHERE id = ?1 "
+				"AND NOT EXISTS (SELECT 1 FROM span WHERE resource = ?1)"),
+	[STMT_DROP_LOGS] =
+		("DELETE FROM log WHERE id IN (SELECT id FROM log "
+		 "WHERE trace_id = ?1 AND time_ns <= ?2 ORDER BY id LIMIT ?3) RETURNING 1"),
+	[STMT_DROP_CALLS] =
+		("DELETE FROM calls WHERE id IN (SELECT id FROM calls "
+		 "WHERE trace_id = ?1 AND time_ns <= ?2 ORDER BY id LIMIT ?3) RETURNING 1"),
+	[STMT_NOTE_PRUNED] =
+		("INSERT INTO pruned VALUES (?1, ?2, ?3, ?4) ON CONFLICT (trace_id) DO UPDATE SET "
+		 "runs = runs + ?2, spans = spans + ?3, until_ns = max(until_ns, ?4)"),
+	[STMT_FORGET_PRUNED] = "DELETE FROM pruned WHERE trace_id = ?1 RETURNING spans",
 };
 
-static uint64_t now_ns(void)
+uint64_t store_now(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
@@ -214,6 +245,7 @@ static int write_all(struct store *s)
 {
 	int err = store_do(s, STMT_BEGIN, NULL);
 
+	s->resource_id = 0; /* somebody may have pruned it since */
 	if (!err && s->open_changed)
 		err = close_opened(s);
 	for (const struct row *r = s->head; !err && r; r = r->next)
@@ -303,14 +335,13 @@ int store_commit(struct store *s)
 	s->last_err = err;
 	if (!sqlite3_get_autocommit(s->db))
 		store_do(s, STMT_ROLLBACK, NULL);
-	s->resource_id = 0; /* it may have been of the transaction */
-	s->commit_at = now_ns() + COMMIT_NS;
+	s->commit_at = store_now(CLOCK_MONOTONIC) + COMMIT_NS;
 	return err;
 }
 
 static bool is_due(const struct store *s)
 {
-	if (now_ns() >= s->commit_at)
+	if (store_now(CLOCK_MONOTONIC) >= s->commit_at)
 		return true;
 	return !s->last_err && (s->waiting >= COMMIT_ROWS || s->waiting_bytes >= COMMIT_BYTES);
 }
@@ -319,7 +350,7 @@ static bool is_due(const struct store *s)
 static int waits(struct store *s, size_t bytes)
 {
 	if (!s->waiting_bytes && !s->last_err)
-		s->commit_at = now_ns() + COMMIT_NS;
+		s->commit_at = store_now(CLOCK_MONOTONIC) + COMMIT_NS;
 	s->waiting_bytes += bytes;
 	return is_due(s) ? store_commit(s) : 0;
 }
@@ -386,7 +417,9 @@ int store_add_calls(struct store *s, const struct trace_calls *c)
 
 int store_tick(struct store *s)
 {
-	return s->waiting_bytes && is_due(s) ? store_commit(s) : 0;
+	int err = s->waiting_bytes && is_due(s) ? store_commit(s) : 0;
+
+	return err ? err : store_keep_limits(s);
 }
 
 void store_writer_fini(struct store *s)
