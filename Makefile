@@ -170,6 +170,8 @@ format:
 
 install: $(OUT)/ringspan
 	install -D -m 755 $(OUT)/ringspan $(DESTDIR)$(PREFIX)/bin/ringspan
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@BINDIR@|$(PREFIX)/bin|' user/ringspan.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/ringspan.service
 
 clean:
 	$(Q)rm -rf $(OUT)

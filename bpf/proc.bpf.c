@@ -319,7 +319,7 @@ static __always_inline __u64 rss_peak_pages(struct task_struct *task, const stru
 
 	if (task->signal->maxrss > proc->rss_base)
 		return task->signal->maxrss;
-	if (!mm || bpf_core_type_exists(struct mm_rss_stat___old))
+	if (!mm || rss_is_old())
 		return 0;
 	/* literal indexes: CO-RE does not correct the stride of others; 2 are swap entries */
 	now = mm->rss_stat[0].count + mm->rss_stat[1].count + mm->rss_stat[3].count;

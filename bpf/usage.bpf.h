@@ -91,12 +91,21 @@ static __always_inline void usage_add_own(struct ev_usage *e, const struct task_
 		     BPF_CORE_READ(task, se.sum_exec_runtime);
 }
 
+/*
+ * Asked by a field of mm_struct, which every kernel has: for a type that this one does not have libbpf
+ * looks through the modules' BTF, and may not without CAP_SYS_ADMIN.
+ */
+static __always_inline bool rss_is_old(void)
+{
+	return bpf_core_field_exists(((struct mm_struct___old *)0)->rss_stat.count);
+}
+
 /* Pages of the current process's memory; literal indexes, see vmlinux/common.h; 2 are swap entries. */
 static __always_inline __s64 rss_pages(struct mm_struct *mm)
 {
 	struct mm_struct___old *old = (void *)mm;
 
-	if (bpf_core_type_exists(struct mm_rss_stat___old))
+	if (rss_is_old())
 		return BPF_CORE_READ(old, rss_stat.count[0].counter) +
 		       BPF_CORE_READ(old, rss_stat.count[1].counter) +
 		       BPF_CORE_READ(old, rss_stat.count[3].counter);

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/capability.h>
 #include <sys/syscall.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -15,7 +16,6 @@
 #include "base/cleanup.h"
 #include "probe/uprobe.h"
 
-#define CAP_SYS_ADMIN_BIT 21
 #define RING_USUAL (8u << 20)
 #define PIDNS_INIT 0xeffffffcu /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
 
@@ -51,21 +51,65 @@ static int read_text(const char *path, char *buf, size_t size)
 	return 0;
 }
 
-static int try_privilege(struct try_ctx *t)
+/* capabilities(7): BPF and PERFMON are what Linux 5.8 took out of SYS_ADMIN. */
+static int read_caps(struct try_ctx *t, uint64_t *caps)
 {
 	char text[4096];
 	const char *line;
-	uint64_t caps = 0;
 	int err = read_text("/proc/self/status", text, sizeof(text));
 
 	if (err)
 		return say(t, err, "/proc/self/status: %s", strerror(-err));
 	line = strstr(text, "\nCapEff:");
-	if (!line || sscanf(line, "\nCapEff: %" SCNx64, &caps) != 1)
+	if (!line || sscanf(line, "\nCapEff: %" SCNx64, caps) != 1)
 		return say(t, -EINVAL, "/proc/self/status has no CapEff");
-	if (!(caps >> CAP_SYS_ADMIN_BIT & 1))
-		return say(t, -EPERM, "CAP_SYS_ADMIN is missing");
-	return say(t, 0, "capabilities %" PRIx64, caps);
+	return 0;
+}
+
+static bool has(uint64_t caps, int cap)
+{
+	return caps >> cap & 1;
+}
+
+static int try_privilege(struct try_ctx *t)
+{
+	uint64_t caps = 0;
+	int err = read_caps(t, &caps);
+
+	if (err)
+		return err;
+	if (has(caps, CAP_SYS_ADMIN))
+		return say(t, 0, "CAP_SYS_ADMIN, and with it all that tracing needs");
+	if (has(caps, CAP_BPF) && has(caps, CAP_PERFMON))
+		return say(t, 0, "CAP_BPF and CAP_PERFMON");
+	return say(t, -EPERM, "%s missing",
+		   has(caps, CAP_BPF)       ? "CAP_PERFMON is"
+		   : has(caps, CAP_PERFMON) ? "CAP_BPF is"
+					    : "CAP_BPF and CAP_PERFMON are");
+}
+
+static int try_cap(struct try_ctx *t, int cap, const char *name)
+{
+	uint64_t caps = 0;
+	int err = read_caps(t, &caps);
+
+	if (!err && !has(caps, cap))
+		err = -EPERM;
+	return err ? say(t, err, "%s is missing", name) : say(t, 0, "%s", name);
+}
+
+static int try_ptrace(struct try_ctx *t)
+{
+	return try_cap(t, CAP_SYS_PTRACE, "CAP_SYS_PTRACE");
+}
+
+static int try_read(struct try_ctx *t)
+{
+	uint64_t caps = 0;
+
+	if (!read_caps(t, &caps) && has(caps, CAP_DAC_OVERRIDE))
+		return say(t, 0, "CAP_DAC_OVERRIDE");
+	return try_cap(t, CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH");
 }
 
 static int try_pidns(struct try_ctx *t)
@@ -226,7 +270,10 @@ static const struct feature_try {
 	enum feat need;
 	const char *remedy;
 } tries[] = {
-	[FEAT_PRIVILEGE] = { try_privilege, FEAT_PRIVILEGE, "run as root" },
+	[FEAT_PRIVILEGE] = { try_privilege, FEAT_PRIVILEGE,
+			     "run as root, or with these capabilities" },
+	[FEAT_PTRACE] = { try_ptrace, FEAT_PTRACE, "run as root, or with it" },
+	[FEAT_READ] = { try_read, FEAT_READ, "run as root, or with it" },
 	[FEAT_PIDNS] = { try_pidns, FEAT_PIDNS,
 			 "run on the host, or the container with --pid=host" },
 	[FEAT_LOCKDOWN] = { try_lockdown, FEAT_LOCKDOWN, "boot with lockdown=integrity or less" },
@@ -234,7 +281,8 @@ static const struct feature_try {
 	[FEAT_RINGBUF] = { try_ringbuf, FEAT_PRIVILEGE, "a kernel from 5.8 on" },
 	[FEAT_MEMLOCK] = { try_memlock, FEAT_RINGBUF, "ulimit -l unlimited, or a smaller ring" },
 	[FEAT_ATTACH] = { try_attach, FEAT_BTF, "a kernel with CONFIG_BPF_EVENTS" },
-	[FEAT_UPROBE] = { try_uprobe, FEAT_PRIVILEGE, "a kernel with CONFIG_UPROBE_EVENTS" },
+	[FEAT_UPROBE] = { try_uprobe, FEAT_PRIVILEGE,
+			  "a kernel with CONFIG_UPROBE_EVENTS; some want CAP_SYS_ADMIN for it" },
 	[FEAT_MULTI] = { try_multi, FEAT_PRIVILEGE, "a kernel from 6.6 on" },
 	[FEAT_COOKIE] = { try_cookie, FEAT_PRIVILEGE, "a kernel from 5.15 on" },
 	[FEAT_GUARD] = { try_guard, FEAT_BTF, "a kernel from 6.10 on" },

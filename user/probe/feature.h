@@ -8,6 +8,10 @@
 /*	NAME		name			what it is for				required */
 #define FEATURES(X)                                                                              \
 	X(PRIVILEGE, "privilege", "loading programs, setting probes", true)                      \
+	X(PTRACE, "other users' processes",                                                      \
+	  "libraries, paths and names of processes that are not one's own", false)               \
+	X(READ, "other users' files", "programs and libraries that only their owner may read",   \
+	  false)                                                                                 \
 	X(PIDNS, "initial pid namespace", "process ids that mean the same to the kernel", true)  \
 	X(LOCKDOWN, "lockdown", "reading memory from programs", true)                            \
 	X(BTF, "BTF", "programs that fit this kernel's structures", true)                        \
