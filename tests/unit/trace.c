@@ -601,6 +601,29 @@ static void hole_is_on_the_call_that_has_it(void **state)
 			 100);
 }
 
+/* Nobody can answer it any more once a later one has its answer: it waits for nothing on a connection that goes on. */
+static void a_request_whose_answer_is_lost_is_over(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	for (int i = 0; i < 3; i++) {
+		char body[] = HELLO;
+
+		*strstr(body, "hi") = (char)('A' + i); /* none is the other one, tried again */
+		ask(w, (10 + 20 * i) * MS, 1, body);
+		if (i < 2)
+			w->pos[1][EV_READ] += 300;
+		else
+			answer(w, 55 * MS, 1, 200, DONE);
+	}
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 0); /* it may be tried again */
+	feed(w, record(EV_TICK, sizeof(struct ev_tick), 56 * MS + LIMIT_RETRY_NS, 0, NULL, 0));
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 3);
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_MODEL_CALL), 3);
+}
+
 static void what_is_open_at_the_end_is_unfinished(void **state)
 {
 	struct world *w = *state;
@@ -1044,6 +1067,7 @@ int main(void)
 		TEST(tool_is_known_before_the_connection_ends),
 		TEST(tool_without_answer),
 		TEST(hole_is_on_the_call_that_has_it),
+		TEST(a_request_whose_answer_is_lost_is_over),
 		TEST(what_is_open_at_the_end_is_unfinished),
 		TEST(loss_is_on_the_run),
 		TEST(run_waits_for_its_last_process),

@@ -400,12 +400,28 @@ static void end_orphans(struct http_conn *h, uint64_t seq)
 	}
 }
 
+/* HTTP/1 answers in order: what is older than the answer behind a hole never gets its own. */
+static void end_skipped(struct http_conn *h, uint64_t seq)
+{
+	struct exchange *x = h->open;
+
+	while (x) {
+		struct exchange *next = x->next;
+
+		if (x->seq < seq && exchange_answer_is_lost(x))
+			exchange_end(x);
+		x = next;
+	}
+}
+
 static void on_head(void *ctx, struct http_msg *m)
 {
 	struct http_conn *h = ctx;
 	struct exchange *x;
 
 	end_orphans(h, m->seq);
+	if (h->http1 && m->dir == HTTP_RESPONSE && m->flags & HTTP_JOINED)
+		end_skipped(h, m->seq);
 	x = exchange_find(h, m->seq); /* either side may be seen first */
 	if (!x && (m->dir == HTTP_REQUEST || (m->flags & HTTP_UNPAIRED)))
 		x = exchange_new(h, m->seq);
