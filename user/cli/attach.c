@@ -78,7 +78,7 @@ static size_t watch(struct live *l, const struct opt_pids *pids)
 	size_t cnt = 0;
 
 	for (size_t i = 0; i < pids->cnt; i++)
-		cnt += probe_watch(live_probe(l), pids->pid[i], EV_RUN_ATTACH) == 0;
+		cnt += monitor_watch(live_monitor(l), pids->pid[i], EV_RUN_ATTACH) == 0;
 	return cnt;
 }
 
@@ -130,7 +130,7 @@ static int record_targets(struct live *l, struct targets *t, const struct attach
 	size_t runs = watch(l, &o->pids);
 	int err;
 
-	if (!runs)
+	if (!runs || live_confine(l))
 		return EXIT_NOTHING;
 	fprintf(stderr, "attached to %zu process%s; Ctrl-C ends it\n", runs, runs == 1 ? "" : "es");
 	err = follow(l, t, o, runs);
@@ -159,8 +159,8 @@ static int record_matching(struct live *l, const struct attach_opts *o, const st
 		sel.cgroups = (const char *const *)c->dirs;
 		sel.cgroup_cnt = c->cnt;
 	}
-	n = probe_select(live_probe(l), &sel);
-	if (n < 0)
+	n = monitor_select(live_monitor(l), &sel);
+	if (n < 0 || live_confine(l))
 		return EXIT_NOTHING;
 	fprintf(stderr, "%s %d process%s, and %sthose that will %s; Ctrl-C ends it\n",
 		o->all ? "looking for agents among" : "attached to", n, n == 1 ? "" : "es",

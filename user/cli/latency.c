@@ -208,9 +208,11 @@ static int from_live(struct gather *g, const struct latency_opts *o)
 	int err = live_new(&l, &live), end_err;
 
 	for (size_t i = 0; !err && i < o->pids.cnt; i++)
-		runs += probe_watch(live_probe(l), o->pids.pid[i], EV_RUN_ATTACH) == 0;
+		runs += monitor_watch(live_monitor(l), o->pids.pid[i], EV_RUN_ATTACH) == 0;
 	if (!err && !runs)
 		err = -ESRCH;
+	if (!err)
+		err = live_confine(l);
 	if (!err) {
 		err = follow(l, o, runs);
 		end_err = live_end(l);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "capture/capture.h"
 #include "cli/calls_opt.h"
+#include "cli/confine.h"
 #include "cli/read.h"
 #include "sink/human.h"
 #include "sink/term.h"
@@ -20,12 +21,14 @@
 #define NS_PER_S 1000000000ull
 #define OPEN_NS (NS_PER_S / 2)   /* between two looks at what is not over */
 #define OUTPUT_RATE (256u << 10) /* bytes a second; a build log stays below it */
-#define DRAIN_NS (NS_PER_S / 2)  /* at the end, where processes go on that nobody waits for */
+#define ANSWER_MS 200 /* a step waits so long for the probe, which may be at work in a file */
+#define DRAIN_NS (NS_PER_S / 2) /* at the end, where processes go on that nobody waits for */
 
 struct live {
 	const struct live_opts *opts;
 	struct session *session;
-	struct probe *probe;
+	struct monitor *monitor;
+	struct buf store; /* its path */
 	sigset_t old_signals;
 	bool signals_blocked;
 	int signal_fd;
@@ -65,16 +68,27 @@ void live_unblock(const struct live *l)
 	sigprocmask(SIG_SETMASK, &l->old_signals, NULL);
 }
 
-struct probe *live_probe(struct live *l)
+struct monitor *live_monitor(struct live *l)
 {
-	return l->probe;
+	return l->monitor;
+}
+
+int live_confine(struct live *l)
+{
+	const char *const files[] = { l->opts->no_store ? NULL : buf_cstr(&l->store),
+				      l->opts->capture };
+	int err = monitor_seal(l->monitor);
+
+	if (!err)
+		confine(files, ARRAY_SIZE(files));
+	return err;
 }
 
 static void on_found(void *ctx, uint32_t tgid, uint64_t start)
 {
 	struct live *l = ctx;
 
-	probe_loud(l->probe, tgid, start);
+	monitor_loud(l->monitor, tgid, start);
 }
 
 static int open_session(struct live *l, const struct live_opts *o)
@@ -87,14 +101,13 @@ static int open_session(struct live *l, const struct live_opts *o)
 				   .watch_span = o->watch_span,
 				   .watch_calls = o->watch_calls,
 				   .watch_ctx = o->watch_ctx };
-	_cleanup_buf_ struct buf path = BUF_INIT;
 	int err;
 
 	if (!o->no_store) {
-		err = read_store_path(&o->common, &path);
+		err = read_store_path(&o->common, &l->store);
 		if (err)
 			return err;
-		cfg.store = buf_cstr(&path);
+		cfg.store = buf_cstr(&l->store);
 		cfg.store_limits = o->limits;
 	}
 	if (!o->quiet) {
@@ -139,7 +152,7 @@ int live_new(struct live **out, const struct live_opts *o)
 	if (!err)
 		err = feed_meta(l);
 	if (!err)
-		err = probe_new(&l->probe, &cfg);
+		err = monitor_new(&l->monitor, &cfg);
 	if (err) {
 		live_free(&l);
 		return err;
@@ -155,8 +168,9 @@ void live_free(struct live **lp)
 
 	if (!l)
 		return;
-	probe_free(&l->probe);
+	monitor_free(&l->monitor);
 	session_free(&l->session);
+	buf_fini(&l->store);
 	if (l->signal_fd >= 0)
 		close(l->signal_fd);
 	if (l->signals_blocked)
@@ -175,7 +189,7 @@ static bool lost_more(const struct ev_stats *now, const struct ev_stats *before)
 static int tell_stats(struct live *l, bool always)
 {
 	struct ev_stats stats;
-	int err = probe_stats(l->probe, &stats);
+	int err = monitor_stats(l->monitor, &stats);
 
 	if (err || (!always && !lost_more(&stats, &l->told)))
 		return err;
@@ -206,9 +220,9 @@ static int feed_tick(struct live *l, enum ev_kind kind)
 }
 
 /* Records that were taken in, or -errno. */
-static int take_records(struct live *l)
+static int take_records(struct live *l, int timeout_ms)
 {
-	int n = probe_poll(l->probe, 0, on_record, l);
+	int n = monitor_poll(l->monitor, timeout_ms, on_record, l);
 
 	if (n < 0)
 		return log_err(n, "recording stops: %s", strerror(-n));
@@ -241,12 +255,12 @@ static void show_open(struct live *l)
 int live_step(struct live *l, int timeout_ms, struct signalfd_siginfo *sig)
 {
 	struct pollfd fds[] = { { .fd = l->signal_fd, .events = POLLIN },
-				{ .fd = probe_fd(l->probe), .events = POLLIN } };
+				{ .fd = monitor_fd(l->monitor), .events = POLLIN } };
 	int n;
 
 	if (poll(fds, ARRAY_SIZE(fds), timeout_ms) < 0 && errno != EINTR)
 		return log_err(-errno, "poll: %s", strerror(errno));
-	n = take_records(l);
+	n = take_records(l, ANSWER_MS);
 	if (n >= 0)
 		n = pass_time(l);
 	if (n < 0)
@@ -353,12 +367,12 @@ int live_end(struct live *l)
 	int n, err;
 
 	do {
-		n = take_records(l);
+		n = take_records(l, -1);
 	} while (n > 0 && live_now() - began_draining < DRAIN_NS);
 	if (n >= 0)
-		n = probe_tell_counts(l->probe);
+		n = monitor_tell_counts(l->monitor);
 	if (n >= 0)
-		n = take_records(l);
+		n = take_records(l, -1);
 	err = n < 0 ? n : tell_stats(l, true);
 	if (!err)
 		err = feed_tick(l, EV_END);

@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 #include "cli/session.h"
 #include "cli/store_opt.h"
-#include "probe/probe.h"
+#include "probe/monitor.h"
 
 /* Options of both verbs; the option struct of each begins with it. */
 struct live_opts {
@@ -81,7 +81,9 @@ int live_new(struct live **out, const struct live_opts *o);
 void live_free(struct live **l);
 
 void live_unblock(const struct live *l); /* signals are as they were before */
-struct probe *live_probe(struct live *l);
+struct monitor *live_monitor(struct live *l);
+/* All is set up: from now on what is traced is parsed, and no privileges are kept for it.  -errno, logged. */
+int live_confine(struct live *l);
 
 /*
  * Waits up to timeout_ms for records or a signal and takes in what is there.  1: a signal came and is

@@ -154,11 +154,13 @@ static int observe(struct live *l, struct child *c, const struct record_opts *o,
 	int err, code;
 
 	exe_program(path, program);
-	err = probe_hook_file(live_probe(l), program);
+	err = monitor_hook_file(live_monitor(l), program);
 	if (err < 0)
 		log_warn("%s: cannot be probed (%s): what it holds of TLS is not seen", program,
 			 strerror(-err));
-	err = probe_watch(live_probe(l), c->pid, EV_RUN_RECORD);
+	err = monitor_watch(live_monitor(l), c->pid, EV_RUN_RECORD);
+	if (!err)
+		err = live_confine(l);
 	if (err)
 		return EXIT_NOTHING; /* closing the line ends the child */
 	err = release(c, path);

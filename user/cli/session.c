@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "capture/capture.h"
+#include "cli/confine.h"
 #include "cli/read.h"
 
 struct session {
@@ -240,6 +241,7 @@ int session_replay(const struct session_cfg *cfg, const char *path)
 	if (!err)
 		err = session_new(&s, cfg);
 	if (!err) {
+		confine(&cfg->store, 1);
 		err = feed_all(s, r);
 		end_err = session_end(s);
 		err = err ? err : end_err;

@@ -49,7 +49,7 @@ void session_show_open(struct session *s);
 int session_end(struct session *s);
 
 /*
- * A session of its own for all records of a capture file, to its end.  0 or the first error, logged; what was
+ * A session of its own for all records of a capture file, to its end, by a process that confine()s itself.  0 or the first error, logged; what was
  * read before it counts.
  */
 int session_replay(const struct session_cfg *cfg, const char *path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The room that touches the kernel: BPF programs, probes in TLS libraries, /proc.  Its interface is
- * messages: commands in, records (bpf/event.h) out, so that it can become a process of its own.
+ * messages: commands in, records (bpf/event.h) out.  The verbs use it as a process of its own: monitor.h.
  *
  * Facts that it learns in user space (RUN, PROC, HOOKED, CGROUP, STATS) leave through the same callback as
  * records of the kernel, in the order in which they became known.

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The probe as a process of its own: what it hands over, what it refuses, and how the two of them end. */
+#include "trace.h"
+
+#include <errno.h>
+#include <signal.h>
+#include "probe/monitor.h"
+
+#define VICTIMS 200
+#define WAIT_NS 20000000000ull
+
+struct seen {
+	pid_t pid; /* of the victim */
+	size_t execs, exits;
+	bool ended;
+};
+
+static int on_record(void *ctx, const struct ev_hdr *rec)
+{
+	struct seen *s = ctx;
+
+	s->execs += rec->kind == EV_EXEC;
+	s->exits += rec->kind == EV_EXIT;
+	s->ended |= rec->kind == EV_EXIT && rec->tgid == (__u32)s->pid;
+	return 0;
+}
+
+/* Starts many programs, one after the other. */
+static void victim_many(void)
+{
+	for (int i = 0; i < VICTIMS; i++) {
+		pid_t pid = fork();
+
+		if (!pid) {
+			execl("/proc/self/exe", "/proc/self/exe", "nothing", (char *)NULL);
+			_exit(127);
+		}
+		waitpid(pid, NULL, 0);
+	}
+}
+
+/* The child waits for a byte; *go is where to write it. */
+static pid_t start_victim(const char *name, int *go)
+{
+	int line[2];
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe(line), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		close(line[1]);
+		if (read(line[0], &byte, 1) == 1)
+			execl("/proc/self/exe", "/proc/self/exe", name, (char *)NULL);
+		_exit(127);
+	}
+	close(line[0]);
+	*go = line[1];
+	return pid;
+}
+
+static bool is_there(pid_t pid)
+{
+	return kill(pid, 0) == 0;
+}
+
+static void new_monitor(struct monitor **m)
+{
+	/* a ring and a queue that are filled many times */
+	struct probe_cfg cfg = { .ring_bytes = 64u << 10 };
+
+	assert_int_equal(monitor_new(m, &cfg), 0);
+}
+
+static void test_records(void **state)
+{
+	uint64_t end = now_ns() + WAIT_NS;
+	struct monitor *m = NULL;
+	struct ev_stats stats;
+	struct seen seen = { 0 };
+	pid_t server;
+	int go;
+
+	(void)state;
+	new_monitor(&m);
+	server = monitor_pid(m);
+	seen.pid = start_victim("many", &go);
+	assert_int_equal(monitor_watch(m, seen.pid, EV_RUN_RECORD), 0);
+	assert_int_equal(monitor_seal(m), 0);
+	assert_int_equal(write(go, "", 1), 1);
+	close(go);
+	while (!seen.ended && now_ns() < end)
+		assert_true(monitor_poll(m, 20, on_record, &seen) >= 0);
+	waitpid(seen.pid, NULL, 0);
+	assert_true(monitor_poll(m, -1, on_record, &seen) >= 0);
+	assert_true(seen.ended);
+	assert_int_equal(monitor_stats(m, &stats), 0);
+	assert_int_equal(stats.hdr.kind, EV_STATS);
+	assert_true(stats.produced >= 3 * VICTIMS);
+	if (!stats.lost_ring) {
+		assert_int_equal(seen.execs, VICTIMS + 1);
+		assert_int_equal(seen.exits, VICTIMS + 1);
+	}
+	assert_true(is_there(server));
+	monitor_free(&m);
+	assert_false(is_there(server));
+}
+
+static void test_sealed(void **state)
+{
+	const char *const cgroups[] = { "/sys/fs/cgroup" };
+	struct probe_select sel = { .comm = "nobody", .cgroups = cgroups, .cgroup_cnt = 1 };
+	struct monitor *m = NULL;
+	struct seen seen = { 0 };
+
+	(void)state;
+	new_monitor(&m);
+	assert_int_equal(monitor_watch(m, 0x7ffffffe, EV_RUN_ATTACH), -ESRCH);
+	assert_true(monitor_hook_file(m, "/does/not/exist") < 0);
+	assert_int_equal(monitor_seal(m), 0);
+	assert_int_equal(monitor_watch(m, getpid(), EV_RUN_ATTACH), -EPERM);
+	assert_int_equal(monitor_hook_file(m, "/proc/self/exe"), -EPERM);
+	assert_int_equal(monitor_select(m, &sel), -EPERM);
+	/* what is no set-up goes on */
+	assert_int_equal(monitor_tell_counts(m), 0);
+	assert_true(monitor_poll(m, -1, on_record, &seen) >= 0);
+	monitor_free(&m);
+}
+
+static void test_one_of_them_ends(void **state)
+{
+	struct monitor *m = NULL;
+	struct seen seen = { 0 };
+	int line[2], status;
+	pid_t owner, server;
+
+	(void)state;
+	new_monitor(&m);
+	kill(monitor_pid(m), SIGKILL);
+	assert_int_equal(monitor_poll(m, -1, on_record, &seen), -EPIPE);
+	assert_int_equal(monitor_seal(m), -EPIPE);
+	monitor_free(&m);
+	/* the other way round: an owner that is killed */
+	assert_int_equal(pipe(line), 0);
+	owner = fork();
+	if (!owner) {
+		struct probe_cfg cfg = { 0 };
+
+		if (monitor_new(&m, &cfg))
+			_exit(1);
+		server = monitor_pid(m);
+		if (write(line[1], &server, sizeof(server)) != sizeof(server))
+			_exit(1);
+		pause();
+	}
+	close(line[1]);
+	assert_int_equal(read(line[0], &server, sizeof(server)), sizeof(server));
+	kill(owner, SIGKILL);
+	assert_int_equal(waitpid(owner, &status, 0), owner);
+	for (uint64_t end = now_ns() + WAIT_NS; is_there(server) && now_ns() < end;)
+		usleep(1000);
+	assert_false(is_there(server));
+	close(line[0]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_one_of_them_ends),
+	};
+	int skipped;
+
+	if (argc == 2) {
+		if (strcmp(argv[1], "many") == 0)
+			victim_many();
+		return 0;
+	}
+	skipped = trace_skip();
+	return skipped ? skipped : cmocka_run_group_tests(tests, NULL, NULL);
+}

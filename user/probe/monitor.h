@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The probe as a process of its own,: it keeps what privileges there are, talks to the
+ * kernel and reads /proc, and parses nothing of what traced processes sent.  Who called monitor_new() gets its
+ * records, and may give its own privileges up.
+ *
+ * Commands are few and have fixed forms (monitor_msg.h).  After monitor_seal() none is taken that names
+ * a process or a file to look at.  The process ends with the one that made it, however that ends.
+ */
+#ifndef RINGSPAN_PROBE_MONITOR_H
+#define RINGSPAN_PROBE_MONITOR_H
+
+#include "probe/probe.h"
+
+struct monitor;
+
+/* As probe_new(): 0 or -errno, logged. */
+int monitor_new(struct monitor **out, const struct probe_cfg *cfg);
+/* What was attached is gone when it returns. */
+void monitor_free(struct monitor **m);
+pid_t monitor_pid(const struct monitor *m);
+
+/* As their namesakes in probe.h; -EPIPE, logged, when the process is gone; -EPERM after monitor_seal(). */
+int monitor_watch(struct monitor *m, pid_t pid, enum ev_run_origin origin);
+int monitor_select(struct monitor *m, const struct probe_select *sel);
+int monitor_hook_file(struct monitor *m, const char *path);
+int monitor_loud(struct monitor *m, __u32 tgid, __u64 start);
+int monitor_tell_counts(struct monitor *m);
+int monitor_stats(struct monitor *m, struct ev_stats *out);
+
+/* All is set up: 0 or -errno, logged. */
+int monitor_seal(struct monitor *m);
+
+/*
+ * Asks for what waits in the kernel and hands over what is there, until the process says that this was
+ * all, or timeout_ms have passed: it may be at work in a file (-1: however long it takes).  As probe_poll().
+ */
+int monitor_poll(struct monitor *m, int timeout_ms, probe_record_fn fn, void *ctx);
+int monitor_fd(const struct monitor *m); /* readable when there are records */
+
+#endif

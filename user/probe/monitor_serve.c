@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The privileged process: see monitor.h.  It waits for commands, the kernel's records and, where the
+ * channel is full, for room; who parses may be slow, or taken over by what it parsed.
+ */
+#include "probe/monitor_msg.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#define DRAIN_MS 100 /* the longest that a record waits in the ring */
+
+struct server {
+	struct probe *probe;
+	struct channel *channel;
+	int socket;
+	bool sealed;
+	bool draining;   /* asked for, */
+	__u32 drain_seq; /* ... by that command */
+	char text[MONITOR_TEXT_MAX];
+};
+
+/* The other process is gone, or does what it never does: nothing is left to be done here. */
+__attribute__((noreturn)) static void end(struct server *s)
+{
+	probe_free(&s->probe);
+	_exit(0);
+}
+
+static void say(struct server *s, const struct monitor_say *answer)
+{
+	if (send(s->socket, answer, sizeof(*answer), MSG_NOSIGNAL) != (ssize_t)sizeof(*answer))
+		end(s);
+}
+
+/* ---- commands */
+
+/* The n strings that make up all of the text; false: they do not. */
+static bool split(struct server *s, size_t len, const char **texts, size_t n)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *nul = memchr(s->text + at, '\0', len - at);
+
+		if (!nul)
+			return false;
+		texts[i] = s->text[at] ? s->text + at : NULL;
+		at = (size_t)(nul - s->text) + 1;
+	}
+	return at == len;
+}
+
+static int do_select(struct server *s, const struct monitor_ask *ask)
+{
+	const char *texts[2 + PROBE_CGROUPS_MAX];
+
+	if (ask->cgroups > PROBE_CGROUPS_MAX || !split(s, ask->text, texts, 2 + ask->cgroups))
+		return -EBADMSG;
+	return probe_select(s->probe, &(struct probe_select){ .comm = texts[0],
+							      .exe = texts[1],
+							      .cgroups = texts + 2,
+							      .cgroup_cnt = ask->cgroups,
+							      .quiet = ask->quiet });
+}
+
+static int do_set_up(struct server *s, const struct monitor_ask *ask)
+{
+	const char *path;
+
+	if (s->sealed)
+		return -EPERM;
+	switch (ask->op) {
+	case MONITOR_WATCH:
+		return probe_watch(s->probe, (pid_t)ask->tgid, ask->origin);
+	case MONITOR_SELECT:
+		return do_select(s, ask);
+	default:
+		if (!split(s, ask->text, &path, 1) || !path)
+			return -EBADMSG;
+		return probe_hook_file(s->probe, path);
+	}
+}
+
+static void answer(struct server *s, const struct monitor_ask *ask)
+{
+	struct monitor_say out = { .op = ask->op, .seq = ask->seq };
+
+	switch (ask->op) {
+	case MONITOR_WATCH:
+	case MONITOR_SELECT:
+	case MONITOR_HOOK_FILE:
+		out.ret = do_set_up(s, ask);
+		break;
+	case MONITOR_SEAL:
+		s->sealed = true;
+		break;
+	case MONITOR_LOUD:
+		out.ret = probe_loud(s->probe, ask->tgid, ask->start);
+		break;
+	case MONITOR_TELL_COUNTS:
+		out.ret = probe_tell_counts(s->probe);
+		break;
+	case MONITOR_STATS:
+		out.ret = probe_stats(s->probe, &out.stats);
+		break;
+	case MONITOR_DRAIN:
+		s->draining = true;
+		s->drain_seq = ask->seq;
+		return;
+	default:
+		end(s);
+	}
+	say(s, &out);
+}
+
+/* One command, where there is one. */
+static void take_command(struct server *s)
+{
+	struct monitor_ask ask;
+	struct iovec parts[] = { { &ask, sizeof(ask) }, { s->text, sizeof(s->text) } };
+	struct msghdr msg = { .msg_iov = parts, .msg_iovlen = ARRAY_SIZE(parts) };
+	ssize_t n = recvmsg(s->socket, &msg, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < (ssize_t)sizeof(ask) || (size_t)n != sizeof(ask) + ask.text)
+		end(s);
+	answer(s, &ask);
+}
+
+/* ---- records */
+
+/* Until there is room.  Commands are answered meanwhile, as who gives one waits for that. */
+static void wait_for_room(struct server *s)
+{
+	struct pollfd fds[] = { { .fd = s->socket, .events = POLLIN },
+				{ .fd = channel_space_fd(s->channel), .events = POLLIN } };
+
+	channel_tell(s->channel);
+	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		return;
+	if (fds[1].revents)
+		channel_space_seen(s->channel);
+	if (fds[0].revents)
+		take_command(s);
+}
+
+static int forward(void *ctx, const struct ev_hdr *rec)
+{
+	struct server *s = ctx;
+	int err;
+
+	while ((err = channel_put(s->channel, rec)) == -EAGAIN)
+		wait_for_room(s);
+	if (err)
+		end(s);
+	if (channel_is_filling(s->channel))
+		channel_tell(s->channel);
+	return 0;
+}
+
+static void drain(struct server *s)
+{
+	bool asked = s->draining;
+	__u32 seq = s->drain_seq;
+	int n;
+
+	do {
+		n = probe_poll(s->probe, 0, forward, s);
+		channel_tell(s->channel);
+	} while (n > 0 && asked);
+	if (n < 0) {
+		log_err(n, "recording stops: %s", strerror(-n));
+		end(s);
+	}
+	if (!asked)
+		return;
+	if (s->drain_seq == seq)
+		s->draining = false;
+	say(s, &(struct monitor_say){ .op = MONITOR_DRAIN, .seq = seq });
+}
+
+void monitor_serve(int socket, struct channel *c, const struct probe_cfg *cfg)
+{
+	struct server s = { .socket = socket, .channel = c };
+	struct monitor_say ready = { .op = MONITOR_READY };
+
+	ready.ret = probe_new(&s.probe, cfg);
+	say(&s, &ready);
+	if (ready.ret)
+		end(&s);
+	for (;;) {
+		struct pollfd fds[] = { { .fd = socket, .events = POLLIN },
+					{ .fd = probe_fd(s.probe), .events = POLLIN } };
+
+		if (poll(fds, ARRAY_SIZE(fds), s.draining ? 0 : DRAIN_MS) < 0 && errno != EINTR)
+			end(&s);
+		if (fds[0].revents)
+			take_command(&s);
+		drain(&s);
+	}
+}
