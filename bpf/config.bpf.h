@@ -12,6 +12,8 @@ extern const volatile __u32
 extern const volatile __u32 cfg_output_rate;  /* bytes a second of stdout, stderr; 0: not copied */
 extern const volatile __u32 cfg_tie_calls;    /* it lacks sock_send_length: see tie.bpf.h */
 extern const volatile __u32 cfg_task_storage; /* the kernel has it: see task.bpf.h, thread.bpf.h */
+extern const volatile __u32 cfg_task_regs;    /* ... and bpf_task_pt_regs() */
+extern const volatile __u32 cfg_place_shift;  /* of a hash, which leaves an index of task_calls */
 extern const volatile __u8 cfg_call_class[];  /* enum ev_call_class, by a call's number */
 extern const volatile __u8 cfg_call_path[];   /* which argument, from 1, is a path; 0: none */
 extern const volatile __u8 cfg_call_asked[];  /* every such call is told */

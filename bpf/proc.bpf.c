@@ -390,12 +390,15 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 	__u32 tgid = id >> 32;
 	struct proc_usage *usage;
 
-	if (!proc)
+	if (!proc) {
+		task_end(task); /* it may have been traced once */
 		return 0;
+	}
 	thread_forget(task, id);
 	usage = usage_of(tgid);
 	if (usage)
 		usage_leave(usage, task);
+	task_end(task);
 	task_drop((__u32)id);
 	usage_add(&proc->ended, task);
 	__sync_fetch_and_add(&proc->alive, -1);

@@ -61,11 +61,11 @@ static __always_inline enum ev_block block_of_file(struct file *file)
 }
 
 /* What the current thread, which is about to wait, waits for. */
-static __always_inline enum ev_block block_here(const struct task_state *t,
-						struct task_struct *task)
+static __always_inline enum ev_block block_here(struct task_state *t, struct task_struct *task)
 {
-	__u32 nr = t->nr;
-	__u32 block = t->enter_ts && nr < SYS_CALLS ? cfg_call_block[nr] : EV_BLOCK_OTHER;
+	const struct task_call *call = task_call_of(t);
+	__u32 nr = call->nr;
+	__u32 block = call->enter_ts && nr < SYS_CALLS ? cfg_call_block[nr] : EV_BLOCK_OTHER;
 	struct file *file;
 
 	if (block == EV_BLOCK_POLL) /* io_uring says that it waits for a disk whenever it waits */
@@ -74,7 +74,7 @@ static __always_inline enum ev_block block_here(const struct task_state *t,
 		return EV_BLOCK_DISK;
 	if (block != BLOCK_BY_FILE)
 		return block;
-	file = file_of_fd(t->arg);
+	file = file_of_fd(call->arg);
 	return file ? block_of_file(file) : EV_BLOCK_OTHER;
 }
 
@@ -112,12 +112,12 @@ static __always_inline void wait_ended(struct proc_usage *p, struct task_sched *
 
 static __always_inline void leaves(struct task_state *t, struct task_struct *task, __u64 now)
 {
-	struct proc_usage *p = usage_of(t->tgid);
+	struct proc_usage *p = usage_of(t->own.tgid);
 	struct task_sched *s = &t->sched;
 	bool waits = s->known && !s->gone && task->nvcsw != s->folded.nvcsw;
 	__u32 block;
 
-	if (!p || p->start != t->start)
+	if (!p || p->start != t->own.start)
 		return;
 	wait_ended(p, s, task, now);
 	usage_fold(p, s, task);
@@ -157,8 +157,8 @@ static __always_inline void comes(struct task_state *t, struct task_struct *task
 	s->on_ts = now;
 	if (!s->block)
 		return;
-	p = usage_of(t->tgid);
-	if (p && p->start == t->start)
+	p = usage_of(t->own.tgid);
+	if (p && p->start == t->own.start)
 		wait_ends(p, s, task->pid == task->tgid, now,
 			  task->sched_info.run_delay - s->folded.run_delay_ns + queued_for(task));
 }
@@ -166,7 +166,7 @@ static __always_inline void comes(struct task_state *t, struct task_struct *task
 /* Of a thread of the machine: nearly all of those that are not traced are told by their process's id. */
 static __always_inline struct task_state *task_if_traced(struct task_struct *task)
 {
-	return traced_slots[task->tgid & (TRACED_SLOTS - 1)] ? task_of(task) : NULL;
+	return tgid_may_be_traced(task->tgid) ? task_of(task) : NULL;
 }
 
 SEC("?tp_btf/sched_switch")

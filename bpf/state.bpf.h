@@ -55,19 +55,31 @@ struct proc_usage {
 	__u64 told_ts; /* of the last USAGE */
 };
 
+#define CALL_KNOWN 32 /* rows that a thread remembers, by the low bits of their numbers */
+
+/* The system call that a thread of a traced process is in: see task.bpf.h. */
+struct task_call {
+	__u64 regs;     /* where the thread's registers are kept while it is in the kernel */
+	__u64 enter_ts; /* of the call; 0: in none that was seen to begin */
+	__u64 start;    /* of the process */
+	__u64 arg;      /* first argument of the call */
+	__u32 tgid;
+	__u32 nr;               /* of the call */
+	__u32 quiet;            /* as in proc_state: its calls are not counted */
+	__u32 others;           /* in the table: threads that belong here, too, and found no room */
+	__u16 rows[CALL_KNOWN]; /* where in call_table its calls are counted, perhaps no longer */
+} __attribute__((aligned(64)));
+
 /*
  * A thread of a traced process.  Only the thread itself changes its entry; what is not of a traced
  * process has none.
  */
 struct task_state {
-	__u64 start;    /* of the process */
-	__u64 enter_ts; /* of the system call that it is in; 0: in none that was seen to begin */
-	__u32 tgid;
-	__u32 nr;    /* number of that call */
-	__u32 quiet; /* as in proc_state: its calls are not counted */
-	__u32 pad;
-	__u64 arg; /* first argument of that call */
+	struct task_call
+		own; /* of a thread that has no place in the table; first: its address is tested */
 	struct task_sched sched;
+	__u32 place;  /* in the table, + 1; 0: none */
+	__u32 wanted; /* the place, + 1, that another thread had */
 };
 
 #define TRACED_SLOTS 32768 /* by the low bits of a process's id */
@@ -87,6 +99,7 @@ struct call_key {
 };
 
 struct call_row {
+	struct call_key key;
 	__u64 total_ns, max_ns;
 	__u64 errors;
 	__u32 hist[EV_BUCKETS]; /* by ev_bucket(); the sum is the number of calls */

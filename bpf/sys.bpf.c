@@ -58,13 +58,13 @@ static __always_inline __u64 sys_sixth(struct pt_regs *regs)
 
 SYS_ENTER(sys_enter)
 {
-	struct task_state *t = task_here();
+	struct task_call *call = task_call_here(regs);
 
-	if (!t || !sys_is_native(regs))
+	if (!call || !sys_is_native(regs))
 		return 0;
-	t->nr = id;
-	t->arg = SYS_ARG(1);
-	t->enter_ts = bpf_ktime_get_ns();
+	call->nr = id;
+	call->arg = SYS_ARG(1);
+	call->enter_ts = bpf_ktime_get_ns();
 	bpf_tail_call(ctx, &sys_enters, id);
 	return 0;
 }
@@ -77,10 +77,10 @@ static __always_inline __u32 sys_failed(struct pt_regs *regs, long ret, __u32 nr
 	return err - 1 < MAX_ERRNO && sys_number(regs) == nr ? call_errno_index(err) : 0;
 }
 
-static __always_inline void sys_fill(struct ev_syscall *e, const struct task_state *t,
+static __always_inline void sys_fill(struct ev_syscall *e, const struct task_call *call,
 				     struct pt_regs *regs, long ret, __u32 why)
 {
-	e->enter_ts = t->enter_ts;
+	e->enter_ts = call->enter_ts;
 	e->args[0] = SYS_ARG(1);
 	e->args[1] = SYS_ARG(2);
 	e->args[2] = SYS_ARG(3);
@@ -88,7 +88,7 @@ static __always_inline void sys_fill(struct ev_syscall *e, const struct task_sta
 	e->args[4] = SYS_ARG(5);
 	e->args[5] = sys_sixth(regs);
 	e->ret = ret;
-	e->nr = t->nr;
+	e->nr = call->nr;
 	e->why = why;
 	e->len = 0;
 	e->pad = 0;
@@ -112,35 +112,34 @@ static __always_inline void sys_read_path(struct ev_syscall *e, __u64 path)
  * One call as a record: when it returned, because only then its path is sure to be readable.  Most have
  * none, and where all calls are asked for the ring is soon full.
  */
-static __always_inline void sys_tell(const struct task_state *t, struct pt_regs *regs, long ret,
+static __always_inline void sys_tell(const struct task_call *call, struct pt_regs *regs, long ret,
 				     __u32 why)
 {
-	__u32 path = cfg_call_path[t->nr & (SYS_CALLS - 1)];
+	__u32 path = cfg_call_path[call->nr & (SYS_CALLS - 1)];
 	struct ev_syscall *e;
 
 	if (!path) {
-		e = ev_reserve(EV_SYSCALL, sizeof(*e), 0, t->start);
+		e = ev_reserve(EV_SYSCALL, sizeof(*e), 0, call->start);
 		if (!e)
 			return;
-		sys_fill(e, t, regs, ret, why);
+		sys_fill(e, call, regs, ret, why);
 	} else {
-		e = ev_reserve(EV_SYSCALL, sizeof(*e), EV_PATH_MAX, t->start);
+		e = ev_reserve(EV_SYSCALL, sizeof(*e), EV_PATH_MAX, call->start);
 		if (!e)
 			return;
-		sys_fill(e, t, regs, ret, why);
+		sys_fill(e, call, regs, ret, why);
 		sys_read_path(e, path == 1 ? e->args[0] : path == 2 ? e->args[1] : e->args[2]);
 	}
 	ev_submit(e);
 }
 
 /* A call returns: it is counted, and told where such calls are wanted. */
-static __always_inline void sys_done(struct task_state *t, struct pt_regs *regs, long ret)
+static __always_inline void sys_done(struct task_call *call, struct pt_regs *regs, long ret)
 {
-	struct call_key key = { .start = t->start, .tgid = t->tgid, .nr = t->nr };
-	__u64 ns = bpf_ktime_get_ns() - t->enter_ts;
-	__u32 failed = sys_failed(regs, ret, key.nr), nr = key.nr, why = 0;
+	__u64 ns = bpf_ktime_get_ns() - call->enter_ts;
+	__u32 nr = call->nr, failed = sys_failed(regs, ret, nr), why = 0;
 
-	call_count(&key, ns, failed);
+	call_count(call, ns, failed);
 	if (nr >= SYS_CALLS)
 		return;
 	barrier_var(nr);
@@ -151,18 +150,18 @@ static __always_inline void sys_done(struct task_state *t, struct pt_regs *regs,
 	if (failed && failed < CALL_ERRNOS && cfg_errno_asked[failed])
 		why |= EV_WHY_FAILED;
 	if (why)
-		sys_tell(t, regs, ret, why);
+		sys_tell(call, regs, ret, why);
 }
 
 SYS_EXIT(sys_exit)
 {
-	struct task_state *t = task_here();
+	struct task_call *call = task_call_here(regs);
 
-	if (!t || !sys_is_native(regs))
+	if (!call || !sys_is_native(regs))
 		return 0;
-	if (t->enter_ts && !t->quiet)
-		sys_done(t, regs, ret);
-	t->enter_ts = 0;
+	if (call->enter_ts && !call->quiet)
+		sys_done(call, regs, ret);
+	call->enter_ts = 0;
 	bpf_tail_call(ctx, &sys_exits, sys_number(regs));
 	return 0;
 }

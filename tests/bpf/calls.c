@@ -232,6 +232,16 @@ static int setup_old(void **state)
 	return trace_setup_cfg(state, &(struct probe_cfg){ .force_no_task_storage = true });
 }
 
+static int setup_no_regs(void **state)
+{
+	return trace_setup_cfg(state, &(struct probe_cfg){ .force_no_task_regs = true });
+}
+
+static int setup_small(void **state)
+{
+	return trace_setup_cfg(state, &(struct probe_cfg){ .force_small_tables = true });
+}
+
 int main(int argc, char *argv[])
 {
 	static const struct CMUnitTest tests[] = {
@@ -244,6 +254,15 @@ int main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(counts_and_times, setup_old, trace_teardown),
 		cmocka_unit_test_setup_teardown(threads_share_a_row, setup_old, trace_teardown),
 	};
+	static const struct CMUnitTest by_task[] = {
+		cmocka_unit_test_setup_teardown(counts_and_times, setup_no_regs, trace_teardown),
+		cmocka_unit_test_setup_teardown(threads_share_a_row, setup_no_regs, trace_teardown),
+	};
+	static const struct CMUnitTest small[] = {
+		cmocka_unit_test_setup_teardown(counts_and_times, setup_small, trace_teardown),
+		cmocka_unit_test_setup_teardown(threads_share_a_row, setup_small, trace_teardown),
+		cmocka_unit_test_setup_teardown(told_while_it_runs, setup_small, trace_teardown),
+	};
 	int failed;
 
 	for (size_t i = 0; argc == 3 && i < ARRAY_SIZE(victims); i++) {
@@ -255,7 +274,9 @@ int main(int argc, char *argv[])
 	failed = trace_skip();
 	if (failed)
 		return failed;
-	failed = cmocka_run_group_tests_name("task storage", tests, NULL, NULL);
+	failed = cmocka_run_group_tests_name("registers", tests, NULL, NULL);
+	failed += cmocka_run_group_tests_name("registers, little room", small, NULL, NULL);
+	failed += cmocka_run_group_tests_name("task storage, no registers", by_task, NULL, NULL);
 	failed += cmocka_run_group_tests_name("hash", old, NULL, NULL);
 	return failed;
 }

@@ -18,15 +18,15 @@ static const struct budget {
 	{ "connect_state", 3400 },
 	{ "mmap_enter", 250 },
 	{ "mmap_exit", 200 },
-	{ "proc_fork", 2000 },
+	{ "proc_fork", 3000 },
 	{ "proc_exec", 69000 },
 	{ "signal_deliver", 7600 },
 	{ "proc_exit", 33000 },
 	{ "sched_switch", 11000 },
-	{ "proc_rows", 1000 },
+	{ "proc_rows", 1400 },
 	{ "vma_rows", 150 },
-	{ "sys_enter", 50 },
-	{ "sys_exit", 4500 },
+	{ "sys_enter", 110 },
+	{ "sys_exit", 13000 },
 	{ "tie_send", 5600 },
 	{ "tie_recv", 3800 },
 	{ "io_read", 180 },
@@ -147,6 +147,8 @@ static void load(const struct features *f)
 	skel->rodata->cfg_page_size = 4096;
 	skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
 	skel->rodata->cfg_task_storage = f->of[FEAT_STORAGE].on;
+	skel->rodata->cfg_place_shift = 52;
+	skel->rodata->cfg_task_regs = f->of[FEAT_STORAGE].on && f->of[FEAT_REGS].on;
 	skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	hooks_select(skel->obj, f);
 	assert_int_equal(ringspan_bpf__load(skel), 0);

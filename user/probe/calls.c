@@ -24,6 +24,7 @@ struct told_errno {
 struct told {
 	__u64 ts; /* 0: nothing yet */
 	struct call_row *rows[SYS_CALLS];
+	__u32 at[SYS_CALLS]; /* in the table; 0: not found there yet */
 	struct told_errno *errnos;
 	size_t errno_cnt, errno_room;
 };
@@ -155,6 +156,30 @@ static int tell_row(struct look *l, const struct call_key *key, const struct cal
 	return fact_syscalls(l->facts, &e, &l->proc, l->ts, counts);
 }
 
+/* A row as it is now, which the kernel goes on to count in; 0 or -ENOENT. */
+static int read_row(struct look *l, const struct call_key *key, struct call_row *row)
+{
+	__u32 *at = &l->told->at[key->nr];
+
+	if (!*at && bpf_map_lookup_elem(l->maps.index, key, at))
+		return bpf_map_lookup_elem(l->maps.rows, key, row);
+	*row = l->maps.table[*at];
+	return 0;
+}
+
+/* The process is gone: its row is free for another one's. */
+static void drop_row(struct look *l, const struct call_key *key)
+{
+	__u32 at = l->told->at[key->nr];
+
+	bpf_map_delete_elem(l->maps.rows, key);
+	if (!at)
+		return;
+	bpf_map_delete_elem(l->maps.index, key);
+	memset(&l->maps.table[at], 0, sizeof(*l->maps.table));
+	bpf_map_update_elem(l->maps.free, NULL, &at, BPF_ANY);
+}
+
 static int tell_process(struct look *l)
 {
 	for (__u32 nr = 0; nr < SYS_CALLS; nr++) {
@@ -162,13 +187,13 @@ static int tell_process(struct look *l)
 		struct call_row row;
 		int err;
 
-		if (!l->use.nrs[nr] || bpf_map_lookup_elem(l->maps.rows, &key, &row))
+		if (!l->use.nrs[nr] || read_row(l, &key, &row))
 			continue;
 		err = tell_row(l, &key, &row);
 		if (err)
 			return err;
 		if (l->ended)
-			bpf_map_delete_elem(l->maps.rows, &key);
+			drop_row(l, &key);
 	}
 	l->told->ts = l->ts;
 	if (l->ended)

@@ -234,6 +234,17 @@ static int try_storage(struct try_ctx *t)
 	return say(t, 0, "a map can be made, and a program that asks for it is not refused");
 }
 
+static int try_regs(struct try_ctx *t)
+{
+	int id = btf__find_by_name_kind(t->btf, "bpf_func_id", BTF_KIND_ENUM);
+	const struct btf_type *type = id > 0 ? btf__type_by_id(t->btf, id) : NULL;
+
+	for (__u32 i = 0; type && i < btf_vlen(type); i++)
+		if (btf_enum(type)[i].val == BPF_FUNC_task_pt_regs)
+			return say(t, 0, "bpf_task_pt_regs() is in BTF");
+	return say(t, -ENOENT, "this kernel has no bpf_task_pt_regs()");
+}
+
 static int try_syscalls(struct try_ctx *t)
 {
 	if (btf__find_by_name_kind(t->btf, "btf_trace_sys_enter", BTF_KIND_TYPEDEF) <= 0)
@@ -288,6 +299,7 @@ static const struct feature_try {
 	[FEAT_GUARD] = { try_guard, FEAT_BTF, "a kernel from 6.10 on" },
 	[FEAT_LOOP] = { try_loop, FEAT_PRIVILEGE, "a kernel from 5.17 on" },
 	[FEAT_STORAGE] = { try_storage, FEAT_BTF, "a kernel from 5.12 on" },
+	[FEAT_REGS] = { try_regs, FEAT_STORAGE, "a kernel from 5.15 on" },
 	[FEAT_SYSCALLS] = { try_syscalls, FEAT_BTF, "a kernel with CONFIG_TRACEPOINTS" },
 	[FEAT_SOCKLEN] = { try_socklen, FEAT_BTF,
 			   "a kernel from 6.3 on; system calls are used instead" },

@@ -6,29 +6,30 @@
 #include "probe/probe.h"
 
 /*	NAME		name			what it is for				required */
-#define FEATURES(X)                                                                              \
-	X(PRIVILEGE, "privilege", "loading programs, setting probes", true)                      \
-	X(PTRACE, "other users' processes",                                                      \
-	  "libraries, paths and names of processes that are not one's own", false)               \
-	X(READ, "other users' files", "programs and libraries that only their owner may read",   \
-	  false)                                                                                 \
-	X(PIDNS, "initial pid namespace", "process ids that mean the same to the kernel", true)  \
-	X(LOCKDOWN, "lockdown", "reading memory from programs", true)                            \
-	X(BTF, "BTF", "programs that fit this kernel's structures", true)                        \
-	X(RINGBUF, "ring buffer", "records from the kernel", true)                               \
-	X(MEMLOCK, "locked memory", "a ring of the usual size", true)                            \
-	X(ATTACH, "raw tracepoints", "the process tree, connections", true)                      \
-	X(MULTI, "uprobe_multi", "TLS plaintext; ends in ms, not in seconds", false)             \
-	X(UPROBE, "uprobes (perf)", "TLS plaintext", false)                                      \
-	X(COOKIE, "attach cookies",                                                              \
-	  "probes where they are cheap: at instructions that the kernel emulates", false)        \
-	X(GUARD, "preempt kfuncs", "uprobe programs that are not preempted (6.13+ may need it)", \
-	  false)                                                                                 \
-	X(LOOP, "bpf_loop", "calls that move more than 256 KiB", false)                          \
-	X(STORAGE, "task storage", "what is known of a thread, at every system call", false)     \
-	X(SYSCALLS, "syscall tracepoints",                                                       \
-	  "connect, sockets, pipes, files, libraries loaded later", false)                       \
-	X(SOCKLEN, "sock_send/recv_length", "which socket a TLS object sits on", false)          \
+#define FEATURES(X)                                                                                \
+	X(PRIVILEGE, "privilege", "loading programs, setting probes", true)                        \
+	X(PTRACE, "other users' processes",                                                        \
+	  "libraries, paths and names of processes that are not one's own", false)                 \
+	X(READ, "other users' files", "programs and libraries that only their owner may read",     \
+	  false)                                                                                   \
+	X(PIDNS, "initial pid namespace", "process ids that mean the same to the kernel", true)    \
+	X(LOCKDOWN, "lockdown", "reading memory from programs", true)                              \
+	X(BTF, "BTF", "programs that fit this kernel's structures", true)                          \
+	X(RINGBUF, "ring buffer", "records from the kernel", true)                                 \
+	X(MEMLOCK, "locked memory", "a ring of the usual size", true)                              \
+	X(ATTACH, "raw tracepoints", "the process tree, connections", true)                        \
+	X(MULTI, "uprobe_multi", "TLS plaintext; ends in ms, not in seconds", false)               \
+	X(UPROBE, "uprobes (perf)", "TLS plaintext", false)                                        \
+	X(COOKIE, "attach cookies",                                                                \
+	  "probes where they are cheap: at instructions that the kernel emulates", false)          \
+	X(GUARD, "preempt kfuncs", "uprobe programs that are not preempted (6.13+ may need it)",   \
+	  false)                                                                                   \
+	X(LOOP, "bpf_loop", "calls that move more than 256 KiB", false)                            \
+	X(STORAGE, "task storage", "what is known of a thread, at every system call", false)       \
+	X(REGS, "task registers", "system calls that cost untraced processes nothing more", false) \
+	X(SYSCALLS, "syscall tracepoints",                                                         \
+	  "connect, sockets, pipes, files, libraries loaded later", false)                         \
+	X(SOCKLEN, "sock_send/recv_length", "which socket a TLS object sits on", false)            \
 	X(VMA, "mapping iterator", "one set of probes for a library that containers share", false)
 
 enum feat {

@@ -128,7 +128,8 @@ static void select_uprobe(struct bpf_program *prog, const struct features *f)
 static void select_threads(struct bpf_object *obj, bool storage)
 {
 	static const char *const hung[] = { "thread_storage", "task_states" };
-	static const char *const table[] = { "threads", "thread_zero", "task_states_old" };
+	static const char *const table[] = { "threads", "thread_zero", "task_states_old",
+					     "task_zero" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(hung); i++)
 		bpf_map__set_autocreate(bpf_object__find_map_by_name(obj, hung[i]), storage);

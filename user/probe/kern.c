@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <sys/mman.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "base/buf.h"
@@ -25,6 +26,7 @@
 struct kern {
 	struct ringspan_bpf *skel;
 	struct hook_links links;
+	struct call_row *call_table;
 	bool loops;
 	bool guard;
 };
@@ -89,6 +91,40 @@ static void set_calls(struct ringspan_bpf *skel, const struct probe_calls *c)
 	block_of_calls(skel->rodata->cfg_call_block);
 }
 
+/* Places are as many as a hash may have values. */
+static void size_tables(struct ringspan_bpf *skel, bool small)
+{
+	__u32 places = bpf_map__max_entries(skel->maps.task_calls);
+
+	if (small) {
+		places = 2;
+		bpf_map__set_max_entries(skel->maps.task_calls, places);
+		bpf_map__set_max_entries(skel->maps.call_table, 4);
+	}
+	skel->rodata->cfg_place_shift = 64 - (__u32)__builtin_ctz(places);
+}
+
+static size_t call_table_size(const struct kern *k)
+{
+	return bpf_map__max_entries(k->skel->maps.call_table) * sizeof(struct call_row);
+}
+
+/* All of its rows but the first, which stands for none, are free. */
+static int map_call_table(struct kern *k)
+{
+	int fd = bpf_map__fd(k->skel->maps.call_free);
+	void *table = mmap(NULL, call_table_size(k), PROT_READ | PROT_WRITE, MAP_SHARED,
+			   bpf_map__fd(k->skel->maps.call_table), 0);
+	int err = table == MAP_FAILED ? -errno : 0;
+
+	if (err)
+		return err;
+	k->call_table = table;
+	for (__u32 i = bpf_map__max_entries(k->skel->maps.call_table) - 1; i && !err; i--)
+		err = bpf_map_update_elem(fd, NULL, &i, BPF_ANY);
+	return err;
+}
+
 static int load(struct kern *k, const struct probe_cfg *cfg, const struct features *f)
 {
 	__u32 ring = ring_size(cfg->ring_bytes);
@@ -106,16 +142,21 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	k->skel->rodata->cfg_output_rate = (__u32)cfg->output_rate;
 	k->skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	k->skel->rodata->cfg_task_storage = f->of[FEAT_STORAGE].on;
+	k->skel->rodata->cfg_task_regs = f->of[FEAT_REGS].on;
 	k->skel->rodata->cfg_tick_ns = tick_ns();
 	set_calls(k->skel, &cfg->calls);
 	err = bpf_map__set_max_entries(k->skel->maps.events, ring);
 	if (err)
 		return log_err(err, "cannot make the ring %u bytes large", ring);
+	size_tables(k->skel, cfg->force_small_tables);
 	hooks_select(k->skel->obj, f);
 	err = ringspan_bpf__load(k->skel);
 	if (err)
 		return log_err(err, "the kernel refuses the BPF programs: %s; -v shows why",
 			       strerror(-err));
+	err = map_call_table(k);
+	if (err)
+		return log_err(err, "cannot map the table of system calls: %s", strerror(-err));
 	return hooks_attach(&k->links, k->skel->obj, f);
 }
 
@@ -146,6 +187,8 @@ void kern_free(struct kern **k)
 	if (!*k)
 		return;
 	kern_detach(*k, NULL);
+	if ((*k)->call_table)
+		munmap((*k)->call_table, call_table_size(*k));
 	ringspan_bpf__destroy((*k)->skel);
 	free(*k);
 	*k = NULL;
@@ -291,6 +334,9 @@ void kern_calls(const struct kern *k, struct kern_calls *out)
 	out->uses = bpf_map__fd(k->skel->maps.call_uses);
 	out->rows = bpf_map__fd(k->skel->maps.call_rows);
 	out->errnos = bpf_map__fd(k->skel->maps.call_errnos);
+	out->index = bpf_map__fd(k->skel->maps.call_index);
+	out->free = bpf_map__fd(k->skel->maps.call_free);
+	out->table = k->call_table;
 	out->max = bpf_map__max_entries(k->skel->maps.call_uses);
 }
 

@@ -36,9 +36,10 @@ int kern_mapped_file(struct kern *k, const void *addr, struct file_key *file);
 void kern_sweep_conns(struct kern *k);
 bool kern_is_traced(struct kern *k, __u32 tgid, __u64 start);
 
-/* Descriptors of the maps of bpf/calls.bpf.h. */
+/* The maps of bpf/calls.bpf.h: descriptors, and the rows of call_table. */
 struct kern_calls {
-	int uses, rows, errnos;
+	int uses, rows, errnos, index, free;
+	struct call_row *table;
 	__u32 max; /* processes in them */
 };
 

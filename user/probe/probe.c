@@ -56,6 +56,8 @@ static int check_features(struct probe *p, const struct probe_cfg *cfg)
 		features_force_off(&p->feat, FEAT_LOOP);
 	if (cfg->force_no_task_storage)
 		features_force_off(&p->feat, FEAT_STORAGE);
+	if (cfg->force_no_task_regs || cfg->force_no_task_storage)
+		features_force_off(&p->feat, FEAT_REGS);
 	if (cfg->force_no_cookies)
 		features_force_off(&p->feat, FEAT_COOKIE);
 	for (enum feat i = 0; i < FEAT_CNT; i++)

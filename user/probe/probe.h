@@ -40,6 +40,8 @@ struct probe_cfg {
 	bool force_syscall_tie;     /* as on a kernel without sock_send_length */
 	bool force_bounded_loops;   /* as on a kernel without bpf_loop: call_cap_bytes <= 256 KiB */
 	bool force_no_task_storage; /* as on a kernel before 5.12 */
+	bool force_no_task_regs;    /* as on a kernel before 5.15 */
+	bool force_small_tables;    /* two threads and three counts fit where they are found fast */
 	bool force_no_cookies;      /* as on a kernel without bpf_get_attach_cookie() */
 	bool force_plain_sites; /* probes at the functions' first instructions, and at their returns */
 };
