@@ -48,13 +48,30 @@ static __always_inline bool flow_file_sock(struct flow_file *out, struct sock *s
 	       (type == SOCK_DGRAM && protocol == IPPROTO_UDP);
 }
 
+static __always_inline bool dev_is_tty(__u32 dev)
+{
+	return (dev >> 20) - PTY_SLAVE_MAJOR < PTY_SLAVE_MAJORS || dev == PTMX_DEV ||
+	       dev == TTY_DEV;
+}
+
+/* A file that nothing but its own content is read from, whatever is done to it. */
+static __always_inline bool file_is_plain(struct file *file)
+{
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	__u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
+
+	if (type == S_IFCHR)
+		return !dev_is_tty(BPF_CORE_READ(inode, i_rdev));
+	return type != S_IFSOCK && type != S_IFIFO;
+}
+
 static __always_inline bool flow_file_tty(struct flow_file *out, struct file *file)
 {
 	__u32 dev = BPF_CORE_READ(file, f_inode, i_rdev);
 	struct tty_file_private *priv;
 	struct tty_struct *tty;
 
-	if ((dev >> 20) - PTY_SLAVE_MAJOR >= PTY_SLAVE_MAJORS && dev != PTMX_DEV && dev != TTY_DEV)
+	if (!dev_is_tty(dev))
 		return false;
 	priv = BPF_CORE_READ(file, private_data);
 	tty = BPF_CORE_READ(priv, tty);

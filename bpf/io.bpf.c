@@ -31,13 +31,36 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* --- entries */
 
-static __always_inline void io_enter(__u64 fd, __u64 buf, __u64 cnt, enum io_form form,
-				     enum ev_dir dir, __u64 name)
+/*
+ * A read of such a file ends here.  All files of a kind share their operations, so a thread that reads on
+ * and on needs one look at them; no file becomes a socket, a pipe or a terminal under its operations.
+ */
+static __always_inline bool io_is_plain(struct task_call *call, __u32 fd)
 {
-	struct thread_state *t = thread_here();
+	struct file *file = file_of_fd(fd);
+	__u64 ops = file ? (__u64)BPF_CORE_READ(file, f_op) : 0;
 
+	if (!ops || ops == call->plain)
+		return true;
+	if (!file_is_plain(file))
+		return false;
+	call->plain = ops;
+	return true;
+}
+
+static __always_inline void io_enter(struct pt_regs *regs, __u64 buf, __u64 cnt, enum io_form form,
+				     enum ev_dir dir, __u64 name, const bool any_file)
+{
+	struct task_call *call = task_call_here(regs);
+	struct thread_state *t;
+	__u64 fd = SYS_ARG(1);
+
+	if (!call || (any_file && io_is_plain(call, fd)))
+		return;
+	t = thread_here();
 	if (!t)
 		return;
+	call->io = 1;
 	t->io.fd = (__u32)fd + 1;
 	t->io.buf = buf;
 	t->io.cnt = cnt;
@@ -45,27 +68,30 @@ static __always_inline void io_enter(__u64 fd, __u64 buf, __u64 cnt, enum io_for
 	t->io.dir = dir;
 	t->io.nested = 0;
 	t->io.name = name;
-	t->io.enter_ts = bpf_ktime_get_ns();
+	t->io.enter_ts = call->enter_ts;
 }
 
-#define IO_ENTER(call, cnt, form, dir, name)                            \
-	SYS_ENTER(io_##call)                                            \
-	{                                                               \
-		io_enter(SYS_ARG(1), SYS_ARG(2), cnt, form, dir, name); \
-		return 0;                                               \
+#define IO_ENTER_ANY(call, cnt, form, dir, name, any_file)                  \
+	SYS_ENTER(io_##call)                                                \
+	{                                                                   \
+		io_enter(regs, SYS_ARG(2), cnt, form, dir, name, any_file); \
+		return 0;                                                   \
 	}
 
-#define IO_ENTER_FLAGS(call, cnt, form, name, flags)                                \
-	SYS_ENTER(io_##call)                                                        \
-	{                                                                           \
-		if (!((flags)&MSG_NOT_DATA))                                        \
-			io_enter(SYS_ARG(1), SYS_ARG(2), cnt, form, EV_READ, name); \
-		return 0;                                                           \
+#define IO_ENTER(call, cnt, form, dir, name) IO_ENTER_ANY(call, cnt, form, dir, name, false)
+#define IO_ENTER_READ(call, cnt, form) IO_ENTER_ANY(call, cnt, form, EV_READ, 0, true)
+
+#define IO_ENTER_FLAGS(call, cnt, form, name, flags)                                 \
+	SYS_ENTER(io_##call)                                                         \
+	{                                                                            \
+		if (!((flags)&MSG_NOT_DATA))                                         \
+			io_enter(regs, SYS_ARG(2), cnt, form, EV_READ, name, false); \
+		return 0;                                                            \
 	}
 
-IO_ENTER(read, SYS_ARG(3), IO_BUF, EV_READ, 0)
+IO_ENTER_READ(read, SYS_ARG(3), IO_BUF)
 IO_ENTER(write, SYS_ARG(3), IO_BUF, EV_WRITE, 0)
-IO_ENTER(readv, SYS_ARG(3), IO_VEC, EV_READ, 0)
+IO_ENTER_READ(readv, SYS_ARG(3), IO_VEC)
 IO_ENTER(writev, SYS_ARG(3), IO_VEC, EV_WRITE, 0)
 IO_ENTER(pwrite64, SYS_ARG(3), IO_BUF, EV_WRITE, 0)
 IO_ENTER(pwritev, SYS_ARG(3), IO_VEC, EV_WRITE, 0)
@@ -629,11 +655,23 @@ static __always_inline bool io_is_cipher(const struct thread_state *t, __s64 ret
 	return true;
 }
 
-static __always_inline int io_exit(const unsigned long long *ctx, const bool modern)
+/* A function of its own, so that the verifier forgets how it came to know. */
+static __noinline int io_was_entered(struct pt_regs *regs)
 {
-	struct thread_state *t = thread_find();
+	struct task_call *call = task_call_here(regs);
+
+	return call && call->io;
+}
+
+static __always_inline int io_exit(const unsigned long long *ctx, struct pt_regs *regs,
+				   const bool modern)
+{
+	struct thread_state *t;
 	__u32 fd;
 
+	if (!io_was_entered(regs))
+		return 0;
+	t = thread_find();
 	if (!t || !t->io.fd)
 		return 0;
 	fd = t->io.fd - 1;
@@ -654,12 +692,12 @@ static __always_inline int io_exit(const unsigned long long *ctx, const bool mod
 /* The end of each call; twice, because kernels before 5.17 have no bpf_loop. */
 SYS_EXIT(io_done)
 {
-	return io_exit(ctx, true);
+	return io_exit(ctx, regs, true);
 }
 
 SYS_EXIT(io_done_old)
 {
-	return io_exit(ctx, false);
+	return io_exit(ctx, regs, false);
 }
 
 /* --- ends of flows */

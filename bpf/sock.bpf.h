@@ -5,6 +5,7 @@
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
+#include "config.bpf.h"
 #include "state.bpf.h"
 
 #define AF_UNIX 1
@@ -27,13 +28,30 @@ static __always_inline bool sock_is_inet(struct sock *sk)
 	return family == AF_INET || family == AF_INET6;
 }
 
-static __always_inline struct file *file_of_fd(__u32 fd)
+/* Where the verifier knows the task, what that points to is read without a call. */
+static __always_inline struct file *file_of_fd_typed(__u32 fd)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **fds = BPF_CORE_READ(fdt, fd);
+	struct files_struct *files = bpf_get_current_task_btf()->files;
+	struct fdtable *fdt = files ? files->fdt : NULL;
 	struct file *file = NULL;
 
+	if (fdt && fd < fdt->max_fds)
+		bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
+	return file;
+}
+
+static __always_inline struct file *file_of_fd(__u32 fd)
+{
+	struct task_struct *task;
+	struct file *file = NULL;
+	struct fdtable *fdt;
+	struct file **fds;
+
+	if (cfg_task_storage)
+		return file_of_fd_typed(fd);
+	task = (void *)bpf_get_current_task();
+	fdt = BPF_CORE_READ(task, files, fdt);
+	fds = BPF_CORE_READ(fdt, fd);
 	if (fd < BPF_CORE_READ(fdt, max_fds))
 		bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
 	return file;

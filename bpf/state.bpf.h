@@ -64,9 +64,12 @@ struct task_call {
 	__u64 start;    /* of the process */
 	__u64 arg;      /* first argument of the call */
 	__u32 tgid;
-	__u32 nr;               /* of the call */
-	__u32 quiet;            /* as in proc_state: its calls are not counted */
-	__u32 others;           /* in the table: threads that belong here, too, and found no room */
+	__u32 nr;     /* of the call */
+	__u32 quiet;  /* as in proc_state: its calls are not counted */
+	__u32 others; /* in the table: threads that belong here, too, and found no room */
+	__u64 plain; /* what the last file is operated by that it read, and that can carry no flow */
+	__u32 io;    /* it moves bytes of a file that may */
+	__u32 pad;
 	__u16 rows[CALL_KNOWN]; /* where in call_table its calls are counted, perhaps no longer */
 } __attribute__((aligned(64)));
 

@@ -64,6 +64,7 @@ SYS_ENTER(sys_enter)
 		return 0;
 	call->nr = id;
 	call->arg = SYS_ARG(1);
+	call->io = 0;
 	call->enter_ts = bpf_ktime_get_ns();
 	bpf_tail_call(ctx, &sys_enters, id);
 	return 0;

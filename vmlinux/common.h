@@ -126,6 +126,7 @@ typedef struct {
 
 struct file {
 	unsigned int f_mode;
+	const struct file_operations *f_op;
 	void *private_data;
 	struct inode *f_inode;
 	struct path f_path;
