@@ -214,6 +214,19 @@ static __always_inline void call_failed(struct call_row *row, const struct task_
 		stat_add(lost_map, 1);
 }
 
+/* For the totals of its process, which the next switch adds up. */
+static __always_inline void call_use_count(struct task_call *call, __u64 ns)
+{
+	__u32 nr = call->nr, class = nr < SYS_CALLS ? cfg_call_class[nr] : EV_CALL_OTHER;
+
+	class &= CLASS_ROOM - 1;
+	barrier_var(class);
+	class &= CLASS_ROOM - 1;
+	call->classes |= 1 << class;
+	call->calls[class]++;
+	call->ns[class] += ns;
+}
+
 static __always_inline void call_count(struct task_call *call, __u64 ns, __u32 failed)
 {
 	struct call_row *row = call_row_here(call);
@@ -224,6 +237,7 @@ static __always_inline void call_count(struct task_call *call, __u64 ns, __u32 f
 	barrier_var(bucket);
 	if (bucket >= EV_BUCKETS)
 		bucket = EV_BUCKETS - 1;
+	call_use_count(call, ns);
 	__sync_fetch_and_add(&row->hist[bucket], 1);
 	__sync_fetch_and_add(&row->total_ns, ns);
 	if (ns > row->max_ns)

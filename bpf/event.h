@@ -152,7 +152,8 @@ enum ev_block {
  * What a process has taken so far, all threads, since it was forked or, of one that ran already, since
  * it is traced.  Told before a record of the process that may begin or end something when the last one
  * is not fresh any more, now and then while it runs, and right before EXIT.  Threads that run elsewhere
- * at that time are counted up to their last switch.
+ * at that time are counted up to their last switch.  Payload: struct ev_usage_calls, or none: records that
+ * were made before there was one.
  */
 struct ev_usage {
 	struct ev_hdr hdr;
@@ -167,6 +168,12 @@ struct ev_usage {
 	__u64 rss_bytes, rss_peak_bytes; /* now, and of this program; 0 when not known */
 	__u64 blocked_ns[EV_BLOCK_CNT];  /* off CPU by enum ev_block, run_delay_ns not in it */
 	__u64 leader_lock_ns;            /* of LOCK what the main thread was, up to its last wait */
+};
+
+/* By enum ev_call_class; of a call that the thread is in, and that tells, what it took so far is in ns. */
+struct ev_usage_calls {
+	__u64 calls[EV_CALL_CLASSES];
+	__u64 ns[EV_CALL_CLASSES];
 };
 
 enum ev_dir { EV_READ = 0, EV_WRITE = 1 };

@@ -363,6 +363,7 @@ static __always_inline void usage_leave(struct proc_usage *p, struct task_struct
 	if (!t)
 		return;
 	usage_fold(p, &t->sched, task);
+	usage_fold_calls(p, task_call_of(t));
 	t->sched.on_ts = 0;
 	t->sched.gone = 1;
 	__sync_fetch_and_add(&p->threads, -1);

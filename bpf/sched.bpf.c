@@ -121,6 +121,7 @@ static __always_inline void leaves(struct task_state *t, struct task_struct *tas
 		return;
 	wait_ended(p, s, task, now);
 	usage_fold(p, s, task);
+	usage_fold_calls(p, task_call_of(t));
 	s->on_ts = 0;
 	if (!p->quiet && now - p->told_ts > USAGE_SWITCH)
 		usage_tell(p, now);

@@ -52,9 +52,11 @@ struct proc_usage {
 	__s64 blocked[EV_BLOCK_CNT], waiting[EV_BLOCK_CNT];
 	__u64 told[EV_BLOCK_CNT];
 	__u64 leader_lock_ns;
-	__u64 told_ts; /* of the last USAGE */
+	struct ev_usage_calls calls; /* up to each thread's last switch */
+	__u64 told_ts;               /* of the last USAGE */
 };
 
+#define CLASS_ROOM 8  /* EV_CALL_CLASSES, and an index that a mask keeps */
 #define CALL_KNOWN 32 /* rows that a thread remembers, by the low bits of their numbers */
 
 /* The system call that a thread of a traced process is in: see task.bpf.h. */
@@ -70,6 +72,10 @@ struct task_call {
 	__u64 plain; /* what the last file is operated by that it read, and that can carry no flow */
 	__u32 io;    /* it moves bytes of a file that may */
 	__u32 pad;
+	__u32 classes; /* bits: those of which there is something in the next two */
+	__u32 pad1;
+	__u32 calls[CLASS_ROOM]; /* since its last switch, by enum ev_call_class */
+	__u64 ns[CLASS_ROOM];
 	__u16 rows[CALL_KNOWN]; /* where in call_table its calls are counted, perhaps no longer */
 } __attribute__((aligned(64)));
 

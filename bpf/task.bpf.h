@@ -20,7 +20,7 @@
 #include <bpf/bpf_core_read.h>
 #include "emit.bpf.h"
 
-#define CALL_PLACES 4096 /* 256 KB; set before load */
+#define CALL_PLACES 4096 /* 1 MB; set before load */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -158,6 +158,9 @@ static __always_inline void task_take_place(struct task_state *t, struct task_st
 		return;
 	}
 	call->enter_ts = 0;
+	call->classes = 0;
+	__builtin_memset(call->calls, 0, sizeof(call->calls));
+	__builtin_memset(call->ns, 0, sizeof(call->ns));
 	call->start = t->own.start;
 	call->tgid = t->own.tgid;
 	call->quiet = t->own.quiet;

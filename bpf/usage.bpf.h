@@ -66,6 +66,48 @@ static __always_inline void usage_fold(struct proc_usage *p, struct task_sched *
 #undef X
 }
 
+/* The same of system calls; by the thread itself. */
+static __always_inline void usage_fold_calls(struct proc_usage *p, struct task_call *call)
+{
+	int i;
+
+	if (!call->classes)
+		return;
+	call->classes = 0;
+	for (i = 0; i < EV_CALL_CLASSES; i++) {
+		if (!call->calls[i])
+			continue;
+		__sync_fetch_and_add(&p->calls.calls[i], call->calls[i]);
+		__sync_fetch_and_add(&p->calls.ns[i], call->ns[i]);
+		call->calls[i] = 0;
+		call->ns[i] = 0;
+	}
+}
+
+/* t: of the thread that tells, or NULL.  A function of its own, so that the verifier sees it by itself. */
+static __noinline int usage_calls(struct ev_usage_calls *out, const struct proc_usage *p,
+				  struct task_state *t, __u64 now)
+{
+	const struct task_call *call;
+	__u32 class;
+	int i;
+
+	if (!out || !p)
+		return 0;
+	*out = p->calls;
+	if (!t)
+		return 0;
+	call = task_call_of(t);
+	for (i = 0; i < EV_CALL_CLASSES; i++) {
+		out->calls[i] += call->calls[i];
+		out->ns[i] += call->ns[i];
+	}
+	class = cfg_call_class[call->nr & (SYS_CALLS - 1)];
+	if (call->enter_ts && !call->quiet && class < EV_CALL_CLASSES)
+		out->ns[class] += now - call->enter_ts;
+	return 0;
+}
+
 /*
  * Time on CPU is brought up to date at switches and ticks.  Since the switch it is what has passed; that
  * includes what a hypervisor or an interrupt took, so no more of it is believed than can be missing.
@@ -141,11 +183,15 @@ static __always_inline __u64 usage_blocked(struct proc_usage *p, __u32 i, __u64 
 /* Tells the totals of the current process; now: later than it was told before. */
 static __noinline int usage_tell(struct proc_usage *p, __u64 now)
 {
-	struct ev_usage *e = ev_reserve_at(EV_USAGE, sizeof(*e), 0, p->start, now);
+	struct {
+		struct ev_usage usage;
+		struct ev_usage_calls calls;
+	} *told = ev_reserve_at(EV_USAGE, sizeof(*told), 0, p->start, now);
+	struct ev_usage *e = &told->usage;
 	struct task_state *t = task_here();
 	__u64 limit = (now - p->told_ts) * (p->threads + 1);
 
-	if (!e)
+	if (!told)
 		return 0;
 #define X(field, of) e->field = p->used.field;
 	USAGE_COUNTERS(X)
@@ -159,8 +205,9 @@ static __noinline int usage_tell(struct proc_usage *p, __u64 now)
 	if (t && t->sched.known)
 		usage_add_own(e, &t->sched, now);
 	usage_memory(e);
+	usage_calls(&told->calls, p, t, now);
 	p->told_ts = now;
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP); /* another record follows, or a switch */
+	bpf_ringbuf_submit(told, BPF_RB_NO_WAKEUP); /* another record follows, or a switch */
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include "event/event.h"
+#include "event/syscall.h"
 
 #define PPIDS 1000
 #define THREADS 4
@@ -90,6 +91,35 @@ static const struct ev_count *counts_of(const struct ev_syscalls *s)
 	return (const void *)(s + 1);
 }
 
+/* What the last USAGE of a process tells by class is what its rows add up to. */
+static void usage_agrees(const struct trace *t)
+{
+	struct ev_usage_calls sum = { .calls = { 0 } };
+	const struct ev_usage_calls *told = NULL;
+	const struct ev_syscalls *s;
+	const struct ev_usage *u;
+
+	for (size_t i = 0; (u = trace_rec(t, EV_USAGE, t->pid, i)); i++) {
+		assert_int_equal(event_payload(&u->hdr).n, sizeof(*told));
+		told = (const void *)event_payload(&u->hdr).p;
+	}
+	for (size_t i = 0; (s = trace_rec(t, EV_SYSCALLS, t->pid, i)); i++) {
+		enum ev_call_class class = syscall_class(syscall_machine(), s->nr);
+
+		for (__u32 k = 0; k < s->buckets; k++)
+			sum.calls[class] += counts_of(s)[k].cnt;
+		sum.ns[class] += s->total_ns;
+	}
+	assert_non_null(told);
+	for (size_t i = 0; i < EV_CALL_CLASSES; i++) {
+		assert_int_equal(told->calls[i], sum.calls[i]);
+		if (i == EV_CALL_PROCESS) /* it is in exit_group */
+			assert_true(told->ns[i] >= sum.ns[i]);
+		else
+			assert_int_equal(told->ns[i], sum.ns[i]);
+	}
+}
+
 static const struct ev_syscalls *nth(const struct trace *t, __u32 nr, size_t n)
 {
 	const struct ev_syscalls *s;
@@ -158,6 +188,7 @@ static void counts_and_times(void **state)
 	/* the exec that began it was entered before; what ends it does not return */
 	assert_int_equal(sum_of(t, SYS_exit_group).records, 0);
 	assert_null(trace_rec(t, EV_SYSCALL, 0, 0));
+	usage_agrees(t);
 }
 
 static void threads_share_a_row(void **state)
@@ -166,6 +197,7 @@ static void threads_share_a_row(void **state)
 
 	trace_victim(t, "threads", "");
 	assert_int_equal(sum_of(t, SYS_gettid).calls, THREADS * TIDS);
+	usage_agrees(t);
 }
 
 /* The counts of a process come before its end; and the call that a signal ended is among them. */

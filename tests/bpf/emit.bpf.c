@@ -13,7 +13,10 @@ const volatile __u32 cfg_call_cap = 200000;
 const volatile __u32 cfg_page_size = 4096;
 const volatile __u32 cfg_guard = 0;
 const volatile __u32 cfg_task_storage = 1;
+const volatile __u32 cfg_task_regs = 0;
+const volatile __u32 cfg_place_shift = 0;
 const volatile __u32 cfg_tick_ns = 0;
+const volatile __u8 cfg_call_class[SYS_CALLS] = {};
 __u32 traced_slots[TRACED_SLOTS] = {};
 
 __u64 in_buf;

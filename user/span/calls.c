@@ -37,6 +37,7 @@ static uint64_t calls_in(const struct ev_syscalls *s)
 
 static void sums_add(struct call_sums *sums, enum ev_call_class class, const struct ev_syscalls *s)
 {
+	sums->whole = true;
 	sums->of[class].calls += calls_in(s);
 	sums->of[class].errors += s->errors;
 	sums->of[class].total_ns += s->total_ns;
@@ -81,9 +82,11 @@ static struct json *class_json(struct arena *a, const struct call_sums *sums, un
 	struct json *o = json_object(a);
 
 	json_set(a, o, "calls", json_uint(a, sums->of[class].calls));
-	json_set(a, o, "errors", json_uint(a, sums->of[class].errors));
+	if (sums->whole)
+		json_set(a, o, "errors", json_uint(a, sums->of[class].errors));
 	json_set(a, o, "time_ns", json_uint(a, sums->of[class].total_ns));
-	json_set(a, o, "max_ns", json_uint(a, sums->of[class].max_ns));
+	if (sums->whole)
+		json_set(a, o, "max_ns", json_uint(a, sums->of[class].max_ns));
 	return o;
 }
 
@@ -93,17 +96,18 @@ void calls_set_sums(struct span *s, const struct call_sums *sums)
 	uint64_t calls = 0, errors = 0, total_ns = 0;
 
 	for (unsigned int i = 0; i < EV_CALL_CLASSES; i++) {
-		if (!sums->of[i].calls)
+		if (!sums->of[i].calls && !sums->of[i].total_ns)
 			continue;
 		calls += sums->of[i].calls;
 		errors += sums->of[i].errors;
 		total_ns += sums->of[i].total_ns;
 		json_set(&s->arena, classes, syscall_class_name(i), class_json(&s->arena, sums, i));
 	}
-	if (!calls)
+	if (!calls && !total_ns)
 		return;
 	span_set_int(s, ATTR_ID_SYSCALLS_CALLS, (int64_t)calls);
-	span_set_int(s, ATTR_ID_SYSCALLS_ERRORS, (int64_t)errors);
+	if (sums->whole)
+		span_set_int(s, ATTR_ID_SYSCALLS_ERRORS, (int64_t)errors);
 	span_set_int(s, ATTR_ID_SYSCALLS_TIME_NS, (int64_t)total_ns);
 	span_set_json(s, ATTR_ID_SYSCALLS_CLASSES, classes);
 }

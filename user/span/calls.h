@@ -3,15 +3,18 @@
 #ifndef RINGSPAN_SPAN_CALLS_H
 #define RINGSPAN_SPAN_CALLS_H
 
+#include <stdbool.h>
 #include "event/event.h"
 
 struct trace;
 struct span;
 
+/* Of a process or a run; of other spans only how many calls there were and the time in them. */
 struct call_sums {
 	struct {
 		uint64_t calls, errors, total_ns, max_ns;
 	} of[EV_CALL_CLASSES];
+	bool whole; /* the other two are known */
 };
 
 void calls_feed(struct trace *t, const struct ev_syscalls *s);

@@ -2,10 +2,12 @@
 /* Sums of what processes take, and how they become attributes: see usage.h. */
 #include "span/usage.h"
 
+#include "span/calls.h"
+
 _Static_assert(USAGE_BLOCKED_DISK + EV_BLOCK_CNT - 1 == USAGE_BLOCKED_OTHER,
 	       "the items of blocked time stand as enum ev_block has them");
 
-static const enum attr_id ids[USAGE_CNT] = {
+static const enum attr_id ids[USAGE_CALLS] = {
 #define X(name, id) [USAGE_##name] = id,
 	USAGE_ITEMS(X)
 #undef X
@@ -40,9 +42,20 @@ static void split_cpu(struct usage_totals *t, const struct ev_usage *e)
 	*user = cpu - *system;
 }
 
+static void calls_of(uint64_t now[USAGE_CNT], const struct ev_usage *e)
+{
+	struct sv payload = event_payload(&e->hdr);
+	const struct ev_usage_calls *calls = (const void *)payload.p;
+
+	for (size_t i = 0; payload.n >= sizeof(*calls) && i < EV_CALL_CLASSES; i++) {
+		now[USAGE_CALLS + i] = calls->calls[i];
+		now[USAGE_CALL_NS + i] = calls->ns[i];
+	}
+}
+
 void usage_advance(struct usage_totals *t, const struct ev_usage *e, struct usage *out)
 {
-	const uint64_t now[USAGE_CNT] = {
+	uint64_t now[USAGE_CNT] = {
 		[USAGE_RUN_DELAY] = e->run_delay_ns,
 		[USAGE_VOLUNTARY] = e->nvcsw,
 		[USAGE_INVOLUNTARY] = e->nivcsw,
@@ -62,6 +75,7 @@ void usage_advance(struct usage_totals *t, const struct ev_usage *e, struct usag
 	};
 	struct usage before = t->sum;
 
+	calls_of(now, e);
 	split_cpu(t, e);
 	for (size_t i = 0; i < USAGE_CNT; i++) {
 		t->sum.of[i] = max(t->sum.of[i], min(now[i], INT64_MAX));
@@ -95,14 +109,21 @@ struct usage usage_part(const struct usage *u, unsigned int i, unsigned int cnt)
 
 void usage_set(struct span *s, const struct usage *u)
 {
+	struct call_sums calls = { .of = { { .calls = 0 } } };
+
 	if (!u->told)
 		return;
 	span_set_int(s, ATTR_ID_CPU_NS, (int64_t)(u->of[USAGE_CPU_USER] + u->of[USAGE_CPU_SYSTEM]));
-	for (size_t i = 0; i < USAGE_CNT; i++)
+	for (size_t i = 0; i < USAGE_CALLS; i++)
 		if (u->of[i] || i <= USAGE_RUN_DELAY) /* what is not there is none */
 			span_set_int(s, ids[i], (int64_t)u->of[i]);
 	if (u->of[USAGE_RUN_DELAY])
 		span_set_int(s, ATTR_ID_WAIT_CPU, (int64_t)u->of[USAGE_RUN_DELAY]);
+	for (size_t i = 0; i < EV_CALL_CLASSES; i++) {
+		calls.of[i].calls = u->of[USAGE_CALLS + i];
+		calls.of[i].total_ns = u->of[USAGE_CALL_NS + i];
+	}
+	calls_set_sums(s, &calls);
 	if (u->rss_peak)
 		span_set_int(s, ATTR_ID_MEM_PEAK, (int64_t)u->rss_peak);
 	if (u->shared)

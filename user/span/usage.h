@@ -44,11 +44,14 @@
 	X(BLOCKED_OTHER, ATTR_ID_BLOCKED_OTHER)       \
 	X(LEADER_LOCK, ATTR_ID_WAIT_LOCK)
 
+/* Behind the items that have an attribute each are system calls and the time in them, by enum ev_call_class. */
 enum usage_item {
 #define X(name, id) USAGE_##name,
 	USAGE_ITEMS(X)
 #undef X
-		USAGE_CNT
+		USAGE_CALLS,
+	USAGE_CALL_NS = USAGE_CALLS + EV_CALL_CLASSES,
+	USAGE_CNT = USAGE_CALL_NS + EV_CALL_CLASSES
 };
 
 /* What a span took; all zero to begin with. */
