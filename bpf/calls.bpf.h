@@ -18,7 +18,7 @@
 
 #define MAX_CALL_ROWS 65536
 #define MAX_ERRNO 4095
-#define CALL_TABLE 8192 /* rows in the array: 4.4 MB; the first is nobody's */
+#define CALL_TABLE 8192 /* rows in the array: 4.7 MB; the first is nobody's */
 
 /* User space maps it. */
 struct {
@@ -29,7 +29,7 @@ struct {
 	__type(value, struct call_row);
 } call_table SEC(".maps") __weak;
 
-/* Where in it rows are. */
+/* Where in it rows are of a process that had several threads when they were made: one was the first. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -111,16 +111,33 @@ static __always_inline struct call_row *call_row_at(__u32 index)
 
 static __always_inline struct call_row *call_row_find(const struct call_key *key, __u32 *index)
 {
-	__u32 *found = bpf_map_lookup_elem(&call_index, key);
+	struct proc_key proc = { .start = key->start, .tgid = key->tgid };
+	struct call_use *use = bpf_map_lookup_elem(&call_uses, &proc);
+	__u32 nr = key->nr, *found;
 
+	if (!use || nr >= SYS_CALLS)
+		return NULL;
+	barrier_var(nr);
+	*index = use->at[nr & (SYS_CALLS - 1)];
+	if (*index)
+		return call_row_at(*index);
+	found = bpf_map_lookup_elem(&call_index, key);
 	if (!found)
 		return bpf_map_lookup_elem(&call_rows, key);
 	*index = *found;
 	return call_row_at(*found);
 }
 
+/* The current process has no thread beside the current one, and gets none while that is in the kernel. */
+static __always_inline bool is_alone(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, signal, nr_threads) == 1;
+}
+
 /* In the array; 0 or -1. */
-static __always_inline int call_row_take(const struct call_key *key)
+static __always_inline int call_row_take(const struct call_key *key, __u16 *at)
 {
 	struct call_row *row;
 	__u32 index;
@@ -130,6 +147,10 @@ static __always_inline int call_row_take(const struct call_key *key)
 	row = call_row_at(index);
 	if (row) {
 		row->key = *key;
+		if (is_alone()) {
+			*at = index;
+			return 0;
+		}
 		if (bpf_map_update_elem(&call_index, key, &index, BPF_NOEXIST) == 0)
 			return 0;
 		row->key = (struct call_key){};
@@ -149,7 +170,7 @@ static __always_inline void call_row_make(const struct call_key *key)
 	barrier_var(nr);
 	nr &= SYS_CALLS - 1;
 	use->nrs[nr] = 1; /* before the row: what has one is found */
-	if (call_row_take(key) && !bpf_map_lookup_elem(&call_index, key))
+	if (call_row_take(key, &use->at[nr]) && !bpf_map_lookup_elem(&call_index, key))
 		bpf_map_update_elem(&call_rows, key, init, BPF_NOEXIST);
 }
 

@@ -112,7 +112,8 @@ struct call_row {
 	__u64 total_ns, max_ns;
 	__u64 errors;
 	__u32 hist[EV_BUCKETS]; /* by ev_bucket(); the sum is the number of calls */
-};
+}
+__attribute__((aligned(64))); /* a short process's are cold: what a call touches is in two lines */
 
 struct call_errno_key {
 	struct call_key call;
@@ -123,6 +124,7 @@ struct call_errno_key {
 /* Of which calls and errnos a process has rows: bytes, because bits would need a lock. */
 struct call_use {
 	__u64 first_ts;
+	__u16 at[SYS_CALLS]; /* where in call_table; 0: call_index or call_rows tell, or there is none */
 	__u8 nrs[SYS_CALLS];
 	__u8 errnos[CALL_ERRNOS]; /* by call_errno_index() */
 };

@@ -161,6 +161,8 @@ static int read_row(struct look *l, const struct call_key *key, struct call_row 
 {
 	__u32 *at = &l->told->at[key->nr];
 
+	if (!*at)
+		*at = l->use.at[key->nr];
 	if (!*at && bpf_map_lookup_elem(l->maps.index, key, at))
 		return bpf_map_lookup_elem(l->maps.rows, key, row);
 	*row = l->maps.table[*at];
