@@ -5,9 +5,12 @@
  * where user space (user/probe/hook.c) has put it in the table at the call's number.  Only threads of
  * traced processes come that far.
  *
- * A perf event for each call would do the same.  Each takes 30 ms to detach, one after the other, and
- * a call that is of interest passes through perf's buffers first; others would pay less (make
- * bench-syscalls).
+ * Why all calls, and not the tracepoints of those alone that are looked into: all are counted; and these
+ * are what programs call most, for whom it is dearer.  The two empty programs add 130 ns to every call,
+ * and an untraced thread is told from a traced one in 0 to 8 more.  Programs at 35 calls' own tracepoints,
+ * which go through perf, add 55 ns to a call that is not one of them and 445 to one that is, so that they
+ * are dearer where more than one call in five is; and to take them away takes 4.7 s, one after the other
+ * (6.18, AMD EPYC, 2 CPUs; make bench-syscalls).
  */
 #ifndef RINGSPAN_SYS_BPF_H
 #define RINGSPAN_SYS_BPF_H

@@ -85,6 +85,7 @@ WAYS = {
     "untraced": lambda: run(sys_cost, FAST),
     "ringspan, bystander": bystander,
     "empty programs": lambda: run(sys_cost, FAST, "empty"),
+    "empty, 35 calls": lambda: run(sys_cost, FAST, "list"),
     "ringspan": lambda: run(*record("--", sys_cost, FAST)),
     "ringspan --slow 1ms": lambda: run(*record("--slow", "1ms", "--", sys_cost, FAST)),
     "bpftrace count": other("bpftrace", "bpftrace", "-o", nothing, "-e", COUNT, "-c",
