@@ -58,6 +58,30 @@ static void a_server(void **state)
 	assert_int_equal(h.sni.n, 0);
 }
 
+static void what_a_server_chooses(void **state)
+{
+	struct tls_hello h;
+
+	(void)state;
+	assert_int_equal(
+		tls_hello_parse(&h, &arena, SV("\x16\3\3\0\x32" SERVER_1_3(SERVER_RANDOM))), 0);
+	assert_int_equal(h.version, 0x0304);
+	assert_int_equal(h.cipher, 0x1302);
+	assert_false(h.retry || h.resumed || h.cut);
+	assert_int_equal(tls_hello_parse(&h, &arena, SV("\x16\3\3\0\x32" SERVER_1_3(RETRY_RANDOM))),
+			 0);
+	assert_true(h.retry);
+	assert_int_equal(tls_hello_parse(&h, &arena, SV("\x16\3\3\0\x38" SERVER_1_3_RESUMED)), 0);
+	assert_int_equal(h.cipher, 0x1301);
+	assert_true(h.resumed && !h.retry && !h.cut);
+	assert_int_equal(tls_hello_parse(&h, &arena, SV("\x16\3\3\0\x35" SERVER_1_2)), 0);
+	assert_int_equal(h.version, 0x0303);
+	assert_int_equal(h.cipher, 0xc030);
+	assert_int_equal(h.alpn_cnt, 1);
+	ASSERT_SV(h.alpn[0], "h2");
+	assert_false(h.cut);
+}
+
 /* A record may hold as little as one byte of a handshake message, RFC 8446 5.1. */
 static void in_many_records(void **state)
 {
@@ -147,6 +171,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_client, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_server, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_server_chooses, setup, teardown),
 		cmocka_unit_test_setup_teardown(in_many_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(cut_at_every_byte, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_hello, setup, teardown),

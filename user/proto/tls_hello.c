@@ -10,7 +10,13 @@
 #define SERVER_HELLO 2
 #define EXT_SERVER_NAME 0
 #define EXT_ALPN 16
+#define EXT_PRE_SHARED_KEY 41
 #define EXT_SUPPORTED_VERSIONS 43
+
+/* The random of a HelloRetryRequest: SHA-256 of that word, RFC 8446 4.1.3. */
+#define RETRY                                                                 \
+	SV("\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91" \
+	   "\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c")
 
 /* A vector of a vector ...; what is read behind the end is zero, and `cut` stays set. */
 struct reader {
@@ -114,6 +120,8 @@ static void read_extensions(struct tls_hello *h, struct arena *a, struct reader 
 			read_alpn(h, a, &ext);
 		else if (type == EXT_SUPPORTED_VERSIONS)
 			read_versions(h, &ext);
+		else if (type == EXT_PRE_SHARED_KEY && !h->client)
+			h->resumed = true;
 	}
 	h->cut |= all.cut;
 }
@@ -138,6 +146,7 @@ static struct sv unwrap(struct arena *a, struct sv bytes)
 int tls_hello_parse(struct tls_hello *h, struct arena *a, struct sv bytes)
 {
 	struct reader all = { unwrap(a, bytes), false }, r;
+	struct reader random;
 	unsigned int type;
 
 	*h = (struct tls_hello){ 0 };
@@ -149,13 +158,15 @@ int tls_hello_parse(struct tls_hello *h, struct arena *a, struct sv bytes)
 	h->client = type == CLIENT_HELLO;
 	r = vector(&all, number(&all, 3));
 	h->version = number(&r, 2);
-	vector(&r, 32);            /* random */
+	random = vector(&r, 32);
 	vector(&r, number(&r, 1)); /* session id */
 	if (h->client) {
 		vector(&r, number(&r, 2)); /* cipher suites */
 		vector(&r, number(&r, 1)); /* compression methods */
 	} else {
-		vector(&r, 3);
+		h->retry = sv_eq(random.rest, RETRY);
+		h->cipher = number(&r, 2);
+		vector(&r, 1); /* compression method */
 	}
 	if (r.rest.n)
 		read_extensions(h, a, &r);
