@@ -60,6 +60,9 @@ enum ev_call_class {
 	X(USAGE, 16, ev_usage)       \
 	X(SYSCALL, 17, ev_syscall)   \
 	X(SYSCALLS, 18, ev_syscalls) \
+	X(ACCEPT, 21, ev_accept)     \
+	X(TLS, 22, ev_tls)           \
+	X(RESET, 23, ev_reset)       \
 	X(META, 512, ev_meta)        \
 	X(RUN, 513, ev_run)          \
 	X(PROC, 514, ev_exec)        \
@@ -321,8 +324,52 @@ struct ev_flow_end {
 	__u64 bytes[2]; /* by enum ev_dir; of TCP what the kernel counted on the socket */
 	__u64 unseen
 		[2]; /* of these, moved by none of the calls that are followed: sendfile, io_uring */
-	__u64 rtt_ns;  /* TCP: smoothed round trip time; 0 unknown */
-	__u32 retrans; /* TCP: segments sent again */
+	__u64 rtt_ns;     /* TCP: smoothed round trip time; 0 unknown */
+	__u32 retrans;    /* TCP: segments sent again */
+	__u32 rtt_min_us; /* TCP: the shortest of the last minutes; 0 unknown */
+};
+
+/*
+ * A record of TLS's record layer (RFC 8446 5.1) on a connection that FLOW told of as TLS, until its
+ * handshake is over: told when its last byte was moved, of an alert and of a direction's first handshake
+ * message when the first bytes of what it holds were, which are the payload.  Not told: the one that FLOW
+ * has as its payload.
+ */
+struct ev_tls {
+	struct ev_hdr hdr;
+	__u64 conn; /* of FLOW */
+	__u64 file;
+	__u64 enter_ts; /* when the call was entered that moved it */
+	__u16 version;  /* that the header has: what is spoken is in the hello */
+	__u16 size;     /* of what the record holds */
+	__u16 len;      /* payload */
+	__u8 type;      /* RFC 8446 B.1: 20 change_cipher_spec, 21 alert, 22 handshake, 23 data */
+	__u8 dir;       /* enum ev_dir */
+	__u8 client;    /* 1: made by the side that the ClientHello is of */
+	__u8 pad[7];
+};
+
+/* accept(2) gave a connection of IPv4 or IPv6. */
+struct ev_accept {
+	struct ev_hdr hdr;
+	__u64 sock; /* as of CONNECT */
+	__u64 enter_ts;
+	__u64 established_ts; /* since when it waited in the listener's backlog; 0 unknown */
+	struct ev_addr addr;
+	__u32 backlog, backlog_max; /* connections that wait there now, and may at most */
+	__u32 drops;                /* connections that the listener had no room for, ever */
+	__u32 pad;
+};
+
+enum ev_reset_by { EV_RESET_PEER = 1, EV_RESET_SELF = 2 };
+
+/* A TCP connection was broken off by a RST, in a direction that `by` tells. */
+struct ev_reset {
+	struct ev_hdr hdr;
+	__u64 conn; /* of FLOW */
+	__u64 file;
+	struct ev_addr addr;
+	__u32 by; /* enum ev_reset_by: who sent it */
 	__u32 pad;
 };
 

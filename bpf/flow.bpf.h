@@ -200,6 +200,7 @@ static __always_inline void flow_tcp_facts(struct ev_flow_end *e, struct sock *s
 		       BPF_CORE_READ(tp, bytes_acked) +
 			       (__u32)(BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_una)));
 	e->rtt_ns = (BPF_CORE_READ(tp, srtt_us) >> 3) * 1000ULL;
+	e->rtt_min_us = BPF_CORE_READ(tp, rtt_min.s[0].v);
 	e->retrans = BPF_CORE_READ(tp, total_retrans);
 }
 
@@ -225,7 +226,7 @@ static __always_inline void flow_tell_end(struct flow_state *f, __u32 tgid, stru
 	e->unseen[EV_WRITE] = f->unseen[EV_WRITE];
 	e->rtt_ns = 0;
 	e->retrans = 0;
-	e->pad = 0;
+	e->rtt_min_us = 0;
 	if (sk && f->src == EV_SRC_STREAM && flow_is_inet(f))
 		flow_tcp_facts(e, sk);
 	ev_submit(e);

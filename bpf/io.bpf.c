@@ -13,6 +13,8 @@
 #include "flow.bpf.h"
 #include "fs.bpf.h"
 #include "look.bpf.h"
+#include "reset.bpf.h"
+#include "shake.bpf.h"
 #include "sys.bpf.h"
 #include "tie.bpf.h"
 
@@ -21,6 +23,9 @@
 #define MMSG_MAX 64   /* messages of one call that are followed */
 #define IO_STEPS_OLD 32
 #define PORT_DNS 53
+#define TCP_ESTABLISHED 1
+#define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
 #define INPUT_NS \
 	10000000 /* keys of a terminal come one by one, and a pipe may be a file's content */
 #define SOL_TLS 282
@@ -103,10 +108,6 @@ IO_ENTER_FLAGS(recvmsg, 0, IO_MSG, 0, SYS_ARG(3))
 IO_ENTER_FLAGS(recvmmsg, 0, IO_MMSG, 0, SYS_ARG(4))
 
 /* --- where a call's bytes lie */
-
-struct iovec {
-	__u64 base, len;
-};
 
 struct mmsghdr {
 	__u64 name, name_len, vec, vecs, control, control_len, flags;
@@ -438,6 +439,8 @@ static __always_inline void flow_is(struct thread_state *t, struct flow_state *f
 		f->stage = FLOW_SKIP;
 		f->tunnel = 0;
 		flow_tell_hello(t, f, held);
+		if (proto == EV_PROTO_TLS)
+			shake_begin(f, dir, held);
 	} else {
 		if (t->job.quiet)
 			quiet_settle(f->id, proto, dir, f->head[dir][1] == 'T');
@@ -483,10 +486,12 @@ static __always_inline void io_flow(struct thread_state *t, struct flow_state *f
 	__u32 dir = t->io.dir & 1;
 
 	__sync_fetch_and_add(&f->bytes[dir], total);
-	if (f->stage == FLOW_SKIP || !io_open(&t->io, ret))
+	if ((f->stage == FLOW_SKIP && !f->shake) || !io_open(&t->io, ret))
 		return;
 	if (f->stage == FLOW_LOOK || f->tunnel)
 		io_look(t, f);
+	if (f->shake)
+		shake_call(t, f, modern);
 	if (f->stage != FLOW_COPY)
 		return;
 	if (!f->told)
@@ -649,7 +654,7 @@ static __always_inline bool io_is_cipher(const struct thread_state *t, __s64 ret
 	if (ref->sk != t->io.file.obj || t->io.form == IO_MMSG)
 		return false;
 	f = flow_find(&t->life, ref->sk, ref->ino);
-	if (!f || f->stage != FLOW_SKIP)
+	if (!f || f->stage != FLOW_SKIP || f->shake)
 		return false;
 	__sync_fetch_and_add(&f->bytes[t->io.dir & 1], ret);
 	return true;
@@ -730,6 +735,19 @@ static __always_inline bool pipe_is_over(struct flow_state *f, __u32 ends)
 	       (!f->bytes[EV_WRITE] || f->closed & PIPE_WRITE);
 }
 
+/*
+ * What is closed in one of these states passes to another, where io_sock_state() is told; which one it
+ * is says whether the connection is broken off.
+ */
+static __always_inline bool ends_itself(struct sock *sk)
+{
+	__u32 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u64 key = (__u64)sk;
+
+	return (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) &&
+	       BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && bpf_map_lookup_elem(&sock_users, &key);
+}
+
 SYS_ENTER(io_close)
 {
 	struct proc_state *proc = traced_here();
@@ -746,8 +764,11 @@ SYS_ENTER(io_close)
 		fs_close((__u64)file, refs);
 	if (refs != 1 || !flow_file_of(&ff, file))
 		return 0;
-	if (ff.family == AF_INET || ff.family == AF_INET6)
+	if (ff.family == AF_INET || ff.family == AF_INET6) {
+		if (ends_itself((struct sock *)ff.obj))
+			return 0;
 		sock_closed(ff.obj);
+	}
 	f = flow_find(&proc->life, ff.obj, ff.ino);
 	if (!f || !pipe_is_over(f, ff.ends))
 		return 0;
@@ -757,8 +778,10 @@ SYS_ENTER(io_close)
 }
 
 /*
- * A TCP socket that is closed by other means: at exit, at exec, by dup2.  Its file is still there but
- * has no reference, or the socket is an orphan already.  shutdown(2) passes the same states.
+ * A TCP socket that is closed, by close or other means: at exit, at exec, by dup2.  Its file is still
+ * there but has no reference, or the socket is an orphan already.  shutdown(2) passes the same states.
+ * Without an error one that is open becomes CLOSE only where its own process drops what it has not read
+ * (RFC 2525 2.17), or with a linger time of 0: the kernel then sends a RST.
  */
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(io_sock_state, struct sock *sk, int oldstate, int newstate)
@@ -769,8 +792,12 @@ int BPF_PROG(io_sock_state, struct sock *sk, int oldstate, int newstate)
 	if (!bpf_map_lookup_elem(&sock_users, &key))
 		return 0;
 	file = BPF_CORE_READ(sk, sk_socket, file);
-	if (!file || !file_refs(file))
-		sock_closed(key);
+	if (file && file_refs(file))
+		return 0;
+	if (newstate == TCP_CLOSE && !sk->sk_err &&
+	    (oldstate == TCP_ESTABLISHED || oldstate == TCP_CLOSE_WAIT))
+		reset_tell(key, EV_RESET_SELF);
+	sock_closed(key);
 	return 0;
 }
 
@@ -790,5 +817,8 @@ SYS_ENTER(io_setsockopt)
 	f->stage = FLOW_LOOK;
 	f->proto = EV_PROTO_UNKNOWN;
 	f->looks = 0;
+	f->shake = 0;
+	head_drop(f, EV_READ);
+	head_drop(f, EV_WRITE);
 	return 0;
 }

@@ -248,7 +248,12 @@ struct flow_state {
 	__u8 told;   /* by FLOW */
 	__u8 tunnel; /* began with CONNECT: may become TLS */
 	__u8 closed; /* enum pipe_end: what of it the process has closed */
-	__u8 pad[6];
+	/* of TLS, see shake.bpf.h; `head` is then of records' headers */
+	__u8 shake; /* records of the handshake that may still be told; 0: none is looked for */
+	__u8 shake_asks; /* direction of the ClientHello */
+	__u8 shake_seen; /* directions in which a message came, as bits */
+	__u8 pad[3];
+	__u32 rec_left[2]; /* bytes of the record that goes on */
 };
 
 /* Who is to hear of a socket's end. */

@@ -59,6 +59,10 @@ enum pipe_end { PIPE_READ = 1, PIPE_WRITE = 2 }; /* FMODE_READ, FMODE_WRITE */
 
 enum io_form { IO_BUF, IO_VEC, IO_MSG, IO_MMSG };
 
+struct iovec {
+	__u64 base, len;
+};
+
 /* What a file descriptor stands for, as far as flows are concerned. */
 struct flow_file {
 	__u64 obj; /* what all descriptors of it share: struct sock, pipe_inode_info, tty_struct */
@@ -100,7 +104,7 @@ struct fs_call {
 struct thread_state {
 	struct life life; /* its process's, which ends with the thread's entry */
 	__u32 loud;       /* the process is not quiet, and will not be again */
-	__u32 pad;
+	__u32 accept_fd;  /* + 1; 0: not inside accept */
 	struct tls_call calls[TLS_DEPTH];
 	__u32 depth;
 	__u32 fresh;         /* `in` was received from, and no TLS call has used that yet */
@@ -108,6 +112,7 @@ struct thread_state {
 	struct sock_ref out; /* ... sent to, inside a TLS call or on behalf of one */
 	__u64 pending;       /* TLS object that was written to and waits for its send, or 0 */
 	__u64 connect_sk;    /* inside connect */
+	__u64 accept_ts;     /* since when inside accept */
 	struct file_key map; /* inside an executable mmap; ino 0: not */
 	struct data_job job; /* while its records are made */
 	struct rustls_use decrypting;

@@ -224,6 +224,8 @@ struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type, sk_protocol;
 	int sk_err;
+	__u32 sk_ack_backlog, sk_max_ack_backlog;
+	atomic_t sk_drops;
 	struct socket *sk_socket;
 };
 
@@ -235,7 +237,16 @@ struct inet_connection_sock {
 	const void *icsk_ulp_ops;
 };
 
+struct minmax_sample {
+	__u32 v;
+};
+
+struct minmax {
+	struct minmax_sample s[3];
+};
+
 struct tcp_sock {
+	struct minmax rtt_min;
 	__u64 bytes_received, bytes_acked;
 	__u32 rcv_nxt, copied_seq, snd_una, write_seq;
 	__u32 srtt_us; /* in eighths */

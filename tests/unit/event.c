@@ -70,6 +70,28 @@ static void lies_about_a_join_are_refused(void **state)
 	assert_int_not_equal(event_check(j, j->hdr.size), 0);
 }
 
+static void lies_about_a_tls_record_are_refused(void **state)
+{
+	_cleanup_free_ struct ev_tls *t = record(EV_TLS, sizeof(*t), 1, 7, "\2\x28", 2);
+
+	(void)state;
+	t->type = 21;
+	t->size = 2;
+	t->len = 2;
+	assert_int_equal(event_check(t, t->hdr.size), 0);
+	t->dir = 2;
+	assert_int_not_equal(event_check(t, t->hdr.size), 0);
+	t->dir = 1;
+	t->client = 2;
+	assert_int_not_equal(event_check(t, t->hdr.size), 0);
+	t->client = 1;
+	t->len = 3;
+	assert_int_not_equal(event_check(t, t->hdr.size), 0);
+	t->len = 2;
+	t->size = 1; /* more is there than the record holds */
+	assert_int_not_equal(event_check(t, t->hdr.size), 0);
+}
+
 static void lies_about_a_stack_are_refused(void **state)
 {
 	static const struct ev_frame frames[2];
@@ -315,6 +337,7 @@ int main(void)
 		cmocka_unit_test(unknown_kind_passes),
 		cmocka_unit_test(lies_are_refused),
 		cmocka_unit_test(lies_about_a_join_are_refused),
+		cmocka_unit_test(lies_about_a_tls_record_are_refused),
 		cmocka_unit_test(lies_about_a_stack_are_refused),
 		cmocka_unit_test(lies_about_a_file_are_refused),
 		cmocka_unit_test(lies_about_calls_are_refused),

@@ -37,6 +37,16 @@ static void describe_args(struct buf *b, struct sv args)
 	}
 }
 
+static void describe_tls(struct buf *b, const struct ev_tls *e)
+{
+	static const char *const types[] = { "change_cipher_spec", "alert", "handshake", "data",
+					     "heartbeat" };
+	unsigned int at = e->type - 20u;
+
+	buf_fmt(b, "  %s %s of %u B", e->dir == EV_WRITE ? "wrote" : "read",
+		at < ARRAY_SIZE(types) ? types[at] : "?", e->size);
+}
+
 static void describe_payload(struct buf *b, const struct ev_hdr *rec)
 {
 	const struct ev_data *d = (const void *)rec;
@@ -60,6 +70,15 @@ static void describe_payload(struct buf *b, const struct ev_hdr *rec)
 		break;
 	case EV_SIGNAL:
 		buf_fmt(b, "  signal %d", ((const struct ev_signal *)(const void *)rec)->signal);
+		break;
+	case EV_TLS:
+		describe_tls(b, (const void *)rec);
+		break;
+	case EV_RESET:
+		buf_fmt(b, "  by %s",
+			((const struct ev_reset *)(const void *)rec)->by == EV_RESET_PEER
+				? "the other side"
+				: "this side");
 		break;
 	case EV_STACK: {
 		struct sv text = event_payload(rec);

@@ -70,6 +70,12 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 	}
 	case EV_FLOW:
 		return ((const struct ev_flow *)(const void *)h)->len == payload;
+	case EV_TLS: {
+		const struct ev_tls *t = (const void *)h;
+
+		return t->len == payload && t->len <= t->size && t->dir <= EV_WRITE &&
+		       t->client <= 1;
+	}
 	case EV_SIGNAL: {
 		const struct ev_signal *s = (const void *)h;
 

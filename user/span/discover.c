@@ -175,6 +175,8 @@ static bool is_of_conn(const struct ev_hdr *h, uint64_t id)
 	case EV_CLOSE:
 	case EV_FLOW:
 	case EV_FLOW_END:
+	case EV_TLS:
+	case EV_RESET:
 		return ((const struct ev_close *)(const void *)h)->conn == id;
 	default:
 		return false;
