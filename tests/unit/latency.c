@@ -105,12 +105,38 @@ static void counts_are_put_together(void **state)
 	latency_fini(&l);
 }
 
+/* Parts stand together, the name with most time in all of them first. */
+static void parts(void **state)
+{
+	struct latency l;
+
+	(void)state;
+	latency_init(&l, false);
+	assert_int_equal(latency_part(&l, SV("a connect"), SV("a"), 2, "connect"), 0);
+	assert_int_equal(latency_add(&l, SV("a connect"), 1, 500, false), 0);
+	assert_int_equal(latency_part(&l, SV("b wait"), SV("b"), 7, "wait"), 0);
+	assert_int_equal(latency_add(&l, SV("b wait"), 1, 400, false), 0);
+	assert_int_equal(latency_part(&l, SV("b tls"), SV("b"), 3, "tls"), 0);
+	assert_int_equal(latency_add(&l, SV("b tls"), 1, 300, true), 0);
+	assert_int_equal(latency_part(&l, SV("b tls"), SV("c"), 4, "again"), 0);
+	assert_int_equal(latency_part(&l, SV("b dns"), SV("b"), 1, "dns"), 0); /* no call */
+	assert_int_equal(latency_sort(&l), 3);
+	ASSERT_SV(l.rows[0]->name, "b");
+	ASSERT_SV(l.rows[0]->class, "tls");
+	assert_int_equal(l.rows[0]->errors, 1);
+	ASSERT_SV(l.rows[1]->class, "wait");
+	ASSERT_SV(l.rows[2]->name, "a");
+	assert_int_equal(l.rows[0]->parts_ns, 700);
+	latency_fini(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(percentiles_are_at_most_a_quarter_above),
 		cmocka_unit_test(few),
 		cmocka_unit_test(counts_are_put_together),
+		cmocka_unit_test(parts),
 	};
 
 	return cmocka_run_group_tests_name("latency", tests, NULL, NULL);

@@ -413,6 +413,7 @@ static void traffic_facts(struct buf *b, const struct span *s)
 	if (span_attr_int(s, ATTR_ID_RETRANSMITS, 0) > 0)
 		fact_int(b, s, ATTR_ID_RETRANSMITS, "", " retransmitted");
 	fact_ns(b, s, ATTR_ID_RTT, "rtt ", "");
+	fact_sv(b, "reset by ", span_attr_sv(s, ATTR_ID_RESET), "");
 	fact_bytes(b, s, ATTR_ID_UNSEEN_BYTES, "", " by other calls");
 }
 
@@ -420,11 +421,27 @@ static void connect_facts(struct buf *b, const struct span *s)
 {
 	fact_sv(b, "", span_attr_sv(s, ATTR_ID_PEER_NAME), "");
 	peer_fact(b, s);
+	fact_ns(b, s, ATTR_ID_QUEUE_NS, "waited ", " in the backlog");
+	if (span_attr_int(s, ATTR_ID_BACKLOG, 0) > 0)
+		fact_int(b, s, ATTR_ID_BACKLOG, "", " more wait");
+	if (span_attr_int(s, ATTR_ID_BACKLOG_DROPS, 0) > 0)
+		fact_int(b, s, ATTR_ID_BACKLOG_DROPS, "", " dropped so far");
 	traffic_facts(b, s);
 }
 
 static void tls_facts(struct buf *b, const struct span *s)
 {
+	if (span_attr(s, ATTR_ID_TLS_ESTABLISHED)) { /* the handshake alone */
+		fact_sv(b, "", span_attr_sv(s, ATTR_ID_SERVER_ADDRESS), "");
+		fact_sv(b, "TLS ", span_attr_sv(s, ATTR_ID_TLS_PROTOCOL_VERSION), "");
+		fact_sv(b, "", span_attr_sv(s, ATTR_ID_TLS_NEXT_PROTOCOL), "");
+		if (span_attr(s, ATTR_ID_TLS_RESUMED))
+			fact(b, "", "resumed", "");
+		if (span_attr(s, ATTR_ID_TLS_RETRIED))
+			fact(b, "", "hello sent again", "");
+		fact_ns(b, s, ATTR_ID_TLS_ANSWER_NS, "answered in ", "");
+		return;
+	}
 	peer_fact(b, s);
 	joined(b, span_attr(s, ATTR_ID_TLS_ALPN), "offers ");
 	fact_sv(b, "TLS ", span_attr_sv(s, ATTR_ID_TLS_VERSION), "");

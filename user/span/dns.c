@@ -36,6 +36,71 @@ struct dns_conn {
 	uint64_t ts, ts_first[2]; /* of a message in pieces: when the first came, 0 when none did */
 };
 
+/* --- lookups */
+
+/*
+ * What a process waited for a name: of all queries for it, each type once, the time in which any was
+ * open.  Whoever asks for a type again looks up anew.
+ */
+struct lookup {
+	uint64_t from, until, ns;
+	unsigned int types; /* as bits */
+	bool used;          /* a connection was made */
+};
+
+static struct map_key lookup_key(struct sv name, uint32_t tgid, uint64_t start)
+{
+	return (struct map_key){ hash64(name), tgid, start };
+}
+
+static unsigned int type_bit(uint16_t type)
+{
+	return type == DNS_A ? 1 : type == DNS_AAAA ? 2 : 4;
+}
+
+/* The query is over. */
+static void lookup_add(struct run *r, const struct dns_query *q, uint64_t from, uint64_t until)
+{
+	struct map_key key = lookup_key(sv(q->name), q->tgid, q->start);
+	struct lookup *l = map_get(&r->lookups, key);
+
+	if (!l) {
+		if (r->lookups.cnt >= LIMIT_DNS_NAMES)
+			free(map_del(&r->lookups, r->lookups.first->key));
+		l = calloc(1, sizeof(*l));
+		if (!l || map_put(&r->lookups, key, l)) {
+			free(l);
+			return;
+		}
+	}
+	if (l->used || l->types & type_bit(q->type) || !l->types)
+		*l = (struct lookup){ .from = from, .until = from };
+	l->types |= type_bit(q->type);
+	if (from <
+	    l->from) { /* it was asked first, and answered last: queries are told by their ends */
+		l->ns = until > l->until ? until - from : l->until - from;
+		l->from = from;
+	} else if (until > l->until) {
+		l->ns += until - (from > l->until ? from : l->until);
+	}
+	l->until = until > l->until ? until : l->until;
+}
+
+bool dns_lookup_of(struct run *r, const struct ev_connect *e, uint64_t *ns)
+{
+	struct sv name = dns_name_of(r, &e->addr);
+	struct lookup *l;
+
+	if (!name.n)
+		return false;
+	l = map_get(&r->lookups, lookup_key(name, e->hdr.tgid, e->hdr.start));
+	if (!l || l->used || l->until > e->enter_ts)
+		return false;
+	l->used = true;
+	*ns = l->ns;
+	return true;
+}
+
 /* --- names of addresses */
 
 static struct map_key addr_key(const uint8_t addr[16])
@@ -129,6 +194,8 @@ static void emit(struct run *r, const struct dns_query *q, const struct dns_msg 
 	struct span *s = engine_span(r, SPAN_DNS, q->ts_first, ts_end);
 	char buf[DNS_TEXT_LEN];
 
+	if (q->client && ts_end >= q->ts_first)
+		lookup_add(r, q, q->ts_first, ts_end);
 	if (q->client)
 		wait_of_process(r, proc_find(r->t->procs, q->tgid, q->start), q->ts_first, ts_end);
 	if (!s)
@@ -206,6 +273,9 @@ void dns_forget(struct run *r)
 	map_for_each (&r->names, e)
 		free(e->value);
 	map_fini(&r->names);
+	map_for_each (&r->lookups, e)
+		free(e->value);
+	map_fini(&r->lookups);
 }
 
 /* The query that m is the answer to, or asks again; at its end when there is none. */

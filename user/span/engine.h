@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the trace engine share: trace.c (runs, records in), process.c (processes),
- * flow.c (connects, and connections whose content is not seen), stream.c (connections to protocols),
+ * flow.c (connections as wholes), shake.c (TLS handshakes), phase.c (what an exchange waited for on the
+ * network; the three share flow.h), stream.c (connections to protocols),
  * http.c, exchange.c and exchange_span.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool.c (tool calls) and tool_link.c (what did them), verdict.c
  * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), charge.c
@@ -65,7 +66,7 @@ struct trace {
 enum wait_cause {
 	WAIT_PROVIDER,  /* the end of a request to the first byte of its answer */
 	WAIT_STREAM,    /* ... to its last */
-	WAIT_NETWORK,   /* connects, DNS */
+	WAIT_NETWORK,   /* DNS, connects, TLS handshakes */
 	WAIT_HUMAN,     /* approvals */
 	WAIT_THROTTLED, /* between attempts, after a provider said that it is too much */
 	WAIT_RETRY,     /* ... after any other failure */
@@ -139,6 +140,7 @@ struct run {
 	struct dns_query *queries; /* without an answer, oldest first */
 	size_t query_cnt;
 	struct map names;                    /* address -> the name that was asked for, char * */
+	struct map lookups;                  /* (name, process) -> struct lookup of dns.c */
 	int64_t not_seen;                    /* connections */
 	struct rpc_end *rpc_ends, *rpc_last; /* who speaks MCP or A2A, by birth */
 	size_t rpc_cnt;
@@ -248,10 +250,19 @@ void flow_end_all(struct trace *t);
 struct tool_ref;
 /* The request was sent for that call: so was its connection made, if it was after the call. */
 void flow_of_tool(const struct exchange *x, const struct tool_ref *ref);
+void flow_named(const struct exchange *x); /* its request tells whom the connection leads to */
 /* What is at the other end, by whatever name the run knows it, and at this end. */
 void flow_addr(const struct run *r, struct span *s, const struct ev_addr *a);
 
+/* phase.c */
+void phases_set(struct span *s, const struct exchange *x); /* the attributes */
+
 /* dns.c */
+/*
+ * What the process waited for the lookup of the name that it has connected to; once for each lookup.
+ * False: none was seen that was over by then.
+ */
+bool dns_lookup_of(struct run *r, const struct ev_connect *e, uint64_t *ns);
 void dns_expire(struct run *r, uint64_t now, bool all);                  /* unanswered queries */
 void dns_process_over(struct run *r, const struct proc *p, uint64_t ts); /* those of a process */
 struct sv dns_name_of(const struct run *r,
@@ -276,6 +287,7 @@ struct exchange {
 	uint64_t proc_start;
 	bool client; /* the process asked; else it answered */
 	bool tls;
+	bool first; /* of its connection */
 	struct ev_addr addr;
 	bool request_done, response_done, response_seen;
 	bool answered; /* model_answered() was here */
@@ -321,6 +333,7 @@ struct http_conn {
 	struct http2 *http2; /* instead of http1 */
 	enum role role;
 	bool is_http2;
+	bool used;             /* by an exchange */
 	uint64_t fed[2];       /* bytes of each direction (enum ev_dir) so far, missing ones too */
 	struct ws *ws;         /* NULL: no WebSocket */
 	uint64_t ws_from[2];   /* where it begins */
@@ -357,7 +370,9 @@ void exchange_id(char out[HEX64], const struct exchange *x, enum span_what what)
  */
 bool exchange_may_retry(const struct exchange *x, const struct exchange *e);
 struct sv exchange_url(struct arena *a,
-		       const struct exchange *x);              /* whole, as far as it is known */
+		       const struct exchange *x); /* whole, as far as it is known */
+/* The host that it asks, as its request says; port: text, empty when that does not say. */
+struct sv exchange_server(const struct exchange *x, struct sv *port);
 void exchange_place(struct span *s, const struct exchange *x); /* name and parent of an http span */
 void exchange_each_open(struct run *r, const struct open_walk *w);
 /* Ends an exchange whose answer stalled, because its request was sent again elsewhere. */

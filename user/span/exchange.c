@@ -42,6 +42,8 @@ struct exchange *exchange_new(struct http_conn *h, uint64_t seq)
 	x->proc_start = c->start;
 	x->client = h->role == ROLE_CLIENT;
 	x->tls = c->src < EV_SRC_FLOW;
+	x->first = !h->used;
+	h->used = true;
 	x->seq = seq;
 	while (*at)
 		at = &(*at)->next;
@@ -128,6 +130,7 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 	x->req_first = m->ts_first;
 	x->req_last = m->ts_last;
 	sem_headers(&x->facts, &x->arena, m, NULL);
+	flow_named(x);
 	if (x->client) {
 		exchange_route(&route, &x->arena, m);
 		sem_call_new(&x->call, &route); /* -ENOENT: no model API */
@@ -331,6 +334,8 @@ static void emit_http(struct exchange *x)
 	peer_set(s, x);
 	if (x->status >= 400)
 		engine_fail(s, arena_fmt(&s->arena, "%d", x->status), SV(""));
+	else if (span_attr(s, ATTR_ID_RESET))
+		engine_fail(s, SV("ECONNRESET"), SV("the connection was reset"));
 	grpc_call_set(s, x);
 	usage_set(s, &x->used);
 	rpc_http_describe(s, x);

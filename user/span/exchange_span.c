@@ -11,10 +11,9 @@ struct sv exchange_url(struct arena *a, const struct exchange *x)
 			 SV_ARG(x->target));
 }
 
-static void set_server(struct span *s, const struct exchange *x)
+struct sv exchange_server(const struct exchange *x, struct sv *port)
 {
 	struct sv host = x->host, name;
-	int64_t port;
 
 	if (host.n && host.p[0] == '[') { /* IPv6, RFC 3986 3.2.2 */
 		host = sv_sub(host, 1, host.n);
@@ -23,8 +22,17 @@ static void set_server(struct span *s, const struct exchange *x)
 	} else {
 		name = sv_token(&host, ':');
 	}
-	span_set_str(s, ATTR_ID_SERVER_ADDRESS, name);
-	if (sv_i64(host, &port))
+	*port = host;
+	return name;
+}
+
+static void set_server(struct span *s, const struct exchange *x)
+{
+	struct sv text;
+	int64_t port;
+
+	span_set_str(s, ATTR_ID_SERVER_ADDRESS, exchange_server(x, &text));
+	if (sv_i64(text, &port))
 		port = x->client ? x->addr.rport : x->addr.lport;
 	if (port)
 		span_set_int(s, ATTR_ID_SERVER_PORT, port);
@@ -80,6 +88,7 @@ void exchange_describe(struct span *s, const struct exchange *x)
 	describe_request(s, x, &x->addr);
 	span_set_int(s, ATTR_ID_HTTP_RESPONSE_BODY, x->resp_wire);
 	peer_context(x->run, s, x->traceparent, x->tracestate);
+	phases_set(s, x);
 	set_holes(s, x);
 }
 

@@ -10,26 +10,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "base/limits.h"
-#include "proto/tls_hello.h"
-#include "span/engine.h"
+#include "span/flow.h"
 
 #define ADDR_LEN 46 /* INET6_ADDRSTRLEN */
-
-/* A socket of a process. */
-struct flow {
-	uint32_t tgid;
-	uint64_t start, file;
-	struct index_link of_process;
-	struct ev_addr addr;
-	struct span *connect; /* not handed out yet */
-	bool connected;       /* by this process; else it was accepted, inherited or there before */
-	bool bound;           /* a TLS object that is followed sits on it */
-	bool told;            /* by FLOW: what follows is of that */
-	uint64_t conn, ts;
-	unsigned int src, proto;
-	struct arena arena; /* of hello */
-	struct tls_hello hello;
-};
 
 /* Why content was not seen.	ringspan.content.reason, what to do about it */
 static const struct reason {
@@ -154,8 +137,26 @@ static void set_totals(struct span *s, const struct ev_flow_end *e)
 		span_set_int(s, ATTR_ID_UNSEEN_BYTES, unseen);
 	if (e->rtt_ns)
 		span_set_int(s, ATTR_ID_RTT, e->rtt_ns);
+	if (e->rtt_min_us &&
+	    e->rtt_min_us != UINT32_MAX) /* nothing was measured, include/linux/win_minmax.h */
+		span_set_int(s, ATTR_ID_RTT_MIN, e->rtt_min_us * INT64_C(1000));
 	if (e->retrans)
 		span_set_int(s, ATTR_ID_RETRANSMITS, e->retrans);
+}
+
+/* Who broke it off, and when. */
+static void set_reset(struct span *s, const struct run *r, const struct flow *f)
+{
+	const char *by = f->reset_by == EV_RESET_PEER ? "peer" : "self";
+	struct json *attrs = json_object(&s->arena);
+
+	if (!f->reset_by)
+		return;
+	span_set_str(s, ATTR_ID_RESET, sv(by));
+	if (attrs)
+		json_set(&s->arena, attrs, attr_defs[ATTR_ID_RESET].key,
+			 json_string(&s->arena, sv(by)));
+	span_event(s, f->reset_ts + r->t->wall_offset, "reset", attrs);
 }
 
 static void set_not_seen(struct run *r, struct span *s, const struct flow *f,
@@ -189,6 +190,18 @@ static struct map_key key_of(const struct flow *f)
 	return (struct map_key){ (uint64_t)f->tgid, f->start, f->file };
 }
 
+/* What is handed out at the end of a socket; s may be NULL, and is gone afterwards. */
+static void give(struct pstate *ps, const struct flow *f, struct span **s)
+{
+	if (*s && !span_attr(*s, ATTR_ID_SERVER_ADDRESS))
+		span_set_str(*s, ATTR_ID_SERVER_ADDRESS, f->hello.sni.n ? f->hello.sni : f->host);
+	if (*s && ps && (*s)->what == SPAN_CONNECT)
+		set_reset(*s, ps->run, f);
+	if (*s && ps)
+		engine_emit(ps->run, s);
+	span_free(s); /* of a run that is over */
+}
+
 /* The socket is done with: all that is to be said of it is said.  e: NULL when nobody counted. */
 static void flow_over(struct trace *t, struct flow *f, const struct ev_flow_end *e, uint64_t ts)
 {
@@ -200,6 +213,10 @@ static void flow_over(struct trace *t, struct flow *f, const struct ev_flow_end 
 	map_del(&t->flows, key_of(f));
 	index_del(&t->flows_of, &f->of_process);
 	f->connect = NULL;
+	if (ps)
+		shake_over(f, ps, e, ts);
+	if (f->tls && f->tls->status == STATUS_ERROR)
+		not_seen = false; /* nothing was said but that */
 	if (ps && not_seen && encrypted)
 		tls = tls_span(ps->run, ps, f, ts);
 	else if (ps && not_seen && !s)
@@ -208,15 +225,13 @@ static void flow_over(struct trace *t, struct flow *f, const struct ev_flow_end 
 		set_totals(s, e);
 	if (s && ps && not_seen && !tls)
 		set_not_seen(ps->run, s, f, e);
-	if (s && ps)
-		engine_emit(ps->run, &s);
+	give(ps, f, &s);
+	give(ps, f, &f->tls);
 	if (tls && e)
 		set_totals(tls, e);
-	if (tls) {
+	if (tls)
 		set_not_seen(ps->run, tls, f, e);
-		engine_emit(ps->run, &tls);
-	}
-	span_free(&s); /* of a run that is over */
+	give(ps, f, &tls);
 	arena_fini(&f->arena);
 	free(f);
 }
@@ -226,6 +241,11 @@ static bool same_socket(const struct ev_addr *a, const struct ev_addr *b)
 {
 	return !a->family || !b->family || (a->lport == b->lport && a->rport == b->rport) ||
 	       !a->lport || !b->lport;
+}
+
+struct flow *flow_find(const struct trace *t, uint32_t tgid, uint64_t start, uint64_t file)
+{
+	return file ? map_get(&t->flows, (struct map_key){ tgid, start, file }) : NULL;
 }
 
 static struct flow *flow_get(struct trace *t, const struct ev_hdr *rec, uint64_t file,
@@ -296,6 +316,73 @@ static void feed_connect(struct trace *t, const struct ev_connect *e)
 		engine_emit(ps->run, &f->connect);
 	f->connect = s;
 	f->connected = true;
+	f->connect_ts = e->enter_ts;
+	f->connected_ts = e->hdr.ts;
+	f->dns_known = dns_lookup_of(ps->run, e, &f->dns_ns);
+}
+
+/* A connection that was waiting in a listener's backlog: as long as that lasted, where it is known. */
+static void feed_accept(struct trace *t, const struct ev_accept *e)
+{
+	struct pstate *ps = engine_pstate(t, e->hdr.tgid, e->hdr.start);
+	bool known = e->established_ts && e->established_ts <= e->hdr.ts;
+	struct flow *f = ps ? flow_get(t, &e->hdr, e->sock, &e->addr) : NULL;
+	struct span *s;
+
+	if (!f)
+		return;
+	f->accepted = true;
+	f->queue_known = known;
+	f->queue_ns = known ? e->hdr.ts - e->established_ts : 0;
+	s = engine_span(ps->run, SPAN_CONNECT, known ? e->established_ts : e->hdr.ts, e->hdr.ts);
+	if (!s)
+		return;
+	engine_id(s->span_id, ps->run, SPAN_CONNECT,
+		  (uint64_t[4]){ e->hdr.tgid, e->hdr.start, e->sock, e->hdr.ts });
+	memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
+	span_set_name(s, SV("accept"));
+	s->kind = SPAN_KIND_SERVER;
+	span_set_str(s, ATTR_ID_NET_TRANSPORT, SV("tcp"));
+	flow_addr(ps->run, s, &e->addr);
+	span_set_int(s, ATTR_ID_PROCESS_PID, e->hdr.tgid);
+	if (known)
+		span_set_int(s, ATTR_ID_QUEUE_NS, f->queue_ns);
+	span_set_int(s, ATTR_ID_BACKLOG, e->backlog);
+	span_set_int(s, ATTR_ID_BACKLOG_MAX, e->backlog_max);
+	if (e->drops)
+		span_set_int(s, ATTR_ID_BACKLOG_DROPS, e->drops);
+	if (f->connect)
+		engine_emit(ps->run, &f->connect);
+	f->connect = s;
+}
+
+static void feed_reset(struct trace *t, const struct ev_reset *e)
+{
+	struct flow *f = flow_find(t, e->hdr.tgid, e->hdr.start, e->file);
+
+	if (!f || f->reset_by || !same_socket(&f->addr, &e->addr))
+		return;
+	f->reset_ts = e->hdr.ts;
+	f->reset_by = e->by == EV_RESET_PEER ? EV_RESET_PEER : EV_RESET_SELF;
+}
+
+static void feed_tls(struct trace *t, const struct ev_tls *e)
+{
+	struct flow *f = flow_find(t, e->hdr.tgid, e->hdr.start, e->file);
+
+	if (f)
+		shake_feed(t, f, e);
+}
+
+void flow_named(const struct exchange *x)
+{
+	const struct conn *c = x->http->stream->conn;
+	struct flow *f = flow_find(x->run->t, c->tgid, c->start, c->file);
+	struct sv port;
+
+	/* a proxy is asked for another host */
+	if (f && !f->host.n && !sv_is(x->method, "CONNECT"))
+		f->host = arena_dup(&f->arena, exchange_server(x, &port));
 }
 
 /* A connection that was made for the tool call, and for nothing before it. */
@@ -303,26 +390,33 @@ static bool made_for(const struct flow *f, const struct exchange *x, uint64_t as
 {
 	const struct ev_addr *a = &x->http->stream->conn->addr;
 
-	if (!f->connect || f->connect->start_ns < asked + x->run->t->wall_offset)
+	if (!f->connect || !f->connected || f->connect->start_ns < asked + x->run->t->wall_offset)
 		return false;
 	return f->conn == x->conn_id ||
 	       (a->lport && a->lport == f->addr.lport && a->rport == f->addr.rport);
 }
 
+static void is_for_tool(struct run *r, struct span *s, const struct tool_ref *ref)
+{
+	uint64_t offset = (uint64_t)r->t->wall_offset;
+
+	memcpy(s->parent_span_id, ref->span_id, HEX64);
+	span_set_str(s, ATTR_ID_LINK, sv(ref->link));
+	tool_waited(r, ref->span_id, WAIT_NETWORK, s->start_ns - offset, s->end_ns - offset);
+}
+
 void flow_of_tool(const struct exchange *x, const struct tool_ref *ref)
 {
 	struct trace *t = x->run->t;
-	uint64_t offset = (uint64_t)t->wall_offset;
 
 	index_for_each (&t->flows_of, process_key(x->tgid, x->proc_start), l) {
 		const struct flow *f = l->of;
 
 		if (!made_for(f, x, ref->asked))
 			continue;
-		memcpy(f->connect->parent_span_id, ref->span_id, HEX64);
-		span_set_str(f->connect, ATTR_ID_LINK, sv(ref->link));
-		tool_waited(x->run, ref->span_id, WAIT_NETWORK, f->connect->start_ns - offset,
-			    f->connect->end_ns - offset);
+		is_for_tool(x->run, f->connect, ref);
+		if (f->tls)
+			is_for_tool(x->run, f->tls, ref);
 		return;
 	}
 }
@@ -357,6 +451,8 @@ static void feed_flow(struct trace *t, const struct ev_flow *e)
 	f->proto = e->proto;
 	if (e->proto == EV_PROTO_TLS)
 		tls_hello_parse(&f->hello, &f->arena, event_payload(&e->hdr));
+	if (e->proto == EV_PROTO_TLS)
+		shake_begin(t, f);
 }
 
 static void feed_flow_end(struct trace *t, const struct ev_flow_end *e)
@@ -379,6 +475,15 @@ void flow_feed(struct trace *t, const struct ev_hdr *rec)
 		break;
 	case EV_FLOW:
 		feed_flow(t, (const void *)rec);
+		break;
+	case EV_ACCEPT:
+		feed_accept(t, (const void *)rec);
+		break;
+	case EV_TLS:
+		feed_tls(t, (const void *)rec);
+		break;
+	case EV_RESET:
+		feed_reset(t, (const void *)rec);
 		break;
 	case EV_FLOW_END:
 		feed_flow_end(t, (const void *)rec);

@@ -149,7 +149,7 @@ static void set_stream_rates(struct span *s, const struct exchange *x)
 		span_set_float(s, ATTR_ID_TOKEN_RATE, per_second(c->usage.output, streaming));
 }
 
-/* Where the time of an exchange went, as far as bytes and headers tell. */
+/* Where its time went, as far as its header and its pieces tell: the rest is phase.c's. */
 static void set_times(struct span *s, const struct exchange *x)
 {
 	const struct sem_headers *f = &x->facts;
@@ -160,12 +160,8 @@ static void set_times(struct span *s, const struct exchange *x)
 	span_set_float(s, ATTR_ID_COST_REPORTED, f->cost);
 	if (f->retry_after_ns)
 		span_set_int(s, ATTR_ID_RETRY_AFTER, f->retry_after_ns);
-	if (x->req_last >= x->req_first)
-		span_set_int(s, ATTR_ID_CLIENT_NS, x->req_last - x->req_first);
 	if (!x->response_seen || x->resp_first < x->req_first)
 		return;
-	span_set_int(s, ATTR_ID_FIRST_BYTE_NS, x->resp_first - x->req_first);
-	span_set_int(s, ATTR_ID_TRANSFER_NS, x->resp_last - x->resp_first);
 	span_set_int(s, ATTR_ID_CHUNKS, x->chunks.cnt);
 	span_set_int(s, ATTR_ID_CHUNK_GAP_MAX, x->chunks.max_gap);
 	wait = x->resp_first > x->req_last ? x->resp_first - x->req_last : 0;
@@ -180,6 +176,7 @@ static void set_times(struct span *s, const struct exchange *x)
 static void set_failure(struct span *s, const struct exchange *x)
 {
 	const struct sem_error *e = &x->call->error;
+	bool reset;
 
 	if (x->call->has_error || x->status >= 400) {
 		struct sv type = e->type.n ? e->type : e->code;
@@ -192,10 +189,15 @@ static void set_failure(struct span *s, const struct exchange *x)
 	}
 	if (!was_cut(x) || x->run->t->ending || exchange_answer_is_lost(x))
 		return;
+	reset = span_attr(s, ATTR_ID_RESET);
 	if (x->response_seen)
-		engine_fail(s, SV("stream_cut"), SV("the answer broke off"));
+		engine_fail(s, SV("stream_cut"),
+			    reset ? SV("the answer broke off: the connection was reset")
+				  : SV("the answer broke off"));
 	else
-		engine_fail(s, SV("no_response"), SV("the connection ended without an answer"));
+		engine_fail(s, SV("no_response"),
+			    reset ? SV("the connection was reset without an answer")
+				  : SV("the connection ended without an answer"));
 }
 
 /* A refusal of the request itself will not be mended by sending it again. */
