@@ -135,27 +135,75 @@ int latency_name(struct latency *l, struct sv key, struct sv name)
 	return 0;
 }
 
+int latency_part(struct latency *l, struct sv key, struct sv name, unsigned int part,
+		 const char *text)
+{
+	struct latency_row *r = row_of(l, key);
+
+	if (!r)
+		return -ENOMEM;
+	if (r->class.n)
+		return 0; /* it has its name */
+	r->name = arena_dup(&l->arena, name);
+	r->class = arena_dup(&l->arena, sv(text));
+	r->part = part;
+	return 0;
+}
+
+static int compare_names(const struct latency_row *x, const struct latency_row *y)
+{
+	size_t n = x->name.n < y->name.n ? x->name.n : y->name.n;
+	int order = n ? memcmp(x->name.p, y->name.p, n) : 0;
+
+	return order ? order : (x->name.n > y->name.n) - (x->name.n < y->name.n);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return compare_names(*(struct latency_row *const *)a, *(struct latency_row *const *)b);
+}
+
 static int by_total(const void *a, const void *b)
 {
 	const struct latency_row *x = *(struct latency_row *const *)a;
 	const struct latency_row *y = *(struct latency_row *const *)b;
-	size_t n = x->name.n < y->name.n ? x->name.n : y->name.n;
 	int order;
 
 	if (!x->calls != !y->calls)
 		return x->calls ? -1 : 1;
-	if (x->total_ns != y->total_ns)
-		return x->total_ns > y->total_ns ? -1 : 1;
-	order = n ? memcmp(x->name.p, y->name.p, n) : 0;
-	return order ? order : (x->name.n > y->name.n) - (x->name.n < y->name.n);
+	if (x->parts_ns != y->parts_ns)
+		return x->parts_ns > y->parts_ns ? -1 : 1;
+	order = compare_names(x, y);
+	return order ? order : (x->part > y->part) - (x->part < y->part);
+}
+
+static void sum_parts(struct latency *l)
+{
+	qsort(l->rows, l->cnt, sizeof(struct latency_row *), by_name);
+	for (size_t i = 0, end; i < l->cnt; i = end) {
+		uint64_t sum = 0;
+
+		/* processes of one name are apart: only parts stand together */
+		for (end = i; end < l->cnt && !by_name(&l->rows[i], &l->rows[end]); end++) {
+			if (!l->rows[end]->part)
+				l->rows[end]->parts_ns = l->rows[end]->total_ns;
+			else
+				sum += l->rows[end]->total_ns;
+		}
+		for (size_t k = i; k < end; k++)
+			if (l->rows[k]->part)
+				l->rows[k]->parts_ns = sum;
+	}
 }
 
 size_t latency_sort(struct latency *l)
 {
 	size_t cnt = 0;
 
-	if (l->cnt)
+	if (l->cnt) {
+		sum_parts(l);
 		qsort(l->rows, l->cnt, sizeof(struct latency_row *), by_total);
+	}
 	while (cnt < l->cnt && l->rows[cnt]->calls)
 		cnt++;
 	return cnt;

@@ -14,7 +14,10 @@
 #define LATENCY_POINTS_MAX (1u << 20) /* of a heatmap; what is over is counted */
 
 struct latency_row {
-	struct sv name, class; /* class: of a system call, else empty */
+	struct sv name,
+		class; /* class: of a system call, or a part of what the name is of; else empty */
+	unsigned int part; /* from 1: parts of one name stand together, in this order; 0: none */
+	uint64_t parts_ns; /* time of all of them, set by latency_sort() */
 	uint64_t calls, errors, total_ns, max_ns;
 	uint64_t hist[EV_BUCKETS];
 	struct ev_count errnos[LATENCY_ERRNOS];
@@ -46,8 +49,11 @@ void latency_fini(struct latency *l);
 int latency_add_calls(struct latency *l, struct sv key, const struct trace_calls *c);
 int latency_add(struct latency *l, struct sv key, uint64_t time_ns, uint64_t ns, bool failed);
 int latency_name(struct latency *l, struct sv key, struct sv name);
+/* The same for a row that is a part of what the name is of. */
+int latency_part(struct latency *l, struct sv key, struct sv name, unsigned int part,
+		 const char *text);
 
-/* Most time first; rows without a call come last and are not among the result, their number. */
+/* Most time first, of rows that are parts that of all together; rows without a call come last and are not among the result, their number. */
 size_t latency_sort(struct latency *l);
 /* permille 500: the median; 0 of a row without calls */
 uint64_t latency_percentile(const struct latency_row *r, unsigned int permille);

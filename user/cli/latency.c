@@ -75,38 +75,103 @@ static void name_process(struct gather *g, const struct span *s)
 	g->err = b.err ? b.err : latency_name(&g->l, sv(s->span_id), buf_view(&b));
 }
 
-static void add_part(struct gather *g, const struct span *s, const char *part, uint64_t ns)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
+/* What a connection and an exchange are made of, in the order in which it is waited for. */
+enum part { DNS = 1, CONNECT, TLS, QUEUE, ROUND_TRIP, REQUEST, WAIT, TRANSFER, EXCHANGE };
 
-	buf_fmt(&b, SV_FMT " %s", SV_ARG(span_attr_sv(s, ATTR_ID_SERVER_ADDRESS)), part);
-	if (b.err)
-		g->err = b.err;
-	else if (!g->err)
-		g->err = latency_add(&g->l, buf_view(&b), s->end_ns, ns, s->status == STATUS_ERROR);
+static const char *const part_names[] = {
+	[DNS] = "dns",       [CONNECT] = "connect",       [TLS] = "tls",
+	[QUEUE] = "backlog", [ROUND_TRIP] = "round trip", [REQUEST] = "request",
+	[WAIT] = "wait",     [TRANSFER] = "transfer",     [EXCHANGE] = "exchange",
+};
+
+/* Whom the span talks to; where it is the server itself, that is said. */
+static struct sv host_of(struct buf *b, const struct span *s)
+{
+	struct sv host = span_attr_sv(s, ATTR_ID_SERVER_ADDRESS);
+
+	if (s->what == SPAN_DNS)
+		host = span_attr_sv(s, ATTR_ID_DNS_NAME);
+	if (!host.n && s->kind != SPAN_KIND_SERVER)
+		host = span_attr_sv(s, ATTR_ID_PEER_NAME);
+	if (!host.n)
+		host = span_attr_sv(s, s->kind == SPAN_KIND_SERVER ? ATTR_ID_NET_LOCAL_ADDRESS
+								   : ATTR_ID_NET_PEER_ADDRESS);
+	if (!host.n)
+		return host;
+	buf_sv(b, host);
+	if (s->kind == SPAN_KIND_SERVER)
+		buf_str(b, " (as server)");
+	return buf_view(b);
 }
 
-/* A model call that was tried again has its attempts below it: they are the exchanges. */
-static void add_host(struct gather *g, const struct span *s)
+static void add_part(struct gather *g, const struct span *s, enum part part, uint64_t ns)
+{
+	_cleanup_buf_ struct buf name = BUF_INIT, key = BUF_INIT;
+	struct sv host = host_of(&name, s);
+
+	if (!host.n || g->err)
+		return;
+	buf_fmt(&key, SV_FMT " %s", SV_ARG(host), part_names[part]);
+	g->err = key.err ? key.err : name.err;
+	if (!g->err)
+		g->err = latency_part(&g->l, buf_view(&key), host, part, part_names[part]);
+	if (!g->err)
+		g->err = latency_add(&g->l, buf_view(&key), s->end_ns, ns,
+				     s->status == STATUS_ERROR &&
+					     (part < ROUND_TRIP || part == EXCHANGE));
+}
+
+static void add_connection(struct gather *g, const struct span *s)
+{
+	int64_t rtt = span_attr_int(s, ATTR_ID_RTT, 0);
+
+	if (s->kind == SPAN_KIND_CLIENT)
+		add_part(g, s, CONNECT, s->end_ns - s->start_ns);
+	else if (span_attr(s, ATTR_ID_QUEUE_NS))
+		add_part(g, s, QUEUE, s->end_ns - s->start_ns);
+	if (rtt > 0)
+		add_part(g, s, ROUND_TRIP, (uint64_t)rtt);
+}
+
+/* Request, wait and transfer are the exchange, where it was answered. */
+static void add_exchange(struct gather *g, const struct span *s)
 {
 	int64_t first = span_attr_int(s, ATTR_ID_FIRST_BYTE_NS, -1);
+	int64_t request = span_attr_int(s, ATTR_ID_CLIENT_NS, 0);
 
-	if (!span_attr_sv(s, ATTR_ID_SERVER_ADDRESS).n)
-		return;
+	/* a model call that was tried again has its attempts below it: they are the exchanges */
 	if (s->what == SPAN_MODEL_CALL && span_attr_int(s, ATTR_ID_ATTEMPTS, 1) > 1)
 		return;
+	if (!span_attr_sv(s, ATTR_ID_SERVER_ADDRESS).n)
+		return;
+	if (first >= 0) {
+		request = request < first ? request : first;
+		add_part(g, s, REQUEST, (uint64_t)request);
+		add_part(g, s, WAIT, (uint64_t)(first - request));
+		add_part(g, s, TRANSFER, (uint64_t)span_attr_int(s, ATTR_ID_TRANSFER_NS, 0));
+	}
+	add_part(g, s, EXCHANGE, s->end_ns - s->start_ns);
+}
+
+static void add_host(struct gather *g, const struct span *s)
+{
 	switch (s->what) {
+	case SPAN_DNS:
+		add_part(g, s, DNS, s->end_ns - s->start_ns);
+		break;
 	case SPAN_CONNECT:
-		add_part(g, s, "connect", s->end_ns - s->start_ns);
+		add_connection(g, s);
+		break;
+	case SPAN_TLS:
+		if (span_attr(s, ATTR_ID_TLS_ESTABLISHED))
+			add_part(g, s, TLS, s->end_ns - s->start_ns);
 		break;
 	case SPAN_MODEL_CALL:
 	case SPAN_ATTEMPT:
 	case SPAN_HTTP:
 	case SPAN_EMBEDDING:
 	case SPAN_RETRIEVAL:
-		if (first >= 0)
-			add_part(g, s, "first byte", (uint64_t)first);
-		add_part(g, s, "exchange", s->end_ns - s->start_ns);
+		add_exchange(g, s);
 		break;
 	default:
 		break;
@@ -282,9 +347,19 @@ const struct cmd cmd_latency = {
 		"buckets: a\n"
 		"percentile is never too small and at most a quarter too large (below 128 ns at "
 		"most 32 ns).\n"
-		"A call counts when it returns.  By host: connects, time to the first byte of an "
-		"answer, and\n"
-		"whole exchanges.  By span: spans of the same name.\n",
+		"A call counts when it returns.  By span: spans of the same name.\n\n"
+		"By host, in parts: dns, connect, tls (the handshake) and round trip (TCP's "
+		"smoothed, "
+		"at the end\n"
+		"of each connection) are of connections; request (the client sends it), wait (for "
+		"the "
+		"answer's first\n"
+		"byte) and transfer are of exchanges, and add up to exchange.  A wait far above "
+		"the "
+		"round trip is the\n"
+		"server's; a long request or transfer is the network's or the program's that reads "
+		"it; backlog is what\n"
+		"connections waited for a server's accept.\n",
 	.opts = latency_options,
 	.opts_sz = sizeof(struct latency_opts),
 	.run = run_latency,

@@ -86,11 +86,11 @@ static int print_table(const struct latency *l, size_t cnt, const struct latency
 
 	memcpy(shown, columns, sizeof(shown));
 	for (size_t i = 0; i < cnt; i++) {
-		classes |= l->rows[i]->class.n && strcmp(how->by, "syscall") == 0;
+		classes |= l->rows[i]->class.n && strcmp(how->by, "class") != 0;
 		errnos |= l->rows[i]->errno_cnt;
 	}
 	shown[NAME].title = how->by;
-	shown[CLASS].title = classes ? "CLASS" : "";
+	shown[CLASS].title = !classes ? "" : l->rows[0]->part ? "PART" : "CLASS";
 	shown[ERRNOS].title = errnos ? "ERRNO" : "";
 	table_init(&t, shown, ARRAY_SIZE(shown));
 	for (size_t i = 0; i < cnt && !err; i++)
@@ -240,7 +240,7 @@ static void json_row(struct buf *b, const struct latency_row *r)
 	buf_str(b, "{\"name\":");
 	json_write_str(b, r->name);
 	if (r->class.n) {
-		buf_str(b, ",\"class\":");
+		buf_str(b, r->part ? ",\"part\":" : ",\"class\":");
 		json_write_str(b, r->class);
 	}
 	buf_fmt(b,
