@@ -8,7 +8,7 @@ build="gcc make pkg-config clang bpftool libbpf-dev libelf-dev libzydis-dev zlib
 libsqlite3-dev libxxhash-dev libseccomp-dev libcap-ng-dev libnghttp2-dev libc6-dev"
 demo="python3 openssl"
 test="clang-format clang-tidy libcmocka-dev libssl-dev git procps zstd
-strace curl wget gnutls-bin libcurl3-gnutls libcurl3-nss python3-requests python3-httpx python3-h2 python3-aiohttp"
+strace iproute2 curl wget gnutls-bin libcurl3-gnutls libcurl3-nss python3-requests python3-httpx python3-h2 python3-aiohttp"
 
 case "${1:-}" in
 demo) want="$build $demo" ;;
