@@ -40,7 +40,7 @@ MEASURED = re.compile(r"""
   | ringspan\.stream\.(max_gap_ns|chunks_per_second|tokens_per_second)
   | gen_ai\.response\.time_to_first_chunk
   | ringspan\.connection\.(sent|received)_bytes   # of TLS, whose signatures differ in length
-  | ringspan\.connection\.rtt_ns
+  | ringspan\.connection\.rtt(_min)?_ns | ringspan\.tls\.answer_ns
 """, re.X)
 
 # Left out whole: whether they are there depends on the machine or on the moment.
@@ -48,6 +48,7 @@ DROPPED = re.compile(r"""
     ringspan\.time\.network_ns            # only when the answer took longer than the server says
   | ringspan\.wait\.(provider|stream)_ns  # 0, and then absent, when bytes came before they were asked for
   | ringspan\.connection\.retransmits     # a loaded loopback has them
+  | ringspan\.connection\.reset           # of who closes with bytes in flight
   | ringspan\.cost\.prices_date           # of the table, which tests/unit holds
   | host\..* | os\..*
 """, re.X)
@@ -212,6 +213,8 @@ class Tree:
         lines = [indent + self.head(names, span)]
         lines += [f"{again}| {line}" for line in self.attributes(names, own(span["attributes"]))]
         for event in span["events"]:
+            if event["name"] == "reset":  # as the attribute of that name
+                continue
             told = self.attributes(names, event["attributes"])
             lines += [f"{again}! {line}" for line in [self.text(names, event["name"]), *told]]
         for link in span["links"]:
