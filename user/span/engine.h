@@ -7,7 +7,7 @@
  * agent.c (agents and turns), tool.c (tool calls) and tool_link.c (what did them), verdict.c
  * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), charge.c
  * (who took what), peer.c (the other end of connections), open.c (what is not over yet), file.c (files
- * that are changed), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
+ * that are changed), read.c (files that are read), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
  * Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
@@ -58,6 +58,7 @@ struct trace {
 	uint64_t hdr_lost;     /* records lost, summed from the records' own counts */
 	struct trace_totals totals;
 	size_t change_cnt; /* changes of files that are held */
+	size_t read_cnt;   /* and files that were read */
 	bool priced;
 	char first_run[HEX128];
 };
@@ -541,6 +542,9 @@ struct ledger **tool_ledger(struct run *r, const char *span_id);
  * that is; NULL: none does.
  */
 struct ledger **tool_of_file(struct run *r, const struct proc *p, struct sv path, uint64_t ts,
+			     const char **link);
+/* The same of a path that it read: that says nothing of when the call began, a preview reads it, too. */
+struct ledger **tool_of_read(struct run *r, const struct proc *p, struct sv path, uint64_t ts,
 			     const char **link);
 /*
  * The open tool call that an HTTP request was sent for, by its URL and body, or by the time; false: none

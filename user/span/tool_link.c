@@ -504,8 +504,7 @@ static size_t names_path(const struct json *v, struct sv path, struct sv name, u
 	return best;
 }
 
-struct ledger **tool_of_file(struct run *r, const struct proc *p, struct sv path, uint64_t ts,
-			     const char **link)
+static struct pick pick_of_path(struct run *r, const struct proc *p, struct sv path, uint64_t ts)
 {
 	const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
 	struct sv name = slash ? sv_sub(path, (size_t)(slash + 1 - path.p), path.n) : path;
@@ -515,9 +514,28 @@ struct ledger **tool_of_file(struct run *r, const struct proc *p, struct sv path
 		if (ts >= tool->ts_start)
 			consider(&pick, tool, names_path(tool->args, path, name, 0),
 				 tool_kin(r, tool, p), false);
+	return pick;
+}
+
+struct ledger **tool_of_file(struct run *r, const struct proc *p, struct sv path, uint64_t ts,
+			     const char **link)
+{
+	struct pick pick = pick_of_path(r, p, path, ts);
+
 	if (!pick.tool)
 		return NULL;
 	tool_begin(pick.tool, ts);
+	*link = link_of(&pick);
+	return &pick.tool->files;
+}
+
+struct ledger **tool_of_read(struct run *r, const struct proc *p, struct sv path, uint64_t ts,
+			     const char **link)
+{
+	struct pick pick = pick_of_path(r, p, path, ts);
+
+	if (!pick.tool)
+		return NULL;
 	*link = link_of(&pick);
 	return &pick.tool->files;
 }
