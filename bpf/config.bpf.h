@@ -3,13 +3,17 @@
 #ifndef RINGSPAN_CONFIG_BPF_H
 #define RINGSPAN_CONFIG_BPF_H
 
+#include "state.bpf.h"
+
 extern const volatile __u64 cfg_wake_bytes; /* waiting in the ring that are worth a wakeup */
 extern const volatile __u32 cfg_call_cap;   /* payload kept of one TLS call */
 extern const volatile __u32 cfg_page_size;
 extern const volatile __u32 cfg_guard; /* the kernel has bpf_preempt_disable() */
 extern const volatile __u32
 	cfg_cookie; /* it has bpf_get_attach_cookie(), and probes have cookies */
-extern const volatile __u32 cfg_output_rate;  /* bytes a second of stdout, stderr; 0: not copied */
+extern const volatile __u32 cfg_output_rate; /* bytes a second of stdout, stderr; 0: not copied */
+extern const volatile struct path_call cfg_call_paths[];
+extern const volatile __u32 cfg_files;        /* enum files_mode */
 extern const volatile __u32 cfg_tie_calls;    /* it lacks sock_send_length: see tie.bpf.h */
 extern const volatile __u32 cfg_task_storage; /* the kernel has it: see task.bpf.h, thread.bpf.h */
 extern const volatile __u32 cfg_task_regs;    /* ... and bpf_task_pt_regs() */

@@ -63,6 +63,7 @@ enum ev_call_class {
 	X(ACCEPT, 21, ev_accept)     \
 	X(TLS, 22, ev_tls)           \
 	X(RESET, 23, ev_reset)       \
+	X(OPEN, 24, ev_open)         \
 	X(META, 512, ev_meta)        \
 	X(RUN, 513, ev_run)          \
 	X(PROC, 514, ev_exec)        \
@@ -419,8 +420,9 @@ struct ev_signal {
 
 /* What was done to a file.  Two paths: of RENAME from and to; of LINK and SYMLINK the new one and where it leads. */
 enum ev_file_op {
-	EV_FILE_OVER = 0,  /* nothing but `over` */
-	EV_FILE_WRITE = 1, /* opened for writing, and by now closed */
+	EV_FILE_OVER = 0, /* nothing but `over` */
+	EV_FILE_WRITE =
+		1, /* opened for writing: refused; in earlier recordings also, by now closed */
 	EV_FILE_REMOVE = 2,
 	EV_FILE_RENAME = 3,
 	EV_FILE_MKDIR = 4,
@@ -438,7 +440,7 @@ enum ev_file_flag {
 
 /*
  * A process changed what is in the file system, or was refused to.  What was opened and not changed
- * makes no record.  Payload: of each path the directory that it is relative to, as names from the last
+ * makes no record here.  Payload: of each path the directory that it is relative to, as names from the last
  * one up, each with NUL (a "/" among them is a root on the way, and no name), then the path as the call
  * gave it, with NUL.  Of WRITE all is in the directory's names; of an absolute path the directory is
  * empty.  EVF_TRUNC: names or ends of paths are missing.
@@ -446,13 +448,50 @@ enum ev_file_flag {
 struct ev_file {
 	struct ev_hdr hdr;
 	__u64 enter_ts; /* when the call was entered; of WRITE the open */
-	__u64 bytes;    /* WRITE: by write calls since the open, or since it was told before */
+	__u64 bytes;    /* WRITE: by write calls since the open */
 	__u64 size;     /* WRITE: of the file now */
 	__u32 op;       /* enum ev_file_op */
 	__u32 flags;    /* enum ev_file_flag */
 	__s32 err;      /* 0, or -errno */
 	__u32 over;     /* changes of the process that went over its budget and no record told */
 	__u32 len[4];   /* directory, path, second directory, second path */
+};
+
+enum ev_open_flag {
+	EV_OPEN_CREATED = 1,   /* enum ev_file_flag */
+	EV_OPEN_TRUNCATED = 2, /* likewise */
+	EV_OPEN_GONE = 4,      /* likewise */
+	EV_OPEN_WRITE = 8,     /* for writing, too */
+	EV_OPEN_MAPPED = 16,   /* its content was mapped: what was read so is not known */
+	EV_OPEN_PROGRAM = 32,  /* ... to be executed */
+	EV_OPEN_PART = 64,     /* it is still open */
+	EV_OPEN_ALL = 128,     /* every file was asked for */
+	EV_OPEN_CHANGED = 256, /* made, emptied, written to, or of another size */
+};
+
+/*
+ * A process had a file open, and by now it is closed, or (PART) stays open: then this tells what came since
+ * it was opened or told before.  Or it could not be opened (err).  Of a file that was only read there is
+ * none where it is a program, a library, or what is installed beside them, unless all were asked for.
+ * Payload: the path, as in FILE: where err is not 0 as the call gave it, else all in the directory's
+ * names.  No payload: nothing but `over`.
+ */
+struct ev_open {
+	struct ev_hdr hdr;
+	__u64 enter_ts; /* when the open was entered */
+	__u64 open_ns;  /* and what it took; 0: told before */
+	__u64 bytes[2]; /* by enum ev_dir: moved by read and write calls */
+	__u64 ns[2];    /* likewise: time in them */
+	__u64 sync_ns;  /* time in fsync, fdatasync and sync_file_range */
+	__u64 sync_max_ns;
+	__u64 size; /* of the file now */
+	__u32 calls[2], syncs;
+	__u32 flags; /* enum ev_open_flag */
+	__s32 err;   /* 0, or -errno */
+	__u32 over
+		[2]; /* went over the process's budget, told by no record: [1] changes, [0] the rest */
+	__u32 len[2]; /* directory, path */
+	__u32 pad;
 };
 
 #define EV_PATH_MAX 512 /* bytes of path in one SYSCALL, with NUL */
@@ -608,6 +647,7 @@ struct ev_tick {
 _Static_assert(sizeof(struct ev_hdr) == 40, "ev_hdr layout");
 _Static_assert(sizeof(struct ev_data) == 80, "ev_data layout");
 _Static_assert(sizeof(struct ev_addr) == 40, "ev_addr layout");
+_Static_assert(sizeof(struct ev_open) == 152, "ev_open layout");
 #define X(name, id, type) _Static_assert(sizeof(struct type) % 8 == 0, #type " needs padding");
 EV_KINDS(X)
 #undef X

@@ -36,21 +36,29 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* --- entries */
 
+/* What is to be done where a call ends. */
+enum io_end { IO_NOTHING = 0, IO_MOVED = 1, IO_FILE = 2 };
+
 /*
- * A read of such a file ends here.  All files of a kind share their operations, so a thread that reads on
- * and on needs one look at them; no file becomes a socket, a pipe or a terminal under its operations.
+ * A read of a file that can carry no flow is at most counted.  All files of a kind share their operations, so
+ * a thread that reads on and on needs one look at them; no file becomes a socket, a pipe or a terminal
+ * under its operations.
  */
-static __always_inline bool io_is_plain(struct task_call *call, __u32 fd)
+static __always_inline enum io_end io_end_of_read(struct task_call *call, __u32 fd)
 {
 	struct file *file = file_of_fd(fd);
 	__u64 ops = file ? (__u64)BPF_CORE_READ(file, f_op) : 0;
 
-	if (!ops || ops == call->plain)
-		return true;
+	if (!ops)
+		return IO_NOTHING;
+	if (ops == call->plain)
+		return call->plain_end;
 	if (!file_is_plain(file))
-		return false;
+		return IO_MOVED;
 	call->plain = ops;
-	return true;
+	call->plain_end =
+		(BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFREG ? IO_FILE : IO_NOTHING;
+	return call->plain_end;
 }
 
 static __always_inline void io_enter(struct pt_regs *regs, __u64 buf, __u64 cnt, enum io_form form,
@@ -60,12 +68,16 @@ static __always_inline void io_enter(struct pt_regs *regs, __u64 buf, __u64 cnt,
 	struct thread_state *t;
 	__u64 fd = SYS_ARG(1);
 
-	if (!call || (any_file && io_is_plain(call, fd)))
+	if (!call)
+		return;
+	call->io = any_file ? io_end_of_read(call, fd) : IO_MOVED;
+	if (call->io != IO_MOVED)
 		return;
 	t = thread_here();
-	if (!t)
+	if (!t) {
+		call->io = IO_NOTHING;
 		return;
-	call->io = 1;
+	}
 	t->io.fd = (__u32)fd + 1;
 	t->io.buf = buf;
 	t->io.cnt = cnt;
@@ -545,7 +557,7 @@ static __always_inline bool io_tie(const struct proc_state *proc, struct thread_
 static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret, const bool modern)
 {
 	struct proc_state *proc = traced_here();
-	struct file *file = proc ? file_of_fd(fd) : NULL;
+	struct file *file = proc ? fs_file_of(fd) : NULL;
 	struct flow_file *ff = &t->io.file;
 	struct flow_state *f;
 
@@ -553,8 +565,7 @@ static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret
 	if (!file)
 		return false;
 	if (!flow_file_of(ff, file)) {
-		if (t->io.dir == EV_WRITE)
-			fs_wrote(file, ret);
+		fs_moved(file, t->io.dir & 1, ret, t->io.enter_ts);
 		return false;
 	}
 	if (cfg_tie_calls && (ff->family == AF_INET || ff->family == AF_INET6)) {
@@ -661,20 +672,33 @@ static __always_inline bool io_is_cipher(const struct thread_state *t, __s64 ret
 }
 
 /* A function of its own, so that the verifier forgets how it came to know. */
-static __noinline int io_was_entered(struct pt_regs *regs)
+static __noinline int io_end_here(struct pt_regs *regs)
 {
 	struct task_call *call = task_call_here(regs);
 
-	return call && call->io;
+	return call ? call->io : IO_NOTHING;
+}
+
+static __always_inline int io_read_file(__u32 fd, __s64 ret)
+{
+	struct file *file = ret > 0 ? fs_file_of(fd) : NULL;
+	struct task_call *call = file ? task_call_now() : NULL;
+
+	if (call)
+		fs_moved(file, EV_READ, ret, call->entered_ts);
+	return 0;
 }
 
 static __always_inline int io_exit(const unsigned long long *ctx, struct pt_regs *regs,
 				   const bool modern)
 {
 	struct thread_state *t;
+	int what = io_end_here(regs);
 	__u32 fd;
 
-	if (!io_was_entered(regs))
+	if (what == IO_FILE)
+		return io_read_file(SYS_ARG(1), SYS_RET);
+	if (what != IO_MOVED)
 		return 0;
 	t = thread_find();
 	if (!t || !t->io.fd)
@@ -751,7 +775,7 @@ static __always_inline bool ends_itself(struct sock *sk)
 SYS_ENTER(io_close)
 {
 	struct proc_state *proc = traced_here();
-	struct file *file = proc ? file_of_fd(SYS_ARG(1)) : NULL;
+	struct file *file = proc ? fs_file_of(SYS_ARG(1)) : NULL;
 	struct flow_file ff = {};
 	struct flow_state *f;
 	struct conn_key key;

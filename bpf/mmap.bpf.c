@@ -6,6 +6,7 @@
 #include <bpf/bpf_tracing.h>
 #include "emit.bpf.h"
 #include "file.bpf.h"
+#include "fs.bpf.h"
 #include "sys.bpf.h"
 #include "thread.bpf.h"
 
@@ -20,10 +21,15 @@ SYS_ENTER(mmap_enter)
 	struct thread_state *t;
 	struct file *file;
 
-	if (!(SYS_ARG(3) & PROT_EXEC) || (SYS_ARG(4) & MAP_ANONYMOUS))
+	if (SYS_ARG(4) & MAP_ANONYMOUS)
 		return 0;
-	file = file_of_fd(SYS_ARG(5));
-	t = file ? thread_here() : NULL;
+	file = fs_file_of(SYS_ARG(5));
+	if (!file)
+		return 0;
+	fs_mapped(file, SYS_ARG(3) & PROT_EXEC);
+	if (!(SYS_ARG(3) & PROT_EXEC))
+		return 0;
+	t = thread_here();
 	if (t)
 		t->map = file_key(file);
 	return 0;

@@ -14,7 +14,6 @@
 #include "sock.bpf.h"
 #include "usage.bpf.h"
 
-#define S_IFREG 0100000
 #define S_IFDIR 0040000
 #define S_IFBLK 0060000
 #define ANON_INODE_FS_MAGIC 0x09041934

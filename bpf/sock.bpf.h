@@ -17,6 +17,7 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define S_IFMT 00170000
+#define S_IFREG 0100000
 #define S_IFSOCK 0140000
 #define S_IFIFO 0010000
 #define S_IFCHR 0020000

@@ -61,18 +61,19 @@ struct proc_usage {
 
 /* The system call that a thread of a traced process is in: see task.bpf.h. */
 struct task_call {
-	__u64 regs;     /* where the thread's registers are kept while it is in the kernel */
-	__u64 enter_ts; /* of the call; 0: in none that was seen to begin */
-	__u64 start;    /* of the process */
-	__u64 arg;      /* first argument of the call */
+	__u64 regs;       /* where the thread's registers are kept while it is in the kernel */
+	__u64 enter_ts;   /* of the call; 0: in none that was seen to begin */
+	__u64 start;      /* of the process */
+	__u64 arg;        /* first argument of the call */
+	__u64 entered_ts; /* where a call ends: when it was entered; 0: not seen */
 	__u32 tgid;
 	__u32 nr;     /* of the call */
 	__u32 quiet;  /* as in proc_state: its calls are not counted */
 	__u32 others; /* in the table: threads that belong here, too, and found no room */
 	__u64 plain; /* what the last file is operated by that it read, and that can carry no flow */
-	__u32 io;    /* it moves bytes of a file that may */
-	__u32 pad;
-	__u32 classes; /* bits: those of which there is something in the next two */
+	__u32 io;    /* enum io_end: what is to be done where it ends */
+	__u32 plain_end; /* ... a read of that last file */
+	__u32 classes;   /* bits: those of which there is something in the next two */
 	__u32 pad1;
 	__u32 calls[CLASS_ROOM]; /* since its last switch, by enum ev_call_class */
 	__u64 ns[CLASS_ROOM];
@@ -165,10 +166,10 @@ struct proc_state {
 	__u32 quiet;        /* it may be no agent: see quiet.bpf.h */
 	__u32 held;         /* it waits to be let go to its exec: until then it is ringspan's own */
 	__u32 pad;
-	__u64 fs_second;   /* changes of files: when the second of their budget began, */
-	__u32 fs_told;     /* ... records in it, */
-	__u32 fs_over;     /* ... changes that no record told, */
-	__u32 fs_open;     /* ... a file was opened for writing */
+	__u64 fs_second;   /* files: when the second of their budget began; by enum ev_dir, */
+	__u32 fs_told[2];  /* ... records in it of what is read, and of changes, */
+	__u32 fs_over[2];  /* ... what no record told, */
+	__u32 fs_open;     /* ... there may be something to tell when it ends */
 	__u32 faults;      /* signals with a handler that were told: see signal.bpf.c */
 	__u64 nss_methods; /* address of the table of NSS's TLS layer, once it was seen */
 };
@@ -263,14 +264,45 @@ struct sock_users {
 	__u32 pad;
 };
 
-/* A file that a process has open for writing, by its struct file. */
+/* What a call does whose exit is looked at: enum ev_file_op, or one of these. */
+enum path_what {
+	PATH_UNLINKAT = 32, /* by its flags */
+	PATH_OPEN = 33,     /* path2: which argument has the flags */
+	PATH_OPEN_HOW = 34, /* ... points to struct open_how */
+	PATH_CREAT = 35,
+};
+
+#define PATH_NO_DIR 7
+
+/* Which arguments of a call, from 1, are paths, and the directories that they are relative to. */
+struct path_call {
+	__u8 what;
+	__u8 dir, path; /* dir 0: the current one; PATH_NO_DIR: the path stands for itself */
+	__u8 dir2, path2;
+};
+
+/* Which open files are followed; in cfg_files. */
+enum files_mode {
+	FILES_READ = 0, /* but libraries and the like: see open.bpf.c */
+	FILES_CHANGED = 1,
+	FILES_ALL = 2, /* and names that are not there */
+};
+
+/* A file that a process has open, by its struct file; sums since the open or since they were told. */
 struct fs_file {
 	__u64 start;    /* of the process */
+	__u64 inode;    /* struct inode *: tells a reused struct file */
 	__u64 enter_ts; /* of its open */
-	__u64 bytes;
+	__u64 told_ts;  /* when it was told last, or opened */
+	__u64 open_ns;
+	__u64 bytes[2], ns[2]; /* by enum ev_dir */
+	__u64 sync_ns, sync_max_ns;
 	__u64 size; /* when it was opened, or told */
+	__u32 calls[2], syncs;
 	__u32 tgid;
-	__u32 flags; /* enum ev_file_flag */
+	__u32 flags; /* enum ev_open_flag, those that do not change */
+	__u8 mapped, program, told;
+	__u8 pad;
 };
 
 /* Counters of one CPU; the names are those of struct ev_stats. */

@@ -162,6 +162,7 @@ SYS_EXIT(sys_exit)
 		return 0;
 	if (call->enter_ts && !call->quiet)
 		sys_done(call, regs, ret);
+	call->entered_ts = call->enter_ts;
 	call->enter_ts = 0;
 	bpf_tail_call(ctx, &sys_exits, sys_number(regs));
 	return 0;

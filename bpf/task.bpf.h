@@ -123,6 +123,14 @@ static __always_inline struct task_call *task_call_of(struct task_state *t)
 	return call ? call : &t->own;
 }
 
+/* Of the thread that runs; NULL: its process is not traced. */
+static __always_inline struct task_call *task_call_now(void)
+{
+	struct task_state *t = task_here();
+
+	return t ? task_call_of(t) : NULL;
+}
+
 /* Of the thread that runs, by what a tracepoint says of its registers. */
 static __always_inline struct task_call *task_call_here(struct pt_regs *regs)
 {

@@ -90,17 +90,6 @@ struct io_call {
 	struct flow_file file;
 };
 
-#define FS_NO_DIR -101 /* AT_FDCWD is -100 */
-
-/* A call on paths that has been entered. */
-struct fs_call {
-	__u64 enter_ts;
-	__u64 path[2];
-	__s32 dir[2]; /* descriptors; FS_NO_DIR: the path stands for itself */
-	__u32 op;     /* enum ev_file_op; 0: in no call */
-	__u32 flags;
-};
-
 struct thread_state {
 	struct life life; /* its process's, which ends with the thread's entry */
 	__u32 loud;       /* the process is not quiet, and will not be again */
@@ -119,7 +108,6 @@ struct thread_state {
 	struct rustls_walk walk;
 	struct rustls_use unsent; /* encrypted, and which socket it goes to is not known */
 	struct io_call io;
-	struct fs_call fs;
 };
 
 /* Where the kernel has it: hung on the thread itself, found at half the price, and it ends with it. */

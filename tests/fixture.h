@@ -111,6 +111,20 @@ static inline struct ev_file *record_file(uint64_t ts, uint32_t tgid, unsigned i
 	return f;
 }
 
+/* A file that was open for a ms, by its absolute path. */
+static inline struct ev_open *record_open(uint64_t ts, uint32_t tgid, const char *path,
+					  unsigned int flags)
+{
+	size_t len = strlen(path) + 1;
+	struct ev_open *o = record(EV_OPEN, sizeof(*o), ts, tgid, path, len);
+
+	o->enter_ts = ts - 1000000;
+	o->open_ns = 5000;
+	o->flags = flags;
+	o->len[1] = len;
+	return o;
+}
+
 static inline struct ev_exit *record_exit(uint64_t ts, uint32_t tgid, int status)
 {
 	struct ev_exit *e = record(EV_EXIT, sizeof(*e), ts, tgid, NULL, 0);

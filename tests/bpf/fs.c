@@ -4,12 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include "event/event.h"
 
 #define FLOOD 3000
-#define RATE 1000 /* FS_RATE in fs.bpf.c */
+#define READ_RATE 500 /* FS_READ_RATE in path.bpf.h */
+#define RATE 1000     /* FS_RATE */
+#define MADE (EV_OPEN_CREATED | EV_OPEN_WRITE | EV_OPEN_CHANGED)
 
 static char dir[] = "/tmp/fs-test.XXXXXX";
 
@@ -83,12 +88,106 @@ static void victim_flood(void)
 	unlink(shm);
 }
 
+/* Bytes that the process has read, by the kernel's own count, but for those of this file. */
+static unsigned long long rchar(void)
+{
+	static unsigned long long own;
+	unsigned long long n = 0;
+	char text[512];
+	int fd = open("/proc/self/io", O_RDONLY | O_CLOEXEC);
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	if (len < 0 || sscanf(text, "rchar: %llu", &n) != 1)
+		_exit(1);
+	n -= own;
+	own += (unsigned long long)len;
+	return n;
+}
+
+/* By every call that reads files; its own count, and the kernel's, are the exit's business. */
+static void victim_reads(void)
+{
+	char buf[100];
+	struct iovec iov[2] = { { buf, 10 }, { buf, 20 } };
+	int fd = open("data", O_RDONLY | O_CLOEXEC), out;
+	unsigned long long before = rchar();
+	ssize_t n = 0;
+
+	n += read(fd, buf, 100);
+	n += pread(fd, buf, 50, 7);
+	n += readv(fd, iov, 2);
+	n += preadv(fd, iov, 2, 300);
+	n += preadv2(fd, iov, 1, 0, 0);
+	n += pread(fd, buf, 100, 1 << 20); /* behind its end */
+	out = open("out", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	n += sendfile(out, fd, NULL, 500);
+	if (n != 100 + 50 + 30 + 30 + 10 + 500 || rchar() - before != (unsigned long long)n)
+		_exit(1);
+	close(fd);
+	fsync(out);
+	fdatasync(out);
+	close(out);
+}
+
+static void victim_kinds(void)
+{
+	int fd = open("data", O_RDONLY | O_CLOEXEC);
+	char buf[8];
+
+	close(fd); /* not used */
+	fd = open("data", O_RDONLY | O_CLOEXEC);
+	mmap(NULL, 100, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	fd = open("data", O_RDONLY | O_CLOEXEC);
+	read(fd, buf, sizeof(buf)); /* as a dynamic loader does */
+	mmap(NULL, 100, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	close(fd);
+	open("missing", O_RDONLY | O_CLOEXEC);
+	fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	read(fd, buf, sizeof(buf));
+	close(fd);
+	fd = open("data", O_RDWR | O_CLOEXEC);
+	read(fd, buf, 3);
+	if (fork() == 0) {
+		read(fd, buf, 2);
+		_exit(0);
+	}
+	wait(NULL);
+	close(fd);
+	if (seteuid(65534) == 0)
+		open("data", O_RDONLY | O_CLOEXEC);
+	if (seteuid(0))
+		_exit(1);
+	/* exec closes it, which no call tells */
+	fd = open("data", O_RDONLY | O_CLOEXEC);
+	read(fd, buf, 4);
+	execl("/proc/self/exe", "fs", "nothing", ".", NULL);
+}
+
+static void victim_nothing(void)
+{
+}
+
+/* More files than are told in a second. */
+static void victim_many(void)
+{
+	char buf[8];
+
+	for (int i = 0; i < FLOOD; i++) {
+		int fd = open("data", O_RDONLY | O_CLOEXEC);
+
+		read(fd, buf, sizeof(buf));
+		close(fd);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } victims[] = {
-	{ "writes", victim_writes },
-	{ "paths", victim_paths },
+	{ "reads", victim_reads }, { "kinds", victim_kinds },   { "nothing", victim_nothing },
+	{ "many", victim_many },   { "writes", victim_writes }, { "paths", victim_paths },
 	{ "flood", victim_flood },
 };
 
@@ -97,18 +196,32 @@ static const struct ev_file *file_rec(const struct trace *t, size_t nth)
 	return trace_rec(t, EV_FILE, t->pid, nth);
 }
 
+/* The nth of those below the test's directory. */
+static const struct ev_open *open_rec(const struct trace *t, size_t nth)
+{
+	const struct ev_open *o;
+
+	for (size_t i = 0; (o = trace_rec(t, EV_OPEN, t->pid, i)); i++)
+		if (memmem(event_payload(&o->hdr).p, event_payload(&o->hdr).n, dir + 5,
+			   strlen(dir + 5)) &&
+		    nth-- == 0)
+			return o;
+	return NULL;
+}
+
 /* "c/b/a" of a, b, c with NULs, then " + given"; each path in brackets. */
-static const char *paths_of(const struct ev_file *e)
+static const char *paths_of(const struct ev_hdr *h, const __u32 *len, int cnt)
 {
 	static char out[4096];
-	struct sv rest = event_payload(&e->hdr);
+	struct sv rest = event_payload(h);
 	size_t n = 0, from = 0;
 
-	assert_int_equal(event_check(e, e->hdr.size), 0);
-	for (int i = 0; i < 4; i++) {
-		struct sv part = sv_sub(rest, from, e->len[i]);
+	out[0] = '\0';
+	assert_int_equal(event_check(h, h->size), 0);
+	for (int i = 0; i < cnt; i++) {
+		struct sv part = sv_sub(rest, from, len[i]);
 
-		from += e->len[i];
+		from += len[i];
 		while (part.n) {
 			struct sv name = sv_token(&part, '\0');
 
@@ -122,12 +235,10 @@ static const char *paths_of(const struct ev_file *e)
 	return out;
 }
 
-static void assert_file(const struct trace *t, size_t nth, __u32 op, const char *paths)
+static void assert_paths(const char *got, const char *paths)
 {
-	const struct ev_file *e = file_rec(t, nth);
 	char want[512], *at;
 
-	assert_non_null(e);
 	snprintf(want, sizeof(want), "%s", paths);
 	while ((at = strchr(want, '@'))) { /* the directory's name */
 		size_t n = strlen(dir + 5);
@@ -135,44 +246,58 @@ static void assert_file(const struct trace *t, size_t nth, __u32 op, const char 
 		memmove(at + n, at + 1, strlen(at));
 		memcpy(at, dir + 5, n);
 	}
-	assert_string_equal(paths_of(e), want);
+	assert_string_equal(got, want);
+}
+
+static void assert_file(const struct trace *t, size_t nth, __u32 op, const char *paths)
+{
+	const struct ev_file *e = file_rec(t, nth);
+
+	assert_non_null(e);
+	assert_paths(paths_of(&e->hdr, e->len, 4), paths);
 	assert_int_equal(e->op, op);
+}
+
+static const struct ev_open *assert_open(const struct trace *t, size_t nth, const char *paths,
+					 unsigned int flags)
+{
+	const struct ev_open *o = open_rec(t, nth);
+
+	assert_non_null(o);
+	assert_paths(paths_of(&o->hdr, o->len, 2), paths);
+	assert_int_equal(o->flags, flags);
+	return o;
 }
 
 static void what_is_written(void **state)
 {
 	struct trace *t = *state;
-	const struct ev_file *e;
-	char want[64];
+	const struct ev_open *o;
+	size_t n = 0;
 
 	trace_victim(t, "writes", dir);
 	assert_int_equal(t->status, 0);
-	assert_file(t, 0, EV_FILE_WRITE, "<a<@");
-	e = file_rec(t, 0);
-	assert_int_equal(e->flags, EV_FILE_CREATED);
-	assert_int_equal(e->bytes, 11);
-	assert_int_equal(e->size, 11);
-	assert_true(e->enter_ts < e->hdr.ts);
-	assert_file(t, 1, EV_FILE_MKDIR, "<@+sub");
-	assert_file(t, 2, EV_FILE_WRITE, "<b<sub<@");
-	e = file_rec(t, 2);
-	assert_int_equal(e->bytes, 5);
-	assert_int_equal(e->size, 105);
-	assert_file(t, 3, EV_FILE_WRITE, "<c<@");
-	e = file_rec(t, 3);
-	assert_int_equal(e->bytes, 1);
-	assert_int_equal(e->flags, EV_FILE_CREATED);
-	assert_file(t, 4, EV_FILE_REMOVE, "<@+sub/b");
-	assert_file(t, 5, EV_FILE_RMDIR, "<@+sub");
-	snprintf(want, sizeof(want), "<fs-test.%d<shm<dev", (int)t->pid);
-	assert_file(t, 6, EV_FILE_WRITE, want);
-	assert_int_equal(file_rec(t, 7)->op, EV_FILE_REMOVE);
-	assert_file(t, 8, EV_FILE_WRITE, "<a<@");
-	e = file_rec(t, 8);
-	assert_int_equal(e->flags, 0);
-	assert_int_equal(e->bytes, 1);
-	assert_int_equal(e->size, 12);
-	assert_null(file_rec(t, 9));
+	o = assert_open(t, 0, "<a<@", MADE);
+	assert_int_equal(o->bytes[EV_WRITE], 11);
+	assert_int_equal(o->calls[EV_WRITE], 2);
+	assert_true(o->ns[EV_WRITE] > 0 && o->ns[EV_WRITE] < o->hdr.ts - o->enter_ts);
+	assert_int_equal(o->bytes[EV_READ], 0);
+	assert_int_equal(o->size, 11);
+	assert_true(o->open_ns > 0 && o->enter_ts + o->open_ns < o->hdr.ts);
+	o = assert_open(t, 1, "<b<sub<@", MADE);
+	assert_int_equal(o->bytes[EV_WRITE], 5);
+	assert_int_equal(o->size, 105);
+	o = assert_open(t, 2, "<c<@", MADE);
+	assert_int_equal(o->bytes[EV_WRITE], 1);
+	o = assert_open(t, 3, "<a<@", EV_OPEN_WRITE | EV_OPEN_CHANGED);
+	assert_int_equal(o->bytes[EV_WRITE], 1);
+	assert_int_equal(o->size, 12);
+	assert_null(open_rec(t, 4));
+	assert_file(t, n++, EV_FILE_MKDIR, "<@+sub");
+	assert_file(t, n++, EV_FILE_REMOVE, "<@+sub/b");
+	assert_file(t, n++, EV_FILE_RMDIR, "<@+sub");
+	assert_int_equal(file_rec(t, n++)->op, EV_FILE_REMOVE);
+	assert_null(file_rec(t, n));
 }
 
 static void what_is_done_to_paths(void **state)
@@ -182,7 +307,7 @@ static void what_is_done_to_paths(void **state)
 
 	trace_victim(t, "paths", dir);
 	assert_int_equal(t->status, 0);
-	assert_file(t, n++, EV_FILE_WRITE, "<p<@");
+	assert_open(t, 0, "<p<@", MADE);
 	assert_file(t, n++, EV_FILE_MKDIR, "<@+sub");
 	assert_file(t, n++, EV_FILE_RENAME, "<@+p<@+sub/b");
 	assert_file(t, n++, EV_FILE_LINK, "<@+hard<@+sub/b");
@@ -197,6 +322,18 @@ static void what_is_done_to_paths(void **state)
 	assert_null(file_rec(t, n + 1));
 }
 
+/* What the victims read: 1000 bytes. */
+static int make_data(void)
+{
+	char path[64], data[1000] = { 0 };
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/data", dir);
+	f = fopen(path, "we");
+	return !f || fwrite(data, 1, sizeof(data), f) != sizeof(data) || fclose(f) ||
+	       chmod(path, 0600);
+}
+
 /* More than the budget of a second is counted. */
 static void a_flood_is_counted(void **state)
 {
@@ -209,8 +346,116 @@ static void a_flood_is_counted(void **state)
 		told += file_rec(t, i)->op != EV_FILE_OVER;
 		over += file_rec(t, i)->over;
 	}
+	for (size_t i = 0; trace_rec(t, EV_OPEN, t->pid, i); i++) {
+		const struct ev_open *o = trace_rec(t, EV_OPEN, t->pid, i);
+
+		told += o->flags & EV_OPEN_WRITE ? 1 : 0;
+		over += o->over[EV_WRITE];
+	}
 	assert_int_equal(told + over, FLOOD + 1);
 	assert_true(told >= RATE);
+	assert_true(over > 0);
+}
+
+static void what_is_read(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_open *o;
+
+	trace_victim(t, "reads", dir);
+	assert_int_equal(t->status, 0);
+	o = assert_open(t, 0, "<data<@", 0);
+	assert_int_equal(o->bytes[EV_READ], 720); /* the victim has held it against rchar */
+	assert_int_equal(o->calls[EV_READ], 6);
+	assert_int_equal(o->bytes[EV_WRITE], 0);
+	assert_int_equal(o->size, 1000);
+	assert_true(o->ns[EV_READ] > 0 && o->ns[EV_READ] < o->hdr.ts - o->enter_ts);
+	assert_int_equal(o->syncs, 0);
+	o = assert_open(t, 1, "<out<@", MADE);
+	assert_int_equal(o->bytes[EV_WRITE], 500);
+	assert_int_equal(o->syncs, 2);
+	assert_true(o->sync_max_ns > 0 && o->sync_max_ns <= o->sync_ns);
+	assert_true(o->sync_ns < o->hdr.ts - o->enter_ts);
+	assert_null(open_rec(t, 2));
+}
+
+static void what_is_left_out(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_open *o;
+	size_t n = 0;
+
+	trace_victim(t, "kinds", dir);
+	assert_int_equal(t->status, 0);
+	o = assert_open(t, n++, "<data<@", EV_OPEN_MAPPED);
+	assert_int_equal(o->bytes[EV_READ], 0);
+	o = assert_open(t, n++, "<data<@", EV_OPEN_WRITE);
+	assert_int_equal(o->bytes[EV_READ], 5); /* with its child's */
+	o = assert_open(t, n++, "<@+data", 0);
+	assert_int_equal(o->err, -EACCES);
+	o = assert_open(t, n++, "<data<@", EV_OPEN_PART);
+	assert_int_equal(o->bytes[EV_READ], 4);
+	assert_null(open_rec(t, n));
+}
+
+static void nothing_is_left_out(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_open *o;
+	size_t n = 0, libraries = 0;
+
+	trace_teardown(state);
+	*state = t = calloc(1, sizeof(*t));
+	assert_int_equal(probe_new(&t->p, &(struct probe_cfg){ .files = PROBE_FILES_ALL }), 0);
+	trace_victim(t, "kinds", dir);
+	assert_int_equal(t->status, 0);
+	assert_open(t, n++, "<data<@", EV_OPEN_ALL);
+	assert_open(t, n++, "<data<@", EV_OPEN_ALL | EV_OPEN_MAPPED);
+	assert_open(t, n++, "<data<@", EV_OPEN_ALL | EV_OPEN_PROGRAM);
+	o = assert_open(t, n++, "<@+missing", EV_OPEN_ALL);
+	assert_int_equal(o->err, -ENOENT);
+	assert_open(t, n++, "<data<@", EV_OPEN_ALL | EV_OPEN_WRITE);
+	o = assert_open(t, n++, "<@+data", EV_OPEN_ALL);
+	assert_int_equal(o->err, -EACCES);
+	assert_open(t, n++, "<data<@", EV_OPEN_ALL | EV_OPEN_PART);
+	assert_null(open_rec(t, n));
+	for (size_t i = 0; (o = trace_rec(t, EV_OPEN, t->pid, i)); i++)
+		libraries += o->flags & EV_OPEN_PROGRAM ? 1 : 0;
+	assert_true(libraries > 2); /* libc of two programs, and data */
+}
+
+static void what_is_changed_and_no_more(void **state)
+{
+	struct trace *t = *state;
+
+	trace_teardown(state);
+	*state = t = calloc(1, sizeof(*t));
+	assert_int_equal(probe_new(&t->p, &(struct probe_cfg){ .files = PROBE_FILES_CHANGED }), 0);
+	trace_victim(t, "reads", dir);
+	assert_int_equal(t->status, 0);
+	assert_int_equal(assert_open(t, 0, "<out<@",
+				     EV_OPEN_TRUNCATED | EV_OPEN_WRITE | EV_OPEN_CHANGED)
+				 ->syncs,
+			 2);
+	assert_null(trace_rec(t, EV_OPEN, t->pid, 1));
+}
+
+/* What is read goes over a budget of its own: changes are told all the same. */
+static void many_reads_are_counted(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_open *o;
+	size_t told = 0, over = 0;
+
+	trace_victim(t, "many", dir);
+	assert_int_equal(t->status, 0);
+	for (size_t i = 0; (o = trace_rec(t, EV_OPEN, t->pid, i)); i++) {
+		told += o->len[0] != 0;
+		over += o->over[EV_READ];
+		assert_int_equal(o->over[EV_WRITE], 0);
+	}
+	assert_int_equal(told + over, FLOOD);
+	assert_true(told >= READ_RATE);
 	assert_true(over > 0);
 }
 
@@ -220,6 +465,13 @@ int main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(what_is_written, trace_setup, trace_teardown),
 		cmocka_unit_test_setup_teardown(what_is_done_to_paths, trace_setup, trace_teardown),
 		cmocka_unit_test_setup_teardown(a_flood_is_counted, trace_setup, trace_teardown),
+		cmocka_unit_test_setup_teardown(what_is_read, trace_setup, trace_teardown),
+		cmocka_unit_test_setup_teardown(what_is_left_out, trace_setup, trace_teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_left_out, trace_setup, trace_teardown),
+		cmocka_unit_test_setup_teardown(what_is_changed_and_no_more, trace_setup,
+						trace_teardown),
+		cmocka_unit_test_setup_teardown(many_reads_are_counted, trace_setup,
+						trace_teardown),
 	};
 	int failed;
 
@@ -234,12 +486,14 @@ int main(int argc, char *argv[])
 	failed = trace_skip();
 	if (failed)
 		return failed;
-	if (!mkdtemp(dir))
+	if (!mkdtemp(dir) || make_data())
 		return 1;
 	failed = cmocka_run_group_tests_name("fs", tests, NULL, NULL);
 	if (chdir(dir) == 0) {
 		unlink("a");
 		unlink("c");
+		unlink("out");
+		unlink("data");
 	}
 	rmdir(dir);
 	return failed;

@@ -129,6 +129,26 @@ static void lies_about_a_file_are_refused(void **state)
 	assert_int_not_equal(event_check(f, f->hdr.size), 0);
 }
 
+static void lies_about_an_open_file_are_refused(void **state)
+{
+	_cleanup_free_ struct ev_open *o = record_open(2000000, 7, "/a", 0);
+
+	(void)state;
+	assert_int_equal(event_check(o, o->hdr.size), 0);
+	assert_int_not_equal(event_check(o, sizeof(*o) - 8), 0);
+	o->err = 1;
+	assert_int_not_equal(event_check(o, o->hdr.size), 0);
+	o->err = -5000;
+	assert_int_not_equal(event_check(o, o->hdr.size), 0);
+	o->err = -2;
+	assert_int_equal(event_check(o, o->hdr.size), 0);
+	o->len[0] = 1;
+	assert_int_not_equal(event_check(o, o->hdr.size), 0);
+	o->len[0] = UINT32_MAX; /* a sum that would wrap */
+	o->len[1] = 4;
+	assert_int_not_equal(event_check(o, o->hdr.size), 0);
+}
+
 static void lies_about_calls_are_refused(void **state)
 {
 	static const struct ev_count counts[] = { { 3, 10 }, { 9, 1 }, { 2, 4 } };
@@ -217,8 +237,15 @@ static void paths_are_put_together(void **state)
 	static const char names[] = "sub\0/\0home\0/\0../a//./b\0up\0/\0x/../..";
 	_cleanup_free_ struct ev_file *f = record(EV_FILE, sizeof(*f), 1, 7, names, sizeof(names));
 	_cleanup_free_ struct ev_file *link = record_file(1, 7, EV_FILE_SYMLINK, "/a/../b", "../c");
+	_cleanup_free_ struct ev_open *o = record(EV_OPEN, sizeof(*o), 1, 7, names, sizeof(names));
+	_cleanup_buf_ struct buf opened = BUF_INIT;
 
 	(void)state;
+	o->len[0] = 13;
+	o->len[1] = sizeof(names) - 13;
+	assert_int_equal(event_check(o, o->hdr.size), 0);
+	assert_int_equal(event_open_path(&opened, o), 0);
+	assert_string_equal(buf_cstr(&opened), "/home/a/b");
 	f->len[0] = 13;
 	f->len[1] = 11;
 	f->len[2] = 5;
@@ -239,11 +266,14 @@ static void secret_in_a_path_is_masked(void **state)
 	static const char path[] = "/tmp/sk-ant-api03-0123456789abcdefghij";
 	_cleanup_free_ struct ev_syscall *call =
 		record(EV_SYSCALL, sizeof(*call), 1, 7, path, strlen(path));
+	_cleanup_free_ struct ev_open *o = record_open(2000000, 7, path, 0);
 	struct event_scrub *s;
 
 	(void)state;
 	call->len = strlen(path);
 	assert_int_equal(event_scrub_new(&s), 0);
+	event_scrub(s, &o->hdr);
+	assert_false(sv_has(event_payload(&o->hdr), "abcdef"));
 	event_scrub(s, &f->hdr);
 	event_scrub(s, &call->hdr);
 	assert_false(sv_has(event_payload(&f->hdr), "abcdef"));
@@ -340,6 +370,7 @@ int main(void)
 		cmocka_unit_test(lies_about_a_tls_record_are_refused),
 		cmocka_unit_test(lies_about_a_stack_are_refused),
 		cmocka_unit_test(lies_about_a_file_are_refused),
+		cmocka_unit_test(lies_about_an_open_file_are_refused),
 		cmocka_unit_test(lies_about_calls_are_refused),
 		cmocka_unit_test(buckets_are_a_quarter_wide),
 		cmocka_unit_test(calls_have_names),

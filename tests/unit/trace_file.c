@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Changes of files: what is left of them in the end, whose they are, and how much is held. */
+/* Files: what is left of their changes in the end, what was read, whose that is, and how much is held. */
 #include "base/limits.h"
 #include "rpc_test.h"
 
@@ -230,6 +230,199 @@ static void bounded(void **state)
 			 LIMIT_CHANGES - LIMIT_CHANGE_SPANS + 10);
 }
 
+static struct ev_open *opens(uint64_t ts, uint32_t tgid, const char *path, uint64_t bytes)
+{
+	struct ev_open *o = record_open(ts, tgid, path, 0);
+
+	o->bytes[EV_READ] = bytes;
+	o->calls[EV_READ] = bytes ? 2 : 0;
+	o->ns[EV_READ] = bytes;
+	o->size = 500;
+	return o;
+}
+
+/* All that is read of a path is one span; what is installed beside a program is only counted. */
+static void what_is_read(void **state)
+{
+	struct world *w = *state;
+	const struct span *s;
+	struct ev_open *o;
+
+	run_program(w, 3 * MS, OTHER, AGENT, "/bin/tool");
+	feed(w, opens(5 * MS, OTHER, "/d/a", 10));
+	o = opens(7 * MS, OTHER, "/d/a", 20);
+	o->open_ns = 2000000;
+	feed(w, o);
+	o = opens(8 * MS, OTHER, "/d/a", 5); /* it stays open */
+	o->flags = EV_OPEN_PART;
+	o->open_ns = 0;
+	feed(w, o);
+	feed(w, opens(9 * MS, OTHER, "/p/node_modules/x/index.js", 100));
+	o = opens(10 * MS, OTHER, "/d/m", 0);
+	o->flags = EV_OPEN_MAPPED;
+	feed(w, o);
+	o = opens(11 * MS, OTHER, "/d/no", 0);
+	o->err = -13;
+	feed(w, o);
+	o = opens(12 * MS, OTHER, "/d/gone", 0);
+	o->err = -2;
+	feed(w, o);
+	feed(w, record_exit(20 * MS, OTHER, 0));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_FILE), 4);
+	s = told_nth(&w->told, SPAN_FILE, 0);
+	ASSERT_SV(s->name, "read a");
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_FILE_PATH), "/d/a");
+	assert_true(span_is_read(s));
+	assert_string_equal(s->parent_span_id, told_process(&w->told, OTHER)->span_id);
+	assert_int_equal(s->end_ns - s->start_ns, 4 * MS);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_READ, -1), 35);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_READS, -1), 6);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_READ_NS, -1), 35);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_OPENS, -1), 2);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_OPEN_NS, -1), 2000000);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_OPEN_FOR_NS, -1), 3 * MS);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_SIZE, -1), 500);
+	s = told_nth(&w->told, SPAN_FILE, 1);
+	ASSERT_SV(s->name, "read m");
+	assert_true(json_true(span_attr(s, ATTR_ID_FILE_MAPPED)));
+	s = told_nth(&w->told, SPAN_FILE, 2);
+	ASSERT_SV(s->name, "open no");
+	assert_int_equal(s->status, STATUS_ERROR);
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "EACCES");
+	assert_false(span_is_read(s));
+	s = told_nth(&w->told, SPAN_FILE, 3); /* so programs search */
+	assert_int_equal(s->status, STATUS_UNSET);
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_ERROR_TYPE), "ENOENT");
+	assert_true(span_is_read(s));
+	for (int i = 0; i < 2; i++) {
+		s = i ? told_nth(&w->told, SPAN_RUN, 0) : told_process(&w->told, OTHER);
+		assert_int_equal(span_attr_int(s, ATTR_ID_FILES_READ, 0), 3);
+		assert_int_equal(span_attr_int(s, ATTR_ID_FILES_PACKAGES, 0), 1);
+		assert_int_equal(span_attr_int(s, ATTR_ID_FILES_READ_BYTES, 0), 135);
+		assert_null(span_attr(s, ATTR_ID_FILES_READ_UNTOLD));
+		assert_null(span_attr(s, ATTR_ID_FILES_WRITTEN));
+	}
+}
+
+/* One open file may be read and written. */
+static void read_and_written(void **state)
+{
+	struct world *w = *state;
+	const struct span *s;
+	struct ev_open *o = opens(5 * MS, AGENT, "/d/db", 10);
+
+	o->flags = EV_OPEN_WRITE | EV_OPEN_CHANGED;
+	o->bytes[EV_WRITE] = 7;
+	o->calls[EV_WRITE] = 1;
+	o->ns[EV_WRITE] = 70;
+	o->syncs = 2;
+	o->sync_ns = 900;
+	o->sync_max_ns = 600;
+	feed(w, o);
+	o = record_open(6 * MS, AGENT, "/d/new", EV_OPEN_CREATED | EV_OPEN_CHANGED | EV_OPEN_WRITE);
+	o->bytes[EV_WRITE] = 9;
+	o->size = 9;
+	feed(w, o);
+	feed(w, record_exit(20 * MS, AGENT, 0));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_FILE), 3);
+	s = told_nth(&w->told, SPAN_FILE, 0);
+	assert_change(s, "written", "/d/db", 7);
+	assert_false(span_is_read(s));
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_WRITES, -1), 1);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_WRITE_NS, -1), 70);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_SYNCS, -1), 2);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_SYNC_NS, -1), 900);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_SYNC_MAX_NS, -1), 600);
+	assert_null(span_attr(s, ATTR_ID_FILE_READS));
+	assert_change(told_nth(&w->told, SPAN_FILE, 1), "created", "/d/new", 9);
+	s = told_nth(&w->told, SPAN_FILE, 2);
+	ASSERT_SV(s->name, "read db");
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILE_READ, -1), 10);
+	assert_null(span_attr(s, ATTR_ID_FILE_SYNCS));
+	s = told_nth(&w->told, SPAN_RUN, 0);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILES_READ, 0), 1);
+	assert_int_equal(span_attr_int(s, ATTR_ID_FILES_WRITTEN, 0), 1);
+}
+
+/* What the agent's own process reads is the tool call's that names it; so is what its processes read. */
+static void what_a_tool_reads(void **state)
+{
+	static const char args[] = "sh\0-c\0cat it";
+	struct world *w = *state;
+	const struct span *tool, *s;
+	const struct json *log;
+
+	feed(w, opens(3 * MS, AGENT, "/w/src/main.c", 3)); /* before it was asked for */
+	asks(w, 4 * MS, "read_file", "path", "./src/main.c");
+	feed(w, opens(6 * MS, AGENT, "/home/me/.agent/config", 10));
+	feed(w, opens(7 * MS, AGENT, "/w/src/main.c", 30));
+	feed(w, opens(8 * MS, AGENT, "/w/src/not_main.c", 10));
+	feed(w, record_exit(20 * MS, AGENT, 0));
+	end(w);
+	tool = told_nth(&w->told, SPAN_TOOL_CALL, 0);
+	log = span_attr(tool, ATTR_ID_FILES_READS);
+	assert_int_equal(log->cnt, 1);
+	assert_true(json_str_is(json_get(json_at(log, 0), "path"), "/w/src/main.c"));
+	assert_int_equal(span_attr_int(tool, ATTR_ID_FILES_READ, 0), 1);
+	assert_int_equal(span_attr_int(tool, ATTR_ID_FILES_READ_BYTES, 0), 30);
+	assert_int_equal(told_count(&w->told, SPAN_FILE), 4);
+	for (size_t i = 0; i < 4; i++) {
+		s = told_nth(&w->told, SPAN_FILE, i);
+		if (sv_is(sv(s->parent_span_id), tool->span_id))
+			ASSERT_SV(span_attr_sv(s, ATTR_ID_LINK), "argument");
+		else
+			assert_string_equal(s->parent_span_id,
+					    told_nth(&w->told, SPAN_RUN, 0)->span_id);
+	}
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_READ, 0), 4);
+	teardown(state);
+	setup(state);
+	w = *state;
+	asks(w, 3 * MS, "shell", "command", "cat it");
+	feed(w, record_fork(4 * MS, AGENT, OTHER));
+	feed(w, record_exec(4 * MS, OTHER, AGENT, "/bin/sh", args, sizeof(args)));
+	feed(w, opens(6 * MS, OTHER, "/d/it", 5));
+	feed(w, record_exit(9 * MS, OTHER, 0));
+	feed(w, record_exit(10 * MS, AGENT, 0));
+	end(w);
+	tool = told_nth(&w->told, SPAN_TOOL_CALL, 0);
+	assert_int_equal(span_attr(tool, ATTR_ID_FILES_READS)->cnt, 1);
+	assert_int_equal(told_count(&w->told, SPAN_FILE), 1);
+	assert_string_equal(told_nth(&w->told, SPAN_FILE, 0)->parent_span_id,
+			    told_process(&w->told, OTHER)->span_id);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_READ, 0), 1);
+}
+
+/* What reads many files is bounded, too, and by a bound of its own. */
+static void many_reads(void **state)
+{
+	struct world *w = *state;
+	struct ev_open *over;
+	char path[32];
+
+	for (unsigned int i = 0; i < LIMIT_READS + 10; i++) {
+		snprintf(path, sizeof(path), "/d/%u", i);
+		feed(w, opens(4 * MS + i, AGENT, path, 1));
+	}
+	writes(w, 50 * MS, AGENT, "/d/out", EV_FILE_CREATED, 100);
+	over = record(EV_OPEN, sizeof(*over), 60 * MS, AGENT, NULL, 0);
+	over->over[EV_READ] = 7;
+	over->over[EV_WRITE] = 3;
+	feed(w, over);
+	feed(w, record_exit(90 * MS, AGENT, 0));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_FILE), LIMIT_READ_SPANS + 1);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_READ, 0),
+			 LIMIT_READS);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_READ_UNTOLD,
+				       0),
+			 LIMIT_READS - LIMIT_READ_SPANS + 10 + 7);
+	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_FILES_UNTOLD, 0),
+			 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +432,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(agents_own_tool, setup, teardown),
 		cmocka_unit_test_setup_teardown(many, setup, teardown),
 		cmocka_unit_test_setup_teardown(bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(read_and_written, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_tool_reads, setup, teardown),
+		cmocka_unit_test_setup_teardown(many_reads, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("trace_file", tests, NULL, NULL);

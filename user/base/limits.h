@@ -55,8 +55,10 @@
 #define LIMIT_DNS_NAMES 4096           /* addresses of one run whose names are remembered */
 #define LIMIT_LOG_LINE (16u << 10)     /* of stdout or stderr; a longer line is told in pieces */
 #define LIMIT_CHANGES 32768            /* changes of files that are held, in all */
+#define LIMIT_READS 32768              /* files that were read and are held, in all */
+#define LIMIT_READ_SPANS 50            /* of one process or tool call that are spans */
 #define LIMIT_CHANGE_SPANS 50          /* of one process or tool call that are spans */
-#define LIMIT_CHANGE_LOG 100           /* of one tool call that its span lists */
+#define LIMIT_CHANGE_LOG 100           /* of one tool call that its span lists, and files it read */
 #define LIMIT_STORE_LIST (1u << 20)    /* contents of one list in the store */
 #define LIMIT_CHUNK_TIMES 65536        /* arrival times kept of one response */
 

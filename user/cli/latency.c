@@ -264,6 +264,7 @@ static int follow(struct live *l, const struct latency_opts *o, size_t runs)
 static int from_live(struct gather *g, const struct latency_opts *o)
 {
 	struct live_opts live = { .no_store = true,
+				  .open_files = PROBE_FILES_CHANGED,
 				  .quiet = true,
 				  .watch_span = on_span,
 				  .watch_calls = on_calls,

@@ -126,16 +126,36 @@ static int feed_meta(struct live *l)
 	return meta ? session_feed(l->session, &meta->hdr) : -ENOMEM;
 }
 
+static int read_files(enum probe_files *out, const char *which)
+{
+	static const char *const names[] = {
+		[PROBE_FILES_READ] = "read",
+		[PROBE_FILES_CHANGED] = "changed",
+		[PROBE_FILES_ALL] = "all",
+	};
+
+	for (unsigned int i = 0; which && i < ARRAY_SIZE(names); i++) {
+		if (strcmp(which, names[i]) != 0)
+			continue;
+		*out = i;
+		return 0;
+	}
+	return which ? log_err(-EINVAL, "--files %s: want changed, read or all", which) : 0;
+}
+
 int live_read_opts(struct live_opts *o)
 {
 	int err = calls_opt(&o->calls, o->slow, o->failed, o->syscalls);
 
+	if (!err)
+		err = read_files(&o->open_files, o->files);
 	return err ? err : store_opt(&o->limits, o->store_size, o->store_age);
 }
 
 int live_new(struct live **out, const struct live_opts *o)
 {
 	struct probe_cfg cfg = { .calls = o->calls,
+				 .files = o->open_files,
 				 .ring_bytes = o->ring_bytes,
 				 .output_rate = o->logs ? OUTPUT_RATE : 0 };
 	struct live *l = calloc(1, sizeof(*l));

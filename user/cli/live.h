@@ -20,6 +20,8 @@ struct live_opts {
 	const char *store_size, *store_age;   /* see store_opt.h */
 	struct store_limits limits;           /* no option: what these say, by live_read_opts() */
 	struct probe_calls calls;             /* no option: what these say, by live_read_opts() */
+	const char *files;
+	enum probe_files open_files; /* no option: what that says, likewise */
 	bool no_store, no_redact, quiet, logs;
 	size_t ring_bytes;
 	/* No options: who is told instead of the user, see session.h; then nothing is printed. */
@@ -66,6 +68,13 @@ struct live_opts {
 		{ "syscalls", 0,                                                                 \
 		  OPT_STR,    offsetof(struct live_opts, syscalls),                              \
 		  "LIST",     "spans of all system calls of these names or classes, or `all`" }, \
+		{ "files",                                                                       \
+		  0,                                                                             \
+		  OPT_STR,                                                                       \
+		  offsetof(struct live_opts, files),                                             \
+		  "WHICH",                                                                       \
+		  "files that are told: `changed`, `read` (those, too, but no "                  \
+		  "libraries; without it), `all`" },                                             \
 	{                                                                                        \
 		"quiet", 'q', OPT_FLAG, offsetof(struct live_opts, quiet), NULL,                 \
 			"show no spans while it runs"                                            \

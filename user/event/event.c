@@ -90,6 +90,12 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 		return (uint64_t)f->len[0] + f->len[1] + f->len[2] + f->len[3] == payload &&
 		       f->err <= 0 && f->err > -ERRNO_END;
 	}
+	case EV_OPEN: {
+		const struct ev_open *o = (const void *)h;
+
+		return (uint64_t)o->len[0] + o->len[1] == payload && o->err <= 0 &&
+		       o->err > -ERRNO_END;
+	}
 	case EV_SYSCALL:
 		return ((const struct ev_syscall *)(const void *)h)->len == payload;
 	case EV_SYSCALLS:
@@ -176,12 +182,11 @@ static void names_of_dir(struct names *n, struct sv dir)
 	}
 }
 
-int event_file_path(struct buf *b, const struct ev_file *f, unsigned int which)
+/* rest: begins with the names of a directory and a path, which have these lengths */
+static int path_of(struct buf *b, struct sv rest, const __u32 len[2])
 {
-	uint64_t from = which ? (uint64_t)f->len[0] + f->len[1] : 0;
-	struct sv rest = event_payload(&f->hdr);
-	struct sv dir = sv_sub(rest, from, f->len[2 * which]);
-	struct sv given = sv_sub(rest, from + dir.n, f->len[2 * which + 1]);
+	struct sv dir = sv_sub(rest, 0, len[0]);
+	struct sv given = sv_sub(rest, dir.n, len[1]);
 	struct names names = { .cnt = 0 };
 
 	given = sv_token(&given, '\0');
@@ -196,6 +201,19 @@ int event_file_path(struct buf *b, const struct ev_file *f, unsigned int which)
 		buf_sv(b, names.of[i]);
 	}
 	return b->err;
+}
+
+int event_file_path(struct buf *b, const struct ev_file *f, unsigned int which)
+{
+	uint64_t from = which ? (uint64_t)f->len[0] + f->len[1] : 0;
+	struct sv all = event_payload(&f->hdr);
+
+	return path_of(b, sv_sub(all, from, all.n), &f->len[2 * which]);
+}
+
+int event_open_path(struct buf *b, const struct ev_open *o)
+{
+	return path_of(b, event_payload(&o->hdr), o->len);
 }
 
 uint64_t event_bucket_begin(uint32_t bucket)

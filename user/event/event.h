@@ -28,6 +28,8 @@ struct sv event_exec_args(const struct ev_exec *e); /* NUL-separated */
  * it has none.  What a symbolic link leads to stays as it was given.  0 or -ENOMEM.
  */
 int event_file_path(struct buf *b, const struct ev_file *f, unsigned int which);
+/* The same of an OPEN record; nothing when it tells only what went over a budget. */
+int event_open_path(struct buf *b, const struct ev_open *o);
 /* Value of a key in META's payload; empty when it is not there. */
 struct sv event_meta_get(const struct ev_meta *m, const char *key);
 

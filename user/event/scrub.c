@@ -111,7 +111,8 @@ void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 		break;
 	}
 	case EV_SYSCALL:
-	case EV_FILE: {
+	case EV_FILE:
+	case EV_OPEN: {
 		struct sv paths = event_payload(rec);
 
 		redact_text(payload(rec, paths), paths.n);

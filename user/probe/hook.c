@@ -19,14 +19,17 @@ struct hook {
 		*table; /* in bpf/sys.bpf.c, by the call's number; NULL: its section says where */
 	int call;
 	enum feat need;
+	bool reads; /* only where files that are read are of interest */
 };
 
 /* clang-format off */
-#define ENTER(prog, call) { prog, "sys_enters", SYS_##call, FEAT_SYSCALLS }
-#define EXIT(prog, call) { prog, "sys_exits", SYS_##call, FEAT_SYSCALLS }
-#define POINT(prog, need) { prog, NULL, 0, need }
+#define ENTER(prog, call) { prog, "sys_enters", SYS_##call, FEAT_SYSCALLS, false }
+#define EXIT(prog, call) { prog, "sys_exits", SYS_##call, FEAT_SYSCALLS, false }
+#define EXIT_READS(prog, call) { prog, "sys_exits", SYS_##call, FEAT_SYSCALLS, true }
+#define POINT(prog, need) { prog, NULL, 0, need, false }
 #define IO_CALL(call) ENTER("io_" #call, call), EXIT("io_done", call)
-#define FS_CALL(call) ENTER("fs_" #call, call), EXIT("fs_done", call)
+#define FS_CALL(call) EXIT("fs_done", call)
+#define FS_OPEN(call) EXIT("fs_open_done", call)
 /* clang-format on */
 
 static const struct hook hooks[] = {
@@ -68,9 +71,20 @@ static const struct hook hooks[] = {
 	POINT("io_sock_state", FEAT_SYSCALLS),
 	/* TLS that moves into the kernel turns ciphertext into plaintext */
 	ENTER("io_setsockopt", setsockopt),
-	/* what changes files */
-	FS_CALL(openat),
-	FS_CALL(openat2),
+	/* files that are opened, and what is done with them and to paths */
+	EXIT_READS("fs_pread", pread64),
+	EXIT_READS("fs_pread", preadv),
+	EXIT_READS("fs_pread", preadv2),
+	EXIT("fs_pwrite", pwritev2),
+	EXIT("fs_sendfile", sendfile),
+	EXIT("fs_copy", copy_file_range),
+	EXIT("fs_sync", fsync),
+	EXIT("fs_sync", fdatasync),
+	EXIT("fs_sync", sync_file_range),
+	ENTER("fs_exec", execve),
+	ENTER("fs_exec", execveat),
+	FS_OPEN(openat),
+	FS_OPEN(openat2),
 	FS_CALL(unlinkat),
 	FS_CALL(renameat2),
 	FS_CALL(mkdirat),
@@ -82,8 +96,8 @@ static const struct hook hooks[] = {
 	FS_CALL(renameat),
 #endif
 #ifdef SYS_open /* ... and only what takes a directory */
-	FS_CALL(open),
-	FS_CALL(creat),
+	FS_OPEN(open),
+	FS_OPEN(creat),
 	FS_CALL(unlink),
 	FS_CALL(rmdir),
 	FS_CALL(rename),
@@ -99,9 +113,9 @@ static const struct hook hooks[] = {
 
 _Static_assert(ARRAY_SIZE(hooks) <= HOOKS_MAX, "HOOKS_MAX");
 
-static bool is_used(const struct hook *h, const struct features *f)
+static bool is_used(const struct hook *h, const struct features *f, enum files_mode files)
 {
-	return f->of[h->need].on;
+	return f->of[h->need].on && (!h->reads || files != FILES_CHANGED);
 }
 
 /* What copies payload comes twice, see guard.bpf.h. */
@@ -145,7 +159,7 @@ static void select_threads(struct bpf_object *obj, bool storage)
 		bpf_map__set_autocreate(bpf_object__find_map_by_name(obj, table[i]), !storage);
 }
 
-void hooks_select(struct bpf_object *obj, const struct features *f)
+void hooks_select(struct bpf_object *obj, const struct features *f, enum files_mode files)
 {
 	struct bpf_program *prog;
 
@@ -159,7 +173,7 @@ void hooks_select(struct bpf_object *obj, const struct features *f)
 	}
 	select_threads(obj, f->of[FEAT_STORAGE].on);
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
-		if (!is_used(&hooks[i], f))
+		if (!is_used(&hooks[i], f, files))
 			continue;
 		prog = find_program(obj, &hooks[i], f);
 		bpf_program__set_autoload(prog, true);
@@ -174,7 +188,8 @@ static int put_in_table(const struct bpf_object *obj, const struct hook *h,
 	return bpf_map_update_elem(table, &h->call, &fd, BPF_ANY);
 }
 
-int hooks_attach(struct hook_links *links, struct bpf_object *obj, const struct features *f)
+int hooks_attach(struct hook_links *links, struct bpf_object *obj, const struct features *f,
+		 enum files_mode files)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
 		const struct hook *h = &hooks[i];
@@ -182,7 +197,7 @@ int hooks_attach(struct hook_links *links, struct bpf_object *obj, const struct 
 		struct bpf_program *prog;
 		int err;
 
-		if (!is_used(h, f))
+		if (!is_used(h, f, files))
 			continue;
 		prog = find_program(obj, h, f);
 		if (h->table) {

@@ -4,6 +4,8 @@
 #define RINGSPAN_PROBE_HOOK_H
 
 #include "probe/feature.h"
+#include <linux/types.h>
+#include "state.bpf.h"
 
 #define HOOKS_MAX 96
 
@@ -17,9 +19,10 @@ struct hook_links {
 };
 
 /* Switches programs on, and maps that nothing will use off, before loading. */
-void hooks_select(struct bpf_object *obj, const struct features *f);
+void hooks_select(struct bpf_object *obj, const struct features *f, enum files_mode files);
 /* Attaches tracepoints, after loading; uprobes are set file by file. */
-int hooks_attach(struct hook_links *links, struct bpf_object *obj, const struct features *f);
+int hooks_attach(struct hook_links *links, struct bpf_object *obj, const struct features *f,
+		 enum files_mode files);
 void hooks_detach(struct hook_links *links, struct detach *d);
 
 #endif

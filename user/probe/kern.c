@@ -15,6 +15,7 @@
 #include "event/syscall.h"
 #include "probe/block.h"
 #include "probe/hook.h"
+#include "probe/paths.h"
 #include "ringspan.skel.h"
 
 #define RING_USUAL (8u << 20)
@@ -89,6 +90,18 @@ static void set_calls(struct ringspan_bpf *skel, const struct probe_calls *c)
 	for (size_t i = 0; i < c->errno_cnt; i++)
 		skel->rodata->cfg_errno_asked[call_errno_index(c->errnos[i])] = 1;
 	block_of_calls(skel->rodata->cfg_call_block);
+	paths_of_calls(skel->rodata->cfg_call_paths);
+}
+
+static enum files_mode files_mode(const struct probe_cfg *cfg)
+{
+	static const enum files_mode modes[] = {
+		[PROBE_FILES_READ] = FILES_READ,
+		[PROBE_FILES_CHANGED] = FILES_CHANGED,
+		[PROBE_FILES_ALL] = FILES_ALL,
+	};
+
+	return modes[cfg->files];
 }
 
 /* Places are as many as a hash may have values. */
@@ -140,6 +153,7 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	k->skel->rodata->cfg_guard = f->of[FEAT_GUARD].on;
 	k->skel->rodata->cfg_cookie = f->of[FEAT_COOKIE].on;
 	k->skel->rodata->cfg_output_rate = (__u32)cfg->output_rate;
+	k->skel->rodata->cfg_files = files_mode(cfg);
 	k->skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	k->skel->rodata->cfg_task_storage = f->of[FEAT_STORAGE].on;
 	k->skel->rodata->cfg_task_regs = f->of[FEAT_REGS].on;
@@ -149,7 +163,7 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	if (err)
 		return log_err(err, "cannot make the ring %u bytes large", ring);
 	size_tables(k->skel, cfg->force_small_tables);
-	hooks_select(k->skel->obj, f);
+	hooks_select(k->skel->obj, f, files_mode(cfg));
 	err = ringspan_bpf__load(k->skel);
 	if (err)
 		return log_err(err, "the kernel refuses the BPF programs: %s; -v shows why",
@@ -157,7 +171,7 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	err = map_call_table(k);
 	if (err)
 		return log_err(err, "cannot map the table of system calls: %s", strerror(-err));
-	return hooks_attach(&k->links, k->skel->obj, f);
+	return hooks_attach(&k->links, k->skel->obj, f, files_mode(cfg));
 }
 
 int kern_new(struct kern **out, const struct probe_cfg *cfg, const struct features *f)

@@ -31,8 +31,16 @@ struct probe_calls {
 	size_t errno_cnt;
 };
 
+/* Which open files become records when they are closed. */
+enum probe_files {
+	PROBE_FILES_READ = 0, /* what is changed, and what is read but for libraries and the like */
+	PROBE_FILES_CHANGED,
+	PROBE_FILES_ALL, /* all, and names that could not be opened because they are not there */
+};
+
 struct probe_cfg {
 	struct probe_calls calls;
+	enum probe_files files;
 	size_t ring_bytes;     /* rounded up to a power of two; 0: 8 MiB */
 	size_t call_cap_bytes; /* payload kept of one TLS call, head and tail; 0: 4 MiB */
 	size_t output_rate; /* bytes a second kept of each process's stdout, and stderr; 0: none */

@@ -5,7 +5,8 @@
  *	   +2.31s  model_call  chat claude-sonnet-4-5                      1.83s  1.2k>340 tok  $0.0123
  *	   +2.42s  process     bash                                       98.0ms  exit 1  ERROR
  *
- * The time is that of the end, counted from the start of the first span that was seen.
+ * The time is that of the end, counted from the start of the first span that was seen.  Files that were
+ * read are left out: the programs of one command read hundreds.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -113,6 +114,8 @@ static int lines_span(void *st, const struct span *s)
 	struct buf *b = &l->line;
 	size_t width = name_width(l);
 
+	if (span_is_read(s))
+		return 0;
 	buf_clear(b);
 	add_time(l, s);
 	buf_fmt(b, "  %-*s  ", KIND_WIDTH, span_what_name(s->what));

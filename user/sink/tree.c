@@ -284,8 +284,8 @@ static void fold_files(const struct tree *t, struct node **order, size_t cnt)
 
 		if (n->what != SPAN_FILE || n->failed || n->child || !n->parent)
 			continue;
-		n->fold = ++n->parent->files > FILES_SHOWN;
-		n->parent->folded += n->fold;
+		n->fold = n->read || ++n->parent->files > FILES_SHOWN;
+		n->parent->folded += n->fold && !n->read;
 	}
 }
 
@@ -302,7 +302,7 @@ static void sum_up(const struct tree *t, struct node **order, size_t cnt)
 		p->below += n->below;
 		if (n->longest > p->longest)
 			p->longest = n->longest;
-		if (!tree_shown(t, n))
+		if (!tree_shown(t, n) && !(n->fold && n->read))
 			p->hidden += n->below;
 	}
 }

@@ -259,61 +259,12 @@ static void arguments(struct buf *b, const struct span *s, size_t most)
 	fact_sv(b, "", sv_clip_utf8(shown, most), shown.n > most ? ".." : "");
 }
 
-/* The end of a path: its last directory and name. */
-static struct sv path_end(struct sv path)
-{
-	size_t at = path.n;
-
-	for (int slashes = 0; at; at--) {
-		slashes += path.p[at - 1] == '/';
-		if (slashes == 2)
-			break;
-	}
-	return sv_sub(path, at, path.n);
-}
-
-static const char *change_word(struct sv change)
-{
-	static const struct {
-		const char *change, *word;
-	} words[] = {
-		{ "created", "wrote" },       { "written", "wrote" }, { "removed", "removed" },
-		{ "renamed", "renamed" },     { "linked", "linked" }, { "dir_created", "made" },
-		{ "dir_removed", "removed" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (sv_is(change, words[i].change))
-			return words[i].word;
-	return "changed";
-}
-
-/* "wrote src/a.c 1.2 kB, removed old/b, +17" */
-static void changes(struct buf *b, const struct span *s)
-{
-	const struct json *list = span_attr(s, ATTR_ID_FILES_CHANGES);
-	size_t from = b->len, cnt = 0;
-
-	json_for_each (list, e) {
-		struct sv path = sv_clip_utf8(json_sv(json_get(e, "path")), FACT_MAX);
-		int64_t bytes = 0;
-
-		if (cnt == FILES_SHOWN || !path.n || memchr(path.p, '\0', path.n))
-			break;
-		buf_fmt(b, "%s%s%s " SV_FMT, cnt++ ? ", " : "", json_get(e, "error") ? "not " : "",
-			change_word(json_sv(json_get(e, "change"))), SV_ARG(path_end(path)));
-		if (json_i64(json_get(e, "bytes"), &bytes) && bytes > 0)
-			buf_fmt(b, " %s", human_bytes((uint64_t)bytes).s);
-	}
-	if (cnt && list->cnt > cnt)
-		buf_fmt(b, ", +%zu", (size_t)list->cnt - cnt);
-	end_fact(b, from);
-}
-
 static void tool_facts(struct buf *b, const struct span *s)
 {
-	arguments(b, s, span_attr(s, ATTR_ID_FILES_CHANGES) ? ARGUMENT_MAX : FACT_MAX);
-	changes(b, s);
+	bool files = span_attr(s, ATTR_ID_FILES_CHANGES) || span_attr(s, ATTR_ID_FILES_READS);
+
+	arguments(b, s, files ? ARGUMENT_MAX : FACT_MAX);
+	tree_file_facts(b, s);
 	if (reason_given(s, "unanswered"))
 		fact(b, "", "no answer", "");
 	else if (s->status != STATUS_ERROR)
@@ -385,6 +336,7 @@ static void process_facts(struct buf *b, const struct span *s)
 	if (s->status != STATUS_ERROR)
 		fact_int(b, s, ATTR_ID_PROCESS_EXIT_CODE, "exit ", "");
 	fact_ns(b, s, ATTR_ID_CPU_NS, "cpu ", "");
+	tree_read_sums(b, s);
 	fact_bytes(b, s, ATTR_ID_MEM_PEAK, "peak ", "");
 	fact_bytes(b, s, ATTR_ID_IO_READ, "disk read ", "");
 	fact_bytes(b, s, ATTR_ID_IO_WRITE, "disk written ", "");
@@ -515,6 +467,8 @@ static void file_facts(struct buf *b, const struct span *s)
 	fact_sv(b, "", span_attr_sv(s, ATTR_ID_FILE_PATH), "");
 	fact_sv(b, "to ", span_attr_sv(s, ATTR_ID_FILE_TO), "");
 	fact_bytes(b, s, ATTR_ID_FILE_WRITTEN, "", " written");
+	fact_bytes(b, s, ATTR_ID_FILE_READ, "", " read");
+	fact_ns(b, s, ATTR_ID_FILE_SYNC_NS, "sync ", "");
 }
 
 static void kind_facts(struct buf *b, const struct span *s, bool payload)
@@ -595,6 +549,7 @@ void tree_describe(struct tree *t, struct node *n, const struct span *s)
 	_cleanup_buf_ struct buf b = BUF_INIT;
 
 	n->name = arena_dup(&t->arena, sv_clip_utf8(s->name, NAME_MAX_BYTES));
+	n->read = span_is_read(s);
 	if (n->failed) {
 		add_error(&b, s);
 		n->error = arena_dup(&t->arena, sv_sub(buf_view(&b), 0, b.len ? b.len - 1 : 0));

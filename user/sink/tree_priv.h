@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the tree sink share: tree.c (collects, builds, decides what is shown), tree_facts.c
- * (what a span's line says), tree_draw.c (lines and bars), tree_head.c (what stands above),
- * tree_text.c (prompts and answers).  Nobody else includes this.
+ * (what a span's line says), tree_files.c (of files), tree_draw.c (lines and bars), tree_head.c (what
+ * stands above), tree_text.c (prompts and answers).  Nobody else includes this.
  */
 #ifndef RINGSPAN_TREE_PRIV_H
 #define RINGSPAN_TREE_PRIV_H
@@ -41,6 +41,7 @@ struct node {
 	bool failed, orphan, reached, unfinished;
 	bool in_call; /* below a tool call */
 	bool fold;    /* one of more changes of files than are shown */
+	bool read;    /* a file that was read: its parent's line tells of it */
 };
 
 /* Where the time of a run went.	attribute, what it is called */
@@ -96,6 +97,10 @@ struct tree {
 
 /* tree_facts.c: fills name, facts, error and first_token. */
 void tree_describe(struct tree *t, struct node *n, const struct span *s);
+
+/* tree_files.c: facts, each with a NUL behind it */
+void tree_file_facts(struct buf *b, const struct span *s); /* of a tool call */
+void tree_read_sums(struct buf *b, const struct span *s);  /* of a process or run */
 
 /* tree_text.c */
 void tree_messages(struct tree *t, struct node *n, const struct span *s);

@@ -47,6 +47,13 @@ bool span_what_fails(enum span_what w)
 	       w != SPAN_FILE && w != SPAN_SYSCALL;
 }
 
+bool span_is_read(const struct span *s)
+{
+	return s->what == SPAN_FILE && !span_attr(s, ATTR_ID_FILE_CHANGE) &&
+	       (span_attr(s, ATTR_ID_FILE_READ) ||
+		(s->status != STATUS_ERROR && span_attr(s, ATTR_ID_ERROR_TYPE)));
+}
+
 const char *span_kind_name(enum span_kind k)
 {
 	static const char *const names[] = {

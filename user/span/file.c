@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What processes change in the file system.  A change belongs to the process that made it, and is in
+ * What processes do with files.  A change belongs to the process that made it, and is in
  * the log of the tool call that started that.  What the agent's own process changes is its tool call's
  * when the call names the path.
  */
@@ -34,9 +34,11 @@ struct change {
 	int err;          /* it was refused: -errno */
 	const char *link; /* ringspan.link: how sure the tool call is; NULL: it is the process's */
 	bool passed_on;   /* the process's ledger tells its span */
+	struct file_io io;
 };
 
 struct ledger {
+	struct reads reads;
 	struct map changes; /* (path, error) -> struct change, oldest first */
 	unsigned int at;    /* of counts: 1 while what is taken in is in a process's ledger, too */
 	struct counts {
@@ -192,6 +194,7 @@ static struct change *on_rename(struct trace *t, struct ledger *l, struct sv pat
 
 	if (from && from->kind == CREATED) {
 		uint64_t bytes = from->bytes, size = from->size;
+		struct file_io io = from->io;
 
 		drop(t, l, path);
 		c = find_or_add(t, l, to, WRITTEN, f);
@@ -200,6 +203,7 @@ static struct change *on_rename(struct trace *t, struct ledger *l, struct sv pat
 		c->kind = c->kind == CREATED ? CREATED : WRITTEN;
 		c->bytes += bytes;
 		c->size = size;
+		c->io = io;
 		return c;
 	}
 	drop(t, l, to); /* what it was is gone */
@@ -246,13 +250,19 @@ static struct change *on_refused(struct trace *t, struct ledger *l, struct sv pa
 	return c;
 }
 
+static struct ledger *ledger_get(struct ledger **lp)
+{
+	if (!*lp)
+		*lp = calloc(1, sizeof(**lp));
+	return *lp;
+}
+
 /* The change that it became, or NULL. */
 static struct change *apply(struct trace *t, struct ledger **lp, struct sv path, struct sv to,
 			    const struct ev_file *f, bool passed_on)
 {
-	struct ledger *l = *lp ? *lp : calloc(1, sizeof(*l));
+	struct ledger *l = ledger_get(lp);
 
-	*lp = l;
 	if (!l)
 		return NULL;
 	l->at = passed_on;
@@ -286,9 +296,7 @@ static void hand_over(struct ledger *from, struct ledger **to, struct sv path)
 
 	if (!c || c->kind != CREATED)
 		return;
-	if (!*to)
-		*to = calloc(1, sizeof(**to));
-	if (!*to || find(*to, path) || map_put(&(*to)->changes, key_of(path, 0, 0), c))
+	if (!ledger_get(to) || find(*to, path) || map_put(&(*to)->changes, key_of(path, 0, 0), c))
 		return;
 	map_del(&from->changes, key_of(path, 0, 0));
 }
@@ -306,32 +314,85 @@ static struct ledger **named_by(struct run *r, const struct proc *p, struct sv p
 	return tool ? tool : tool_of_file(r, p, path, f->enter_ts, link);
 }
 
-void file_feed(struct trace *t, const struct ev_file *f)
+static void io_add(struct change *c, const struct ev_open *o)
+{
+	if (c && o)
+		file_io_add(&c->io, o, 1u << EV_WRITE);
+}
+
+/* o: the open file that was changed; NULL: a path was */
+static void change(struct trace *t, const struct ev_file *f, const struct ev_open *o,
+		   struct sv path, struct sv to)
 {
 	const struct proc *p = proc_find(t->procs, f->hdr.tgid, f->hdr.start);
-	struct pstate *ps = engine_pstate(t, f->hdr.tgid, f->hdr.start);
-	_cleanup_buf_ struct buf path = BUF_INIT, to = BUF_INIT;
+	struct pstate *ps = p->user;
 	const char *tool_span, *link = NULL;
-	struct ledger **tool;
+	struct ledger **tool = named_by(ps->run, p, path, to, f, &link);
 	struct change *c;
 
-	if (!ps || event_file_path(&path, f, 0) || event_file_path(&to, f, 1))
-		return;
-	tool = named_by(ps->run, p, buf_view(&path), buf_view(&to), f, &link);
 	if (tool) {
 		if (f->op == EV_FILE_RENAME)
-			hand_over(ps->files, tool, buf_view(&path));
-		c = apply(t, tool, buf_view(&path), buf_view(&to), f, false);
+			hand_over(ps->files, tool, path);
+		c = apply(t, tool, path, to, f, false);
 		if (c)
 			c->link = link;
+		io_add(c, o);
 		return;
 	}
-	apply(t, &ps->files, buf_view(&path), buf_view(&to), f, false);
+	io_add(apply(t, &ps->files, path, to, f, false), o);
 	tool_span = process_tool(p);
 	tool = tool_span ? tool_ledger(ps->run, tool_span) : NULL;
-	c = tool ? apply(t, tool, buf_view(&path), buf_view(&to), f, true) : NULL;
+	c = tool ? apply(t, tool, path, to, f, true) : NULL;
 	if (c)
 		c->passed_on = true;
+}
+
+void file_feed(struct trace *t, const struct ev_file *f)
+{
+	struct pstate *ps = engine_pstate(t, f->hdr.tgid, f->hdr.start);
+	_cleanup_buf_ struct buf path = BUF_INIT, to = BUF_INIT;
+
+	if (ps && !event_file_path(&path, f, 0) && !event_file_path(&to, f, 1))
+		change(t, f, NULL, buf_view(&path), buf_view(&to));
+}
+
+static void open_read(struct trace *t, const struct ev_open *o, struct sv path)
+{
+	const struct proc *p = proc_find(t->procs, o->hdr.tgid, o->hdr.start);
+	struct pstate *ps = p->user;
+	struct read_of of = { 0 };
+	const char *tool_span = process_tool(p);
+	struct ledger **named = tool_of_read(ps->run, p, path, o->enter_ts, &of.link);
+	struct ledger **tool = tool_span ? tool_ledger(ps->run, tool_span) : NULL;
+
+	if (ledger_get(named ? named : &ps->files))
+		reads_add(t, &(named ? *named : ps->files)->reads, path, o, &of);
+	of.passed_on = true;
+	if (!named && tool && ledger_get(tool))
+		reads_add(t, &(*tool)->reads, path, o, &of);
+}
+
+void file_feed_open(struct trace *t, const struct ev_open *o)
+{
+	struct pstate *ps = engine_pstate(t, o->hdr.tgid, o->hdr.start);
+	_cleanup_buf_ struct buf path = BUF_INIT;
+	struct ev_file as_change = {
+		.hdr = o->hdr,
+		.enter_ts = o->enter_ts,
+		.bytes = o->bytes[EV_WRITE],
+		.size = o->size,
+		.op = EV_FILE_WRITE,
+		.flags = o->flags & (EV_FILE_CREATED | EV_FILE_TRUNCATED | EV_FILE_GONE),
+		.over = o->over[EV_WRITE],
+	};
+
+	if (!ps || event_open_path(&path, o))
+		return;
+	if (o->flags & EV_OPEN_CHANGED)
+		change(t, &as_change, o, buf_view(&path), SV(""));
+	else if (o->over[EV_WRITE])
+		change(t, &as_change, NULL, SV(""), SV(""));
+	open_read(t, o, buf_view(&path));
 }
 
 /* --- telling */
@@ -368,6 +429,7 @@ static struct file_sums sums_of(const struct ledger *l, bool own)
 		if (!c->err && !(own && c->passed_on))
 			count(&sums, c);
 	}
+	reads_sums(&l->reads, own, &sums);
 	return sums;
 }
 
@@ -384,6 +446,10 @@ void file_set_sums(struct span *s, const struct file_sums *sums)
 		{ ATTR_ID_FILES_TEMPORARY, sums->temporary },
 		{ ATTR_ID_FILES_BYTES, sums->bytes },
 		{ ATTR_ID_FILES_UNTOLD, sums->untold },
+		{ ATTR_ID_FILES_READ, sums->read },
+		{ ATTR_ID_FILES_READ_BYTES, sums->read_bytes },
+		{ ATTR_ID_FILES_PACKAGES, sums->packages },
+		{ ATTR_ID_FILES_READ_UNTOLD, sums->read_untold },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
@@ -416,7 +482,10 @@ void file_describe(struct span *s, const struct ledger *l, bool with_log)
 		return;
 	sums = sums_of(l, false);
 	file_set_sums(s, &sums);
-	if (!with_log || !l->changes.cnt)
+	if (!with_log)
+		return;
+	reads_log(s, &l->reads);
+	if (!l->changes.cnt)
 		return;
 	log = json_array(&s->arena);
 	map_for_each (&l->changes, e) {
@@ -450,6 +519,7 @@ static void tell(struct run *r, const struct change *c, const char *parent, uint
 	if (!c->err && (c->kind == CREATED || c->kind == WRITTEN)) {
 		span_set_int(s, ATTR_ID_FILE_WRITTEN, (int64_t)c->bytes);
 		span_set_int(s, ATTR_ID_FILE_SIZE, (int64_t)c->size);
+		file_io_set(s, &c->io);
 	}
 	if (c->err)
 		engine_fail(s, sv(strerrorname_np(-c->err)), sv(strerrordesc_np(-c->err)));
@@ -470,6 +540,7 @@ void file_finish(struct run *r, struct ledger **lp, const char *parent, uint32_t
 		if (!c->passed_on && told++ < LIMIT_CHANGE_SPANS)
 			tell(r, c, parent, pid);
 	}
+	reads_tell(r, &l->reads, parent, pid);
 	sums = sums_of(l, true);
 	r->files.created += sums.created;
 	r->files.written += sums.written;
@@ -478,6 +549,10 @@ void file_finish(struct run *r, struct ledger **lp, const char *parent, uint32_t
 	r->files.temporary += sums.temporary;
 	r->files.bytes += sums.bytes;
 	r->files.untold += sums.untold;
+	r->files.read += sums.read;
+	r->files.read_bytes += sums.read_bytes;
+	r->files.packages += sums.packages;
+	r->files.read_untold += sums.read_untold;
 	file_free(r->t, lp);
 }
 
@@ -488,6 +563,7 @@ void file_free(struct trace *t, struct ledger **lp)
 	map_for_each (&(*lp)->changes, e)
 		change_free(t, e->value);
 	map_fini(&(*lp)->changes);
+	reads_free(t, &(*lp)->reads);
 	free(*lp);
 	*lp = NULL;
 }

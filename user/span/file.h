@@ -8,6 +8,7 @@
 #define RINGSPAN_SPAN_FILE_H
 
 #include "event/event.h"
+#include "span/read.h"
 
 struct run;
 struct span;
@@ -15,15 +16,19 @@ struct pstate;
 struct trace;
 struct ledger;
 
-/* Changes by what they are; a directory or link that is made counts as created. */
+/* Changes by what they are; a directory or link that is made counts as created.  And what was read. */
 struct file_sums {
 	uint64_t created, written, removed, renamed;
 	uint64_t temporary;
 	uint64_t bytes;  /* written, of temporary files too */
 	uint64_t untold; /* no span: over a budget or limit */
+	uint64_t read, read_bytes;
+	uint64_t packages;    /* of read: parts of what is installed, which are no spans */
+	uint64_t read_untold; /* no span: over a budget or limit */
 };
 
 void file_feed(struct trace *t, const struct ev_file *f);
+void file_feed_open(struct trace *t, const struct ev_open *o);
 /* What there is so far, as attributes of its process or tool call; with_log: each change, too. */
 void file_describe(struct span *s, const struct ledger *l, bool with_log);
 /* It is over: a span under parent of each change, sums to the run's; frees it.  *l may be NULL. */

@@ -104,6 +104,7 @@ void span_set_status(struct span *s, enum span_status status, struct sv message)
 void span_set_str(struct span *s, enum attr_id id, struct sv v); /* an empty view sets nothing */
 void span_set_int(struct span *s, enum attr_id id, int64_t v);
 void span_set_float(struct span *s, enum attr_id id, double v); /* NaN sets nothing */
+bool span_is_read(const struct span *s); /* of a file that was read, or that was not there */
 void span_set_bool(struct span *s, enum attr_id id, bool v);
 void span_set_json(struct span *s, enum attr_id id,
 		   const struct json *v); /* copied; NULL sets nothing */

@@ -383,6 +383,9 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 	case EV_FILE:
 		file_feed(t, (const void *)rec);
 		break;
+	case EV_OPEN:
+		file_feed_open(t, (const void *)rec);
+		break;
 	case EV_INPUT:
 		approval_feed(t, (const void *)rec);
 		break;
