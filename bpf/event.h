@@ -60,6 +60,7 @@ enum ev_call_class {
 	X(USAGE, 16, ev_usage)       \
 	X(SYSCALL, 17, ev_syscall)   \
 	X(SYSCALLS, 18, ev_syscalls) \
+	X(FUNCTION, 19, ev_function) \
 	X(ACCEPT, 21, ev_accept)     \
 	X(TLS, 22, ev_tls)           \
 	X(RESET, 23, ev_reset)       \
@@ -72,7 +73,8 @@ enum ev_call_class {
 	X(TICK, 517, ev_tick)        \
 	X(END, 518, ev_tick)         \
 	X(CGROUP, 519, ev_cgroup)    \
-	X(STACK, 520, ev_stack)
+	X(STACK, 520, ev_stack)      \
+	X(PROBE, 522, ev_probe)
 
 enum ev_kind {
 #define X(name, id, type) EV_##name = id,
@@ -576,6 +578,44 @@ struct ev_syscalls {
 	__u32 buckets, errnos;
 };
 
+#define EV_FUNC_ARGS 6
+#define EV_FUNC_TEXT 256 /* bytes of one text in a FUNCTION, with NUL */
+#define EV_FUNC_RET 6    /* the bit of the result, behind those of the arguments */
+
+enum ev_func_end {
+	EV_FUNC_RETURNED = 0,
+	EV_FUNC_LEFT = 1, /* by a jump past its return (longjmp, an exception); hdr.ts: seen then */
+	EV_FUNC_EXIT = 2, /* its thread ended in it */
+	EV_FUNC_EXEC = 3, /* another program took the process's place */
+	EV_FUNC_POINT = 4, /* no call, but a place that the thread passed at hdr.ts */
+	EV_FUNC_OVER = 5,  /* no call either: only over_thread says something */
+	EV_FUNC_ENDS = 6,
+};
+
+/*
+ * A call of a function that the user named, told when it ends, or a place that was passed.  The thread
+ * that hdr names counts its calls as they begin: that number is `frame`, so that what calls what is
+ * exact.  Payload: texts with a NUL each, of the bits of `texts` in rising order, then of those of `late`.
+ */
+struct ev_function {
+	struct ev_hdr hdr; /* ts: when it ended */
+	__u64 enter_ts;
+	__u64 frame;  /* from 1 */
+	__u64 parent; /* frame of the call that it was made in, of those that are told; 0: in none */
+	__u64 parent_ts;          /* when that was entered */
+	__u64 args[EV_FUNC_ARGS]; /* registers as they are: the format tells how wide they are */
+	__u64 ret;
+	__u32 probe; /* id of a PROBE; 0: of none */
+	__u32 parent_probe;
+	__u32 depth;       /* calls around it */
+	__u32 over;        /* calls made right in it that were not told: of too many, or too deep */
+	__u32 over_thread; /* calls of the thread that were not told since the last record of it */
+	__u8 texts;        /* bits: arguments that are texts, read when it was entered */
+	__u8 late; /* ... read when it ended: the result; and what could not be read before */
+	__u8 cut;  /* ... of which the end is missing */
+	__u8 end;  /* enum ev_func_end */
+};
+
 /* First record of a stream.  Payload: "key=value" each with NUL: boot_id, host, kernel, arch, version. */
 struct ev_meta {
 	struct ev_hdr hdr;
@@ -624,6 +664,26 @@ struct ev_stack {
 	struct ev_hdr hdr; /* of the SIGNAL, but for kind and size */
 	__u32 method;      /* enum ev_stack_method */
 	__u32 len;
+};
+
+enum ev_probe_kind {
+	EV_PROBE_CALL = 1,  /* a function, from entry to return */
+	EV_PROBE_PLACE = 2, /* an instruction in one */
+	EV_PROBE_USDT = 3,  /* a probe that the program has built in (systemtap's sdt.h) */
+	EV_PROBE_PAIR = 4,  /* two of them: where something begins, and where it ends */
+};
+
+/*
+ * Something that the user named was found in a file, and has probes from now on: what FUNCTION calls id.
+ * Payload: the file's path; "function", "function+0x10" or "provider:name"; the format of
+ * user/event/function.h.
+ */
+struct ev_probe {
+	struct ev_hdr hdr;
+	__u32 id;     /* from 1 */
+	__u32 kind;   /* enum ev_probe_kind */
+	__u32 len[3]; /* of the texts; they have no NUL */
+	__u32 pad;
 };
 
 /* What the kernel side made and what it had to drop, so far. */

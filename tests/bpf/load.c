@@ -60,7 +60,7 @@ static const struct budget {
 	{ "fs_pwrite", 14000 },
 	{ "fs_sendfile", 14000 },
 	{ "fs_copy", 14000 },
-	{ "fs_sync", 130 },
+	{ "fs_sync", 230 },
 	{ "tls_read_enter", 750 },
 	{ "tls_write_enter", 750 },
 	{ "tls_read_ex_enter", 750 },

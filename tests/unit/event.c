@@ -178,6 +178,65 @@ static void lies_about_calls_are_refused(void **state)
 	assert_int_not_equal(event_check(one, one->hdr.size), 0);
 }
 
+static void lies_about_a_function_are_refused(void **state)
+{
+	static const char texts[] = "one\0two"; /* and the NUL behind it */
+	_cleanup_free_ struct ev_function *f =
+		record(EV_FUNCTION, sizeof(*f), 5, 7, texts, sizeof(texts));
+	_cleanup_free_ struct ev_probe *p = record(EV_PROBE, sizeof(*p), 1, 0, "/lib/xf(%d)", 11);
+
+	(void)state;
+	f->enter_ts = 4;
+	f->texts = 1 << 1;
+	f->late = 1 << EV_FUNC_RET;
+	assert_int_equal(event_check(f, f->hdr.size), 0);
+	f->late = 0; /* more texts than it says */
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	f->late = 1 << EV_FUNC_RET | 1 << 2; /* fewer */
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	f->late = 1 << 1; /* one of them twice */
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	f->late = 1 << 7; /* of an argument that cannot be */
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	f->late = 1 << EV_FUNC_RET;
+	f->end = EV_FUNC_ENDS;
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	f->end = EV_FUNC_RETURNED;
+	f->enter_ts = 6; /* before it was entered */
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	f->enter_ts = 5;
+	((char *)(f + 1))[sizeof(texts) - 1] = 'x'; /* the last has no end */
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	p->id = 1;
+	p->len[0] = 6;
+	p->len[1] = 1;
+	p->len[2] = 4;
+	assert_int_equal(event_check(p, p->hdr.size), 0);
+	p->len[1] = UINT32_MAX; /* a sum that would wrap */
+	assert_int_not_equal(event_check(p, p->hdr.size), 0);
+	p->len[1] = 1;
+	p->id = 0;
+	assert_int_not_equal(event_check(p, p->hdr.size), 0);
+}
+
+static void secret_in_an_argument_is_masked(void **state)
+{
+	static const char texts[] = "x\0sk-ant-api03-0123456789abcdefghij\0y";
+	_cleanup_free_ struct ev_function *f =
+		record(EV_FUNCTION, sizeof(*f), 1, 7, texts, sizeof(texts));
+	struct event_scrub *s;
+
+	(void)state;
+	f->texts = 7;
+	assert_int_equal(event_scrub_new(&s), 0);
+	event_scrub(s, &f->hdr);
+	assert_int_equal(event_check(f, f->hdr.size), 0);
+	assert_false(sv_has(event_payload(&f->hdr), "abcdef"));
+	assert_memory_equal(f + 1, "x", 2);
+	assert_memory_equal((char *)(f + 1) + sizeof(texts) - 2, "y", 2);
+	event_scrub_free(&s);
+}
+
 /* Ends of the table, and that neighbours differ where a bucket ends. */
 static void buckets_are_a_quarter_wide(void **state)
 {
@@ -372,6 +431,8 @@ int main(void)
 		cmocka_unit_test(lies_about_a_file_are_refused),
 		cmocka_unit_test(lies_about_an_open_file_are_refused),
 		cmocka_unit_test(lies_about_calls_are_refused),
+		cmocka_unit_test(lies_about_a_function_are_refused),
+		cmocka_unit_test(secret_in_an_argument_is_masked),
 		cmocka_unit_test(buckets_are_a_quarter_wide),
 		cmocka_unit_test(calls_have_names),
 		cmocka_unit_test(paths_are_put_together),

@@ -48,6 +48,24 @@ static bool counts_fit(const struct ev_syscalls *s, uint64_t payload)
 	return true;
 }
 
+/* As many texts as the masks say, each with its NUL; none is there twice. */
+static bool function_fits(const struct ev_function *f, uint64_t payload)
+{
+	unsigned int all = (1u << (EV_FUNC_RET + 1)) - 1, cnt = 0;
+	const char *p = (const void *)(f + 1);
+
+	for (uint64_t i = 0; i < payload; i++)
+		cnt += !p[i];
+	return (f->texts & f->late) == 0 && ((f->texts | f->late) & ~all) == 0 &&
+	       cnt == (unsigned int)__builtin_popcount(f->texts | f->late) &&
+	       (!payload || !p[payload - 1]) && f->end < EV_FUNC_ENDS && f->enter_ts <= f->hdr.ts;
+}
+
+static bool probe_fits(const struct ev_probe *p, uint64_t payload)
+{
+	return p->id && (uint64_t)p->len[0] + p->len[1] + p->len[2] == payload;
+}
+
 /* Do the lengths inside a record's fixed part cover its payload exactly? */
 static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 {
@@ -100,6 +118,10 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 		return ((const struct ev_syscall *)(const void *)h)->len == payload;
 	case EV_SYSCALLS:
 		return counts_fit((const void *)h, payload);
+	case EV_FUNCTION:
+		return function_fits((const void *)h, payload);
+	case EV_PROBE:
+		return probe_fits((const void *)h, payload);
 	case EV_META:
 		return ((const struct ev_meta *)(const void *)h)->len == payload;
 	case EV_CGROUP:

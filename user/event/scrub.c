@@ -112,10 +112,11 @@ void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 	}
 	case EV_SYSCALL:
 	case EV_FILE:
-	case EV_OPEN: {
-		struct sv paths = event_payload(rec);
+	case EV_OPEN:
+	case EV_FUNCTION: {
+		struct sv texts = event_payload(rec);
 
-		redact_text(payload(rec, paths), paths.n);
+		redact_text(payload(rec, texts), texts.n);
 		break;
 	}
 	case EV_JOIN:
