@@ -305,6 +305,25 @@ struct fs_file {
 	__u8 pad;
 };
 
+#define FUNC_IDS 1024 /* functions that the user named, in all files */
+
+/* What a cookie says beside the id in its low 16 bits; its high 32 bits: see entry_sp(). */
+#define FUNC_BEGIN (1u << 16) /* a USDT probe where something begins ... */
+#define FUNC_END (1u << 17)   /* ... and ends */
+
+enum func_flag {
+	FUNC_TAIL = 1,  /* may end as another function, which begins where its own stack did */
+	FUNC_NAMES = 2, /* of a pair: both have the same first two arguments, which name it */
+};
+
+/* One of them, by its id. */
+struct func_probe {
+	__u32 texts; /* bits: arguments that are texts; EV_FUNC_RET: the result */
+	__u32 args;  /* how many are told */
+	__u32 flags; /* enum func_flag */
+	__u32 pad;
+};
+
 /* Counters of one CPU; the names are those of struct ev_stats. */
 struct cpu_stats {
 	__u64 produced, lost_ring, lost_ring_bytes, lost_map;

@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "probe/feature.h"
+#include "probe/func.h"
 #include "probe/hook.h"
 #include "ringspan.skel.h"
 
@@ -101,6 +102,18 @@ static const struct budget {
 	{ "nss_writev_enter_old", 900 },
 	{ "nss_close_enter_old", 500 },
 	{ "nss_import_exit_old", 250 },
+	{ "func_enter", 3900 },
+	{ "func_exit", 5800 },
+	{ "func_point", 4100 },
+	{ "func_usdt", 20000 },
+	{ "func_thread_exit", 2700 },
+	{ "func_thread_exec", 2700 },
+	{ "func_enter_old", 80000 },
+	{ "func_exit_old", 42000 },
+	{ "func_point_old", 80000 },
+	{ "func_usdt_old", 133000 },
+	{ "func_thread_exit_old", 40000 },
+	{ "func_thread_exec_old", 40000 },
 	{ "gotls_read_enter", 600 },
 	{ "gotls_write_enter", 600 },
 	{ "gotls_exit", 9000 },
@@ -147,6 +160,7 @@ static void load(const struct features *f)
 	skel->rodata->cfg_task_regs = f->of[FEAT_STORAGE].on && f->of[FEAT_REGS].on;
 	skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	hooks_select(skel->obj, f, FILES_READ);
+	funcs_select(skel->obj, f, true);
 	assert_int_equal(ringspan_bpf__load(skel), 0);
 	bpf_object__for_each_program (prog, skel->obj) {
 		const char *name = bpf_program__name(prog);

@@ -36,6 +36,11 @@ void detach_link(struct detach *d, struct bpf_link *link)
 	start(d, destroy_link, link);
 }
 
+void detach_work(struct detach *d, void *(*work)(void *ctx), void *ctx)
+{
+	start(d, work, ctx);
+}
+
 void detach_finish(struct detach *d)
 {
 	while (d->cnt)

@@ -21,6 +21,8 @@ struct detach {
 /* With d NULL at once. */
 void detach_fd(struct detach *d, int fd);                  /* closes it, soon */
 void detach_link(struct detach *d, struct bpf_link *link); /* destroys it, soon */
-void detach_finish(struct detach *d);                      /* waits until all is gone */
+/* Any other work of the kind, soon; ctx lives until detach_finish(). */
+void detach_work(struct detach *d, void *(*work)(void *ctx), void *ctx);
+void detach_finish(struct detach *d); /* waits until all is gone */
 
 #endif

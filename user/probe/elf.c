@@ -3,6 +3,7 @@
 #include "probe/elf.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -320,6 +321,48 @@ static void read_name(const struct elf_file *f, const GElf_Sym *sym, const GElf_
 	name[n] = '\0';
 	if (elf_pread(f, names->sh_offset + sym->st_name, name, n))
 		name[0] = '\0';
+}
+
+struct fitting {
+	struct elf_file *f;
+	const char *pattern;
+	struct elf_func *of;
+	size_t cnt, max;
+	bool more;
+};
+
+static void match_pattern(void *ctx, const GElf_Sym *sym, size_t strings, const GElf_Shdr *names)
+{
+	struct fitting *m = ctx;
+	char name[ELF_NAME_SIZE] = "";
+	__u64 offset;
+
+	(void)strings;
+	read_name(m->f, sym, names, name);
+	if (!name[0] || fnmatch(m->pattern, name, 0) != 0)
+		return;
+	offset = elf_code_offset(m->f, sym->st_value, 1);
+	if (!offset)
+		return;
+	for (size_t i = 0; i < m->cnt; i++)
+		if (m->of[i].offset == offset)
+			return;
+	m->more |= m->cnt == m->max;
+	if (m->cnt == m->max)
+		return;
+	m->of[m->cnt].offset = offset;
+	m->of[m->cnt].size = sym->st_size;
+	memcpy(m->of[m->cnt++].name, name, sizeof(name));
+}
+
+int elf_match_funcs(struct elf_file *f, const char *pattern, struct elf_func *of, size_t max)
+{
+	struct fitting m = { .f = f, .pattern = pattern, .of = of, .max = max };
+	int err = each_function(f, match_pattern, &m);
+
+	if (m.more)
+		return -E2BIG;
+	return err && !m.cnt ? err : (int)m.cnt;
 }
 
 /* Functions do not overlap, but may have several names: the first that is found is kept. */

@@ -33,6 +33,18 @@ int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u
 
 #define ELF_NAME_SIZE 200 /* of C++ and Rust the beginning of a mangled name */
 
+struct elf_func {
+	__u64 offset;
+	__u64 size; /* bytes, as its symbol says; 0: it does not */
+	char name[ELF_NAME_SIZE];
+};
+
+/*
+ * The functions whose name fits a pattern (fnmatch(3)), each once and by the first of its names.  How
+ * many, -E2BIG when there are more than max, or -errno.
+ */
+int elf_match_funcs(struct elf_file *f, const char *pattern, struct elf_func *of, size_t max);
+
 /* An address, and the function that it lies in: begins at `start`; name "": none is known. */
 struct elf_place {
 	__u64 addr, start;

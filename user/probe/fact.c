@@ -147,6 +147,21 @@ int fact_syscalls(struct buf *queue, struct ev_syscalls *e, const struct proc_ke
 	return add(queue, e, sizeof(*e), counts, len);
 }
 
+int fact_probe(struct buf *queue, __u32 id, enum ev_probe_kind kind, const char *path,
+	       const char *name, const char *format)
+{
+	_cleanup_buf_ struct buf texts = BUF_INIT;
+	struct ev_probe e = { .id = id, .kind = kind };
+	const char *const each[] = { path, name, format };
+
+	for (size_t i = 0; i < ARRAY_SIZE(each); i++) {
+		e.len[i] = (__u32)strlen(each[i]);
+		buf_str(&texts, each[i]);
+	}
+	fact_hdr(&e.hdr, EV_PROBE, sizeof(e) + texts.len);
+	return texts.err ? texts.err : add(queue, &e, sizeof(e), texts.p, texts.len);
+}
+
 int fact_stats(struct buf *queue, const struct ev_stats *stats)
 {
 	return add(queue, stats, sizeof(*stats), NULL, 0);

@@ -23,6 +23,9 @@ int fact_stack(struct buf *queue, const struct ev_signal *sig, enum ev_stack_met
 /* e without its hdr; ts: of the record; counts: as many as e says. */
 int fact_syscalls(struct buf *queue, struct ev_syscalls *e, const struct proc_key *proc, __u64 ts,
 		  const struct ev_count *counts);
+/* format: as the user gave it. */
+int fact_probe(struct buf *queue, __u32 id, enum ev_probe_kind kind, const char *path,
+	       const char *name, const char *format);
 int fact_stats(struct buf *queue, const struct ev_stats *stats);
 
 /* The record at *off, and *off behind it; NULL at the end. */

@@ -210,6 +210,14 @@ static int try_cookie(struct try_ctx *t)
 	return say(t, 0, "a program that asks for one is not refused");
 }
 
+/* A program is told by the kernel that it is traced: by a counter in its memory (a6ca88b241d5, 4.20). */
+static int try_usdt(struct try_ctx *t)
+{
+	if (access("/sys/bus/event_source/devices/uprobe/format/ref_ctr_offset", R_OK))
+		return say(t, -ENOENT, "this kernel's uprobes have no reference counter");
+	return say(t, 0, "uprobes have a reference counter");
+}
+
 static int try_guard(struct try_ctx *t)
 {
 	if (btf__find_by_name_kind(t->btf, "bpf_preempt_disable", BTF_KIND_FUNC) <= 0)
@@ -296,6 +304,7 @@ static const struct feature_try {
 			  "a kernel with CONFIG_UPROBE_EVENTS; some want CAP_SYS_ADMIN for it" },
 	[FEAT_MULTI] = { try_multi, FEAT_PRIVILEGE, "a kernel from 6.6 on" },
 	[FEAT_COOKIE] = { try_cookie, FEAT_PRIVILEGE, "a kernel from 5.15 on" },
+	[FEAT_USDT] = { try_usdt, FEAT_COOKIE, "a kernel with CONFIG_UPROBE_EVENTS" },
 	[FEAT_GUARD] = { try_guard, FEAT_BTF, "a kernel from 6.10 on" },
 	[FEAT_LOOP] = { try_loop, FEAT_PRIVILEGE, "a kernel from 5.17 on" },
 	[FEAT_STORAGE] = { try_storage, FEAT_BTF, "a kernel from 5.12 on" },

@@ -21,7 +21,9 @@
 	X(MULTI, "uprobe_multi", "TLS plaintext; ends in ms, not in seconds", false)               \
 	X(UPROBE, "uprobes (perf)", "TLS plaintext", false)                                        \
 	X(COOKIE, "attach cookies",                                                                \
-	  "probes where they are cheap: at instructions that the kernel emulates", false)          \
+	  "probes where they are cheap (at instructions that the kernel emulates); --uprobe",      \
+	  false)                                                                                   \
+	X(USDT, "USDT", "--usdt: probes that programs have built in", false)                       \
 	X(GUARD, "preempt kfuncs", "uprobe programs that are not preempted (6.13+ may need it)",   \
 	  false)                                                                                   \
 	X(LOOP, "bpf_loop", "calls that move more than 256 KiB", false)                            \

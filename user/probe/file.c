@@ -206,19 +206,23 @@ static int locate_fd(struct files *fs, int fd, struct located *found)
 static int hook_elf(struct files *fs, int fd, const struct stat *st, struct uprobe_links *links)
 {
 	struct located *found = malloc(sizeof(*found));
-	int hooked = 0, err = found ? locate_fd(fs, fd, found) : -ENOMEM;
+	int hooked = 0, n, err = found ? locate_fd(fs, fd, found) : -ENOMEM;
 	char path[PATH_MAX];
 
 	path_of(fd, path);
 	for (size_t i = 0; found && i < found->cnt; i++) {
-		int n = hook_lib(fs, &found->libs[i], fd, path, st, links);
-
+		n = hook_lib(fs, &found->libs[i], fd, path, st, links);
 		if (n > 0)
 			hooked += n;
 		else
 			err = n;
 	}
 	free(found);
+	n = funcs_hook(fs->how.funcs, fd, path, links);
+	if (n > 0)
+		hooked += n;
+	else if (n < 0)
+		err = n;
 	return hooked || err > 0 ? hooked : err;
 }
 
@@ -462,4 +466,15 @@ void files_hook_known(struct files *fs)
 			globfree(&g);
 		}
 	}
+}
+
+static void hook_named(void *ctx, const char *path)
+{
+	files_hook_path(ctx, path);
+}
+
+int files_hook_named(struct files *fs)
+{
+	funcs_each_path(fs->how.funcs, hook_named, fs);
+	return funcs_check(fs->how.funcs);
 }

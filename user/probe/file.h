@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Files that were looked at for TLS functions, and their probes. */
+/* Files that were looked at for TLS functions, and those that the user named, and their probes. */
 #ifndef RINGSPAN_PROBE_FILE_H
 #define RINGSPAN_PROBE_FILE_H
 
 #include "base/buf.h"
 #include "base/map.h"
 #include "probe/cache.h"
+#include "probe/func.h"
 #include "probe/kern.h"
 #include "probe/tls.h"
 
 struct files_how {
-	bool multi;   /* uprobe_multi, else perf events */
-	bool cookies; /* the kernel has attach cookies */
-	bool plain;   /* no sites but the plain ones */
+	bool multi;          /* uprobe_multi, else perf events */
+	bool cookies;        /* the kernel has attach cookies */
+	bool plain;          /* no sites but the plain ones */
+	struct funcs *funcs; /* NULL: the user named none */
 };
 
 struct files {
@@ -47,5 +49,7 @@ int files_open_build(const struct files *fs, __u32 pid, const unsigned char id[E
 		     const char **path);
 /* What usually holds TLS on this machine. */
 void files_hook_known(struct files *fs);
+/* Files that hold what the user named.  0, or -ENOENT, logged: one has not what was asked of it. */
+int files_hook_named(struct files *fs);
 
 #endif

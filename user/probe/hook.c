@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "probe/detach.h"
+#include "probe/func.h"
 #include "probe/uprobe.h"
 
 struct hook {
@@ -111,7 +112,7 @@ static const struct hook hooks[] = {
 	POINT("sys_enter", FEAT_SYSCALLS),
 };
 
-_Static_assert(ARRAY_SIZE(hooks) <= HOOKS_MAX, "HOOKS_MAX");
+_Static_assert(ARRAY_SIZE(hooks) + 2 <= HOOKS_MAX, "HOOKS_MAX: two are those of func.c");
 
 static bool is_used(const struct hook *h, const struct features *f, enum files_mode files)
 {
@@ -164,6 +165,8 @@ void hooks_select(struct bpf_object *obj, const struct features *f, enum files_m
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program (prog, obj) {
+		if (funcs_owns(prog))
+			continue;
 		if (bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE)
 			select_uprobe(prog, f);
 		else if (strcmp(bpf_program__name(prog), "proc_rows") == 0)

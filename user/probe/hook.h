@@ -7,7 +7,7 @@
 #include <linux/types.h>
 #include "state.bpf.h"
 
-#define HOOKS_MAX 96
+#define HOOKS_MAX 98
 
 struct bpf_object;
 struct bpf_link;

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "event/syscall.h"
 #include "probe/block.h"
+#include "probe/func.h"
 #include "probe/hook.h"
 #include "probe/paths.h"
 #include "ringspan.skel.h"
@@ -164,6 +165,7 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 		return log_err(err, "cannot make the ring %u bytes large", ring);
 	size_tables(k->skel, cfg->force_small_tables);
 	hooks_select(k->skel->obj, f, files_mode(cfg));
+	funcs_select(k->skel->obj, f, cfg->func_cnt > 0);
 	err = ringspan_bpf__load(k->skel);
 	if (err)
 		return log_err(err, "the kernel refuses the BPF programs: %s; -v shows why",
@@ -171,7 +173,8 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	err = map_call_table(k);
 	if (err)
 		return log_err(err, "cannot map the table of system calls: %s", strerror(-err));
-	return hooks_attach(&k->links, k->skel->obj, f, files_mode(cfg));
+	err = cfg->func_cnt ? funcs_attach(&k->links, k->skel->obj) : 0;
+	return err ? err : hooks_attach(&k->links, k->skel->obj, f, files_mode(cfg));
 }
 
 int kern_new(struct kern **out, const struct probe_cfg *cfg, const struct features *f)
@@ -213,13 +216,23 @@ int kern_ring_fd(const struct kern *k)
 	return bpf_map__fd(k->skel->maps.events);
 }
 
-int kern_uprobe_fd(const struct kern *k, const char *name)
+struct bpf_program *kern_program(const struct kern *k, const char *name)
 {
-	struct bpf_program *prog;
 	char full[64];
 
 	snprintf(full, sizeof(full), "%s%s", name, k->loops ? "" : "_old");
-	prog = bpf_object__find_program_by_name(k->skel->obj, full);
+	return bpf_object__find_program_by_name(k->skel->obj, full);
+}
+
+int kern_put_func(struct kern *k, __u32 id, const struct func_probe *row)
+{
+	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.func_probes), &id, row, BPF_ANY);
+}
+
+int kern_uprobe_fd(const struct kern *k, const char *name)
+{
+	struct bpf_program *prog = kern_program(k, name);
+
 	return prog && bpf_program__fd(prog) >= 0 ? bpf_program__fd(prog) : -ENOENT;
 }
 

@@ -7,6 +7,7 @@
 #include "probe/feature.h"
 #include "state.bpf.h"
 
+struct bpf_program;
 struct detach;
 struct kern;
 
@@ -19,6 +20,11 @@ void kern_free(struct kern **k);
 int kern_ring_fd(const struct kern *k);
 /* A uprobe program by its name without suffix, or -ENOENT. */
 int kern_uprobe_fd(const struct kern *k, const char *name);
+
+/* A program by its name without suffix, or NULL. */
+struct bpf_program *kern_program(const struct kern *k, const char *name);
+/* What the kernel is to know of a function that the user named (bpf/func.bpf.c). */
+int kern_put_func(struct kern *k, __u32 id, const struct func_probe *row);
 
 /* The table of traced processes; kern_trace() does nothing when tgid is in it. */
 int kern_trace(struct kern *k, __u32 tgid, const struct proc_state *state);

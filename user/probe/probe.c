@@ -15,6 +15,7 @@
 #include "probe/fact.h"
 #include "probe/feature.h"
 #include "probe/file.h"
+#include "probe/func.h"
 #include "probe/groups.h"
 #include "probe/kern.h"
 #include "probe/stack.h"
@@ -29,6 +30,7 @@ struct probe {
 	struct ring_buffer *ring;
 	int epoll;
 	struct files files;
+	struct funcs *funcs;
 	struct buf facts;
 	struct groups groups;
 	struct calls calls;
@@ -78,17 +80,6 @@ static int hand_over(struct probe *p, const struct ev_hdr *rec)
 	return p->stop;
 }
 
-/* What a record means to this room. */
-static void act(struct probe *p, const struct ev_hdr *rec)
-{
-	if (rec->kind == EV_EXEC)
-		files_hook_program(&p->files, (const void *)rec);
-	else if (rec->kind == EV_MAP)
-		files_hook_mapping(&p->files, rec->tgid, ((const struct ev_map *)rec)->addr);
-	else if (rec->kind == EV_EXIT)
-		p->ended = true;
-}
-
 /* Hands the queue over, as far as fn lets us. */
 static void give_facts(struct probe *p)
 {
@@ -98,6 +89,19 @@ static void give_facts(struct probe *p)
 	while (!p->stop && (rec = fact_next(&p->facts, &off)))
 		hand_over(p, rec);
 	buf_drop(&p->facts, off);
+}
+
+/* What a record means to this room. */
+static void act(struct probe *p, const struct ev_hdr *rec)
+{
+	if (rec->kind == EV_EXEC)
+		files_hook_program(&p->files, (const void *)rec);
+	else if (rec->kind == EV_MAP)
+		files_hook_mapping(&p->files, rec->tgid, ((const struct ev_map *)rec)->addr);
+	else if (rec->kind == EV_EXIT)
+		p->ended = true;
+	if (p->funcs) /* before calls of what was found */
+		give_facts(p);
 }
 
 /* What is selected begins as a run; whoever it is, that comes before its records. */
@@ -162,7 +166,7 @@ static int on_record(void *ctx, void *data, size_t size)
 	if (hand_over(p, rec))
 		return -ECANCELED;
 	act(p, rec);
-	return p->cnt >= DRAIN_MAX ? -ECANCELED : 0;
+	return p->stop || p->cnt >= DRAIN_MAX ? -ECANCELED : 0;
 }
 
 /* Edge-triggered: woken when a program asks for it, not because there is one record. */
@@ -189,16 +193,20 @@ static int set_up(struct probe *p, const struct probe_cfg *cfg)
 	err = kern_new(&p->kern, cfg, &p->feat);
 	if (err)
 		return err;
+	err = funcs_new(&p->funcs, cfg, p->kern, &p->feat, &p->facts);
+	if (err)
+		return err;
 	files_init(&p->files, p->kern, &p->facts,
 		   (struct files_how){ .multi = p->feat.of[FEAT_MULTI].on,
 				       .cookies = p->feat.of[FEAT_COOKIE].on,
-				       .plain = cfg->force_plain_sites });
+				       .plain = cfg->force_plain_sites,
+				       .funcs = p->funcs });
 	err = open_ring(p);
 	if (err)
 		return err;
 	if (p->feat.of[FEAT_MULTI].on || p->feat.of[FEAT_UPROBE].on)
 		files_hook_known(&p->files);
-	return 0;
+	return files_hook_named(&p->files);
 }
 
 int probe_new(struct probe **out, const struct probe_cfg *cfg)
@@ -225,9 +233,11 @@ void probe_free(struct probe **p)
 	if (!*p)
 		return;
 	files_fini(&(*p)->files, &d);
+	funcs_detach((*p)->funcs, &d);
 	if ((*p)->kern)
 		kern_detach((*p)->kern, &d);
 	detach_finish(&d);
+	funcs_free(&(*p)->funcs);
 	ring_buffer__free((*p)->ring);
 	if ((*p)->epoll >= 0)
 		close((*p)->epoll);
@@ -352,4 +362,9 @@ int probe_poll(struct probe *p, int timeout_ms, probe_record_fn fn, void *ctx)
 		return err;
 	give_facts(p);
 	return p->stop < 0 ? p->stop : p->cnt;
+}
+
+void probe_tell_unmet(const struct probe *p)
+{
+	funcs_tell_unmet(p->funcs);
 }

@@ -38,11 +38,27 @@ enum probe_files {
 	PROBE_FILES_ALL, /* all, and names that could not be opened because they are not there */
 };
 
+#define PROBE_FUNCS_MAX 64
+
+/* A function, or a probe that a program has built in (USDT), of which each call becomes a record. */
+struct probe_func {
+	const char *asked; /* "--uprobe libc:open(%s)": how messages call it */
+	const char
+		*bin; /* a file's path; else a library's or program's name, or a pattern of one */
+	const char *provider; /* of a USDT probe; NULL: it is a function */
+	const char *name;     /* of a function: or a pattern of names (fnmatch(3)) */
+	__u64 offset;         /* of an instruction in the function, */
+	bool place;           /* ... which is meant, and not the call */
+	const char *format;   /* of event/function.h */
+};
+
 struct probe_cfg {
 	struct probe_calls calls;
 	enum probe_files files;
-	size_t ring_bytes;     /* rounded up to a power of two; 0: 8 MiB */
-	size_t call_cap_bytes; /* payload kept of one TLS call, head and tail; 0: 4 MiB */
+	const struct probe_func *funcs; /* live as long as the probe does */
+	size_t func_cnt;                /* PROBE_FUNCS_MAX at most */
+	size_t ring_bytes;              /* rounded up to a power of two; 0: 8 MiB */
+	size_t call_cap_bytes;          /* payload kept of one TLS call, head and tail; 0: 4 MiB */
 	size_t output_rate; /* bytes a second kept of each process's stdout, and stderr; 0: none */
 	bool force_perf_uprobes;    /* as on a kernel without uprobe_multi */
 	bool force_syscall_tie;     /* as on a kernel without sock_send_length */
@@ -116,6 +132,9 @@ int probe_fd(const struct probe *p);
 
 /* Sums over all CPUs; hdr is filled in too, so that it is a record. */
 int probe_stats(struct probe *p, struct ev_stats *out);
+
+/* Says what of probe_cfg's funcs was in no file that came into use. */
+void probe_tell_unmet(const struct probe *p);
 
 struct probe_feature {
 	const char *name;
