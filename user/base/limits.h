@@ -59,6 +59,8 @@
 #define LIMIT_READ_SPANS 50            /* of one process or tool call that are spans */
 #define LIMIT_CHANGE_SPANS 50          /* of one process or tool call that are spans */
 #define LIMIT_CHANGE_LOG 100           /* of one tool call that its span lists, and files it read */
+#define LIMIT_FUNCTIONS 4096           /* functions that the user named, as found in files */
+#define LIMIT_FUNCTION_DEPTH 1024      /* open calls of them that are remembered of one process */
 #define LIMIT_STORE_LIST (1u << 20)    /* contents of one list in the store */
 #define LIMIT_CHUNK_TIMES 65536        /* arrival times kept of one response */
 

@@ -471,6 +471,32 @@ static void file_facts(struct buf *b, const struct span *s)
 	fact_ns(b, s, ATTR_ID_FILE_SYNC_NS, "sync ", "");
 }
 
+/* "(localhost, 80) = 0", as the format has it. */
+static void function_facts(struct buf *b, const struct span *s)
+{
+	const struct json *args = span_attr(s, ATTR_ID_FUNC_ARGS);
+	const struct json *ret = span_attr(s, ATTR_ID_FUNC_RETURN);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	const char *before = "(";
+
+	if (args)
+		json_for_each (args, arg) {
+			buf_str(&text, before);
+			json_write(&text, arg);
+			before = ", ";
+		}
+	if (args)
+		buf_ch(&text, ')');
+	if (ret) {
+		buf_str(&text, text.len ? " = " : "= ");
+		json_write(&text, ret);
+	}
+	fact_sv(b, "", buf_view(&text), "");
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_CODE_FILE), "");
+	fact_sv(b, "ended by ", span_attr_sv(s, ATTR_ID_FUNC_END), "");
+	fact_int(b, s, ATTR_ID_FUNC_UNTOLD, "", " calls in it not told");
+}
+
 static void kind_facts(struct buf *b, const struct span *s, bool payload)
 {
 	switch (s->what) {
@@ -512,6 +538,9 @@ static void kind_facts(struct buf *b, const struct span *s, bool payload)
 		break;
 	case SPAN_FILE:
 		file_facts(b, s);
+		break;
+	case SPAN_FUNCTION:
+		function_facts(b, s);
 		break;
 	case SPAN_DNS:
 		dns_facts(b, s);

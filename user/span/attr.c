@@ -44,7 +44,7 @@ const char *span_what_name(enum span_what w)
 bool span_what_fails(enum span_what w)
 {
 	return w != SPAN_RUN && w != SPAN_AGENT && w != SPAN_TURN && w != SPAN_ATTEMPT &&
-	       w != SPAN_FILE && w != SPAN_SYSCALL;
+	       w != SPAN_FILE && w != SPAN_SYSCALL && w != SPAN_FUNCTION;
 }
 
 bool span_is_read(const struct span *s)

@@ -7,7 +7,8 @@
  * agent.c (agents and turns), tool.c (tool calls) and tool_link.c (what did them), verdict.c
  * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), charge.c
  * (who took what), peer.c (the other end of connections), open.c (what is not over yet), file.c (files
- * that are changed), read.c (files that are read), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
+ * that are changed), read.c (files that are read), function.c (functions that the user named), rpc*.c (MCP
+ * and A2A; grpc_call.c: gRPC).
  * Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
@@ -22,6 +23,7 @@
 #include "span/calls.h"
 #include "span/chains.h"
 #include "span/file.h"
+#include "span/function.h"
 #include "span/stream.h"
 #include "span/trace.h"
 #include "span/usage.h"
@@ -59,6 +61,7 @@ struct trace {
 	struct trace_totals totals;
 	size_t change_cnt; /* changes of files that are held */
 	size_t read_cnt;   /* and files that were read */
+	struct map probes; /* id -> what the user named, see function.c */
 	bool priced;
 	char first_run[HEX128];
 };
@@ -148,9 +151,10 @@ struct run {
 	struct index rpc; /* (enum rpc_key, what it is of) -> struct rpc_end or rpc_call */
 	int64_t model_calls, tool_calls, errors;
 	struct waits waits;
-	struct usage used;           /* by all of its processes */
-	struct call_sums calls_made; /* by all of its processes */
-	struct file_sums files;      /* what processes and tool calls that are over have changed */
+	struct usage used;               /* by all of its processes */
+	struct call_sums calls_made;     /* by all of its processes */
+	int64_t func_calls, func_untold; /* of functions that the user named */
+	struct file_sums files; /* what processes and tool calls that are over have changed */
 	struct recent recent[CRASH_KEPT];
 	unsigned int recent_cnt;
 	struct context contexts[CONTEXTS];
@@ -176,14 +180,15 @@ struct pstate {
 	struct run *run; /* NULL: of none */
 	bool is_root;
 	char span_id[HEX64];
-	char tool_span[HEX64];    /* the tool call that started it; "" for none */
-	const char *link;         /* ringspan.link of that */
-	bool tool_sure;           /* and its arguments told */
-	struct output *output[2]; /* stdout and stderr; NULL: nothing came */
-	struct fault *faults;     /* newest first; see crash.c */
-	struct ledger *files;     /* what it changed; NULL: nothing */
-	struct call_sums calls;   /* system calls, so far */
-	struct program *programs; /* in order, LIMIT_PROGRAMS of them at most */
+	char tool_span[HEX64];        /* the tool call that started it; "" for none */
+	const char *link;             /* ringspan.link of that */
+	bool tool_sure;               /* and its arguments told */
+	struct output *output[2];     /* stdout and stderr; NULL: nothing came */
+	struct fault *faults;         /* newest first; see crash.c */
+	struct ledger *files;         /* what it changed; NULL: nothing */
+	struct call_sums calls;       /* system calls, so far */
+	struct func_calls *functions; /* NULL: none of those that the user named */
+	struct program *programs;     /* in order, LIMIT_PROGRAMS of them at most */
 	const struct program
 		*command; /* the one that is what a tool call asks for; NULL: the first */
 	uint64_t lost;    /* records that were lost before it was born */

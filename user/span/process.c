@@ -259,6 +259,7 @@ static struct span *process_span(struct trace *t, struct proc *p, struct pstate 
 	exec_events(s, ps->run, ps->programs, prog);
 	file_describe(s, ps->files, false);
 	calls_set_sums(s, &ps->calls);
+	function_describe(s, ps);
 	return s;
 }
 
@@ -299,6 +300,7 @@ static void end_process(struct trace *t, struct proc *p)
 		return;
 	dns_process_over(ps->run, p, t->now);
 	log_end(ps, p->tgid);
+	function_finish(t, ps, p->tgid, !p->ts_exit);
 	if (ps->is_root) {
 		/* the process is the run: its end is kept until the rest of the tree has ended too */
 		ps->run->root = run_span(t, p, ps);
@@ -351,6 +353,7 @@ static void on_gone(void *ctx, struct proc *p)
 	if (ps) {
 		log_free(ps);
 		crash_free(ps);
+		function_free(ps);
 		file_free(ctx, &ps->files);
 	}
 	free(ps);
@@ -393,9 +396,13 @@ static void open_one(void *ctx, struct proc *p)
 		s = run_span(o->t, p, ps); /* also when the process is over: others go on */
 	else if (!p->ts_exit)
 		s = process_span(o->t, p, ps);
-	if (s && ps->is_root)
+	if (s && ps->is_root) {
 		calls_set_sums(s, &ps->run->calls_made);
+		function_set_sums(s, ps->run->func_calls, ps->run->func_untold);
+	}
 	open_give(o->w, ps->run, &s);
+	if (!p->ts_exit)
+		function_each_open(o->t, ps, p->tgid, o->w);
 }
 
 void process_each_open(struct trace *t, const struct open_walk *w)

@@ -57,7 +57,8 @@ const struct attr_def *attr_find(struct sv key); /* NULL: not in the table */
 	X(APPROVAL, "approval")     \
 	X(WAIT, "wait")             \
 	X(FILE, "file")             \
-	X(SYSCALL, "syscall")
+	X(SYSCALL, "syscall")       \
+	X(FUNCTION, "function")
 
 enum span_what {
 #define X(id, text) SPAN_##id,

@@ -80,6 +80,7 @@ void trace_free(struct trace **tp)
 		run_free(r);
 	}
 	map_fini(&t->runs);
+	function_forget(t);
 	index_fini(&t->exchanges);
 	index_fini(&t->rpc_calls);
 	arena_fini(&t->meta);
@@ -295,6 +296,7 @@ static void run_finish(struct run *r)
 	usage_set(r->root, &r->used);
 	file_set_sums(r->root, &r->files);
 	calls_set_sums(r->root, &r->calls_made);
+	function_set_sums(r->root, r->func_calls, r->func_untold);
 	peer_run_links(r);
 	set_result(r);
 	if (r->not_seen)
@@ -379,6 +381,12 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 		break;
 	case EV_SYSCALLS:
 		calls_feed(t, (const void *)rec);
+		break;
+	case EV_PROBE:
+		function_probe(t, (const void *)rec);
+		break;
+	case EV_FUNCTION:
+		function_feed(t, (const void *)rec);
 		break;
 	case EV_FILE:
 		file_feed(t, (const void *)rec);
