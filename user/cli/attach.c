@@ -36,6 +36,7 @@ static const struct opt attach_options[] = {
 	{ "duration", 'd', OPT_DURATION, offsetof(struct attach_opts, duration_ns), "TIME",
 	  "stop after so long (10s, 5m)" },
 	LIVE_OPTS,
+	FUNC_OPTS(struct attach_opts, live.funcs),
 	{ 0 },
 };
 

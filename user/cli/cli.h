@@ -21,6 +21,14 @@ enum opt_type {
 	OPT_SIZE,     /* size_t: 8M, 64KiB */
 	OPT_DURATION, /* uint64_t ns: 10ms, 2s */
 	OPT_PID,      /* pid_t list: struct opt_pids */
+	OPT_STRS,     /* struct opt_strs: each time one more */
+};
+
+#define OPT_STRS_MAX 64
+
+struct opt_strs {
+	const char *of[OPT_STRS_MAX];
+	size_t cnt;
 };
 
 #define OPT_PIDS_MAX 64

@@ -149,6 +149,8 @@ int live_read_opts(struct live_opts *o)
 
 	if (!err)
 		err = read_files(&o->open_files, o->files);
+	if (!err)
+		err = func_opt(&o->funcs);
 	return err ? err : store_opt(&o->limits, o->store_size, o->store_age);
 }
 
@@ -156,6 +158,8 @@ int live_new(struct live **out, const struct live_opts *o)
 {
 	struct probe_cfg cfg = { .calls = o->calls,
 				 .files = o->open_files,
+				 .funcs = o->funcs.of,
+				 .func_cnt = o->funcs.cnt,
 				 .ring_bytes = o->ring_bytes,
 				 .output_rate = o->logs ? OUTPUT_RATE : 0 };
 	struct live *l = calloc(1, sizeof(*l));
@@ -396,6 +400,7 @@ int live_end(struct live *l)
 	err = n < 0 ? n : tell_stats(l, true);
 	if (!err)
 		err = feed_tick(l, EV_END);
+	probe_tell_unmet(l->probe);
 	n = session_end(l->session);
 	if (!l->opts->watch_calls)
 		report(l, duration, !n);

@@ -8,6 +8,7 @@
 
 #include <sys/signalfd.h>
 #include "cli/cli.h"
+#include "cli/func_opt.h"
 #include "cli/session.h"
 #include "cli/store_opt.h"
 #include "probe/monitor.h"
@@ -22,6 +23,7 @@ struct live_opts {
 	struct probe_calls calls;             /* no option: what these say, by live_read_opts() */
 	const char *files;
 	enum probe_files open_files; /* no option: what that says, likewise */
+	struct func_opts funcs;
 	bool no_store, no_redact, quiet, logs;
 	size_t ring_bytes;
 	/* No options: who is told instead of the user, see session.h; then nothing is printed. */

@@ -107,6 +107,14 @@ static int add_pid(struct sv text, struct opt_pids *pids)
 	return 0;
 }
 
+static int add_str(const struct opt *o, const char *arg, struct opt_strs *strs)
+{
+	if (strs->cnt == OPT_STRS_MAX)
+		return log_err(-E2BIG, "more than %d times --%s", OPT_STRS_MAX, o->name);
+	strs->of[strs->cnt++] = arg;
+	return 0;
+}
+
 static int set_value(const struct opt *o, void *opts, const char *arg)
 {
 	static const char *const looks[] = {
@@ -133,6 +141,9 @@ static int set_value(const struct opt *o, void *opts, const char *arg)
 		break;
 	case OPT_DURATION:
 		err = opt_duration(sv(arg), at);
+		break;
+	case OPT_STRS:
+		err = add_str(o, arg, at);
 		break;
 	case OPT_PID:
 		err = add_pid(sv(arg), at);

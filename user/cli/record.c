@@ -25,6 +25,7 @@ struct record_opts {
 
 static const struct opt record_options[] = {
 	LIVE_OPTS,
+	FUNC_OPTS(struct record_opts, live.funcs),
 	{ "wait", 'w', OPT_FLAG, offsetof(struct record_opts, wait), NULL,
 	  "go on until every process that the command left behind has ended" },
 	{ 0 },
