@@ -10,6 +10,7 @@
 #   make bench-replay  spans a second and memory of a replay, up to a million spans
 #   make bench-syscalls  what a system call costs, beside other tools (root)
 #   make bench-tls     what a probed TLS call costs (root)
+#   make bench-functions  what a call of a probed function costs, beside bpftrace (root)
 #   make bench-sched  what a switch of threads costs (root)
 #   make bench-attach  how long `attach --all` takes among 500 processes (root)
 #   make install PREFIX=/usr/local DESTDIR=
@@ -153,6 +154,12 @@ $(OUT)/sys_cost: $(OUT)/tests/bench/sys_cost.o
 bench-syscalls: $(OUT)/ringspan $(OUT)/sys_cost
 	$(Q)tests/bench/syscalls.py $(OUT)/ringspan $(OUT)/sys_cost
 
+$(OUT)/func_cost: tests/bench/func_cost.c
+	$(call say,LD)$(CC) $(CPPFLAGS_) $(CFLAGS_) $< -o $@
+
+bench-functions: $(OUT)/ringspan $(OUT)/func_cost
+	$(Q)tests/bench/functions.py $(OUT)/ringspan $(OUT)/func_cost
+
 $(OUT)/switch_cost: tests/bench/switch_cost.c
 	$(call say,LD)$(CC) $(CPPFLAGS_) $(CFLAGS_) $< -o $@
 
@@ -176,7 +183,7 @@ install: $(OUT)/ringspan
 clean:
 	$(Q)rm -rf $(OUT)
 
-.PHONY: all tests-build demo test check lint corpus bench bench-replay bench-syscalls bench-sched bench-tls bench-attach format install clean
+.PHONY: all tests-build demo test check lint corpus bench bench-replay bench-syscalls bench-functions bench-sched bench-tls bench-attach format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

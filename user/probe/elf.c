@@ -272,6 +272,37 @@ static int each_function(struct elf_file *f, symbol_fn fn, void *ctx)
 	return err;
 }
 
+static bool table_has(struct elf_file *f, Elf_Scn *scn, const GElf_Shdr *sh, const char *name)
+{
+	Elf_Data *data = NULL;
+	GElf_Shdr str;
+
+	if (sh->sh_entsize == sizeof(Elf64_Sym) && fits(f, sh, MAX_SYMBOLS * sh->sh_entsize) &&
+	    gelf_getshdr(elf_getscn(f->elf, sh->sh_link), &str) && fits(f, &str, MAX_NAMES))
+		data = elf_getdata(scn, NULL);
+	for (size_t i = 0; data && i < sh->sh_size / sh->sh_entsize; i++) {
+		const char *s;
+		GElf_Sym sym;
+
+		s = gelf_getsym(data, (int)i, &sym) ? elf_strptr(f->elf, sh->sh_link, sym.st_name)
+						    : NULL;
+		if (s && strcmp(s, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool elf_has_dynamic(struct elf_file *f, const char *name)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh;
+
+	while ((scn = elf_nextscn(f->elf, scn)))
+		if (gelf_getshdr(scn, &sh) && sh.sh_type == SHT_DYNSYM)
+			return table_has(f, scn, &sh, name);
+	return false;
+}
+
 struct wanted {
 	const struct elf_file *f;
 	const char *const *names;

@@ -31,6 +31,9 @@ size_t elf_build_id(const struct elf_file *f, unsigned char id[ELF_BUILD_ID_MAX]
  */
 int elf_find_funcs(struct elf_file *f, const char *const *names, size_t cnt, __u64 *offsets);
 
+/* Does its dynamic symbol table have the name, defined or not? */
+bool elf_has_dynamic(struct elf_file *f, const char *name);
+
 #define ELF_NAME_SIZE 200 /* of C++ and Rust the beginning of a mangled name */
 
 struct elf_func {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where a call ends is probed at instructions inside the function where its code can be followed, by its
- * RETs else (site.h, rets.h): only what is left gets a return probe, for which the kernel changes the
- * return address on the stack, and through which no exception of C++ gets.  Programs of Go move their
- * stacks, so that a return probe would break them, and their goroutines change threads: they are refused.
+ * Where a call ends is probed at instructions inside the function, where its code can be followed and has
+ * some that the kernel emulates (site.h).  Else a return probe serves, for which the kernel changes the
+ * return address on the stack: exceptions cannot pass that, so in files that know them the RETs are probed
+ * (rets.h), which are single-stepped and cost more.  Programs of Go move their stacks, and their
+ * goroutines change threads: they are refused.
  */
 #include "probe/func.h"
 
@@ -257,17 +258,27 @@ struct target {
 	const char *path;
 	struct uprobe_links *links;
 	unsigned char *code; /* CODE_MAX bytes */
+	bool unwinds;        /* exceptions may pass its functions */
 };
 
-/*
- * Where a function ends: at sites that were proven, else at its RETs; else there are none.  True: it may
- * end as another function.
- */
+/* Does the file unwind its stack?  By what the compilers of C++ and Rust leave in it. */
+static bool has_exceptions(struct elf_file *elf)
+{
+	static const char *const names[] = { "__gxx_personality_v0", "rust_eh_personality",
+					     "_Unwind_Resume" };
+	__u64 offsets[ARRAY_SIZE(names)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (elf_has_dynamic(elf, names[i]))
+			return true;
+	return elf_find_funcs(elf, names, ARRAY_SIZE(names), offsets) > 0;
+}
+
+/* The exits inside a function, if there are any that serve.  True: it may end as another function. */
 static bool choose(const struct target *t, const struct elf_func *func, struct site_plan *plan)
 {
 	__u64 room = elf_func_room(t->elf, func->offset), n = room < CODE_MAX ? room : CODE_MAX;
 	size_t rets[SITE_EXITS];
-	bool tail;
 	int cnt = 0;
 
 	*plan = (struct site_plan){ .kind = SITE_STEPPED };
@@ -277,12 +288,12 @@ static bool choose(const struct target *t, const struct elf_func *func, struct s
 	/* what follows its last instruction is none of its own */
 	if (!plan->exit_cnt && func->size && func->size <= n)
 		cnt = rets_find(t->code, func->size, rets, SITE_EXITS);
-	for (int i = 0; i < cnt; i++)
+	for (int i = 0; t->unwinds && i < cnt; i++)
 		plan->exits[plan->exit_cnt++] = (struct site_at){ (__u32)rets[i], 0 };
-	tail = !plan->exit_cnt;
+	cnt += (int)plan->exit_cnt;
 	if (t->fs->plain)
 		*plan = (struct site_plan){ .kind = SITE_STEPPED };
-	return tail;
+	return cnt <= 0;
 }
 
 static __u64 cookie_of(__u32 id, __s64 depth)
@@ -510,6 +521,7 @@ int funcs_hook(struct funcs *fs, int fd, const char *path, struct uprobe_links *
 			n = t.code ? elf_file_new(&t.elf, fd) : -ENOMEM;
 			if (n)
 				break;
+			t.unwinds = has_exceptions(t.elf);
 		}
 		n = fs->wishes[i].asked->provider ? hook_usdt(&t, &fs->wishes[i])
 						  : hook_funcs(&t, &fs->wishes[i]);
