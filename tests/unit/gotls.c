@@ -281,6 +281,14 @@ static void returns_of_a_function(void **state)
 	assert_int_equal(rets_find((const unsigned char *)"\xc2\x08\x00", 3, rets, 2), 1);
 	assert_int_equal(rets_find((const unsigned char *)"\xcb", 1, rets, 2), -EINVAL);
 	assert_int_equal(rets_find((const unsigned char *)"\xcc", 1, rets, 2), -EINVAL);
+	/* a jump to elsewhere, and code that does nothing else */
+	assert_int_equal(rets_find((const unsigned char *)"\x74\x7f\xc3", 3, rets, 2), -EINVAL);
+	assert_int_equal(rets_find_here((const unsigned char *)"\x74\x7f\xc3", 3, rets, 2), 1);
+	assert_int_equal(rets[0], 2);
+	assert_int_equal(rets_find_here((const unsigned char *)"\xeb\x7f", 2, rets, 2), 0);
+	assert_int_equal(rets_find_here((const unsigned char *)"\x0f\xff", 2, rets, 2), -EINVAL);
+	assert_int_equal(rets_find_here((const unsigned char *)"\xc3\xc3\xc3", 3, rets, 2),
+			 -EINVAL);
 }
 
 int main(void)

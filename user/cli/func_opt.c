@@ -94,7 +94,7 @@ static int read_one(struct probe_func *f, char *text, const char *option)
 		f->provider = cut_last(text);
 	if (!f->name || !*f->name || !*f->bin || (usdt && (!f->provider || !*f->provider)))
 		return log_err(-EINVAL, "--%s %s: want %s", option, f->asked,
-			       usdt ? "BIN:PROVIDER:NAME, such as python3:python:function__entry"
+			       usdt ? "BIN:PROVIDER:NAME, such as python3:python:gc__start"
 				    : "BIN:FUNCTION, such as 'libc:getaddrinfo(%s, %s) = %d'");
 	if (!usdt)
 		err = read_offset(f, (char *)f->name);

@@ -33,6 +33,7 @@
 #include "probe/site.h"
 #include "probe/uprobe.h"
 
+#define EXITS 64    /* places where one function returns */
 #define MATCHES 256 /* functions of a file that one pattern may name */
 #define CODE_MAX (RETS_CODE_MAX > FLOW_CODE_MAX ? RETS_CODE_MAX : FLOW_CODE_MAX)
 
@@ -274,26 +275,53 @@ static bool has_exceptions(struct elf_file *elf)
 	return elf_find_funcs(elf, names, ARRAY_SIZE(names), offsets) > 0;
 }
 
-/* The exits inside a function, if there are any that serve.  True: it may end as another function. */
-static bool choose(const struct target *t, const struct elf_func *func, struct site_plan *plan)
+/* Where to probe a function. */
+struct plan {
+	struct site_at entry;
+	struct site_at exits[EXITS];
+	size_t exit_cnt;
+	bool ret;  /* by a return probe instead */
+	bool tail; /* it may end as another function */
+};
+
+static void add_exits(struct plan *p, const size_t *rets, int cnt)
+{
+	for (int i = 0; i < cnt; i++)
+		p->exits[p->exit_cnt++] = (struct site_at){ (__u32)rets[i], 0 };
+}
+
+/* 0, or -EINVAL: where it ends cannot be told. */
+static int choose(const struct target *t, const struct elf_func *func, struct plan *p)
 {
 	__u64 room = elf_func_room(t->elf, func->offset), n = room < CODE_MAX ? room : CODE_MAX;
-	size_t rets[SITE_EXITS];
-	int cnt = 0;
+	struct site_plan site = { .exit_cnt = 0 };
+	size_t rets[EXITS];
+	int cnt = -EINVAL;
 
-	*plan = (struct site_plan){ .kind = SITE_STEPPED };
+	*p = (struct plan){ .ret = true, .tail = true };
 	if (elf_machine() != EM_X86_64 || !room || elf_pread(t->elf, func->offset, t->code, n))
-		return true;
-	site_choose(plan, t->code, n < FLOW_CODE_MAX ? n : FLOW_CODE_MAX, SITE_SYSV, true);
+		return t->unwinds ? -EINVAL : 0;
+	site_choose(&site, t->code, n < FLOW_CODE_MAX ? n : FLOW_CODE_MAX, SITE_SYSV, true);
 	/* what follows its last instruction is none of its own */
-	if (!plan->exit_cnt && func->size && func->size <= n)
-		cnt = rets_find(t->code, func->size, rets, SITE_EXITS);
-	for (int i = 0; t->unwinds && i < cnt; i++)
-		plan->exits[plan->exit_cnt++] = (struct site_at){ (__u32)rets[i], 0 };
-	cnt += (int)plan->exit_cnt;
-	if (t->fs->plain)
-		*plan = (struct site_plan){ .kind = SITE_STEPPED };
-	return cnt <= 0;
+	if (func->size && func->size <= n)
+		cnt = rets_find(t->code, func->size, rets, EXITS);
+	p->tail = cnt < 0 && !site.exit_cnt;
+	if (!t->fs->plain)
+		p->entry = site.entry;
+	if (!t->fs->plain && !t->unwinds) { /* a caught exception goes on where no jump leads to */
+		memcpy(p->exits, site.exits, sizeof(site.exits));
+		p->exit_cnt = site.exit_cnt;
+	}
+	if (t->unwinds) {
+		if (cnt < 0 && func->size && func->size <= n)
+			cnt = rets_find_here(t->code, func->size, rets, EXITS);
+		if (cnt < 0)
+			return cnt;
+		add_exits(p, rets, cnt);
+		p->ret = false;
+	}
+	p->ret &= !p->exit_cnt;
+	return 0;
 }
 
 static __u64 cookie_of(__u32 id, __s64 depth)
@@ -304,40 +332,50 @@ static __u64 cookie_of(__u32 id, __s64 depth)
 static int attach(const struct target *t, const char *prog, bool ret, const struct site_at *at,
 		  size_t cnt, __u64 base, __u32 id)
 {
-	struct uprobe_spec spec = {
-		.file = t->fd, .cnt = cnt, .ret = ret, .multi = t->fs->multi, .with_cookies = true
-	};
+	int err = 0;
 
-	for (size_t i = 0; i < cnt; i++) {
-		spec.offsets[i] = base + at[i].at;
-		spec.cookies[i] = cookie_of(id, ret ? RETURN_DEPTH : at[i].depth);
+	for (size_t done = 0; done < cnt && !err; done += UPROBE_OFFSETS) {
+		struct uprobe_spec spec = {
+			.file = t->fd, .ret = ret, .multi = t->fs->multi, .with_cookies = true
+		};
+
+		for (size_t i = done; i < cnt && spec.cnt < UPROBE_OFFSETS; i++) {
+			spec.offsets[spec.cnt] = base + at[i].at;
+			spec.cookies[spec.cnt++] = cookie_of(id, ret ? RETURN_DEPTH : at[i].depth);
+		}
+		err = uprobe_attach(t->links, kern_uprobe_fd(t->fs->kern, prog), &spec);
 	}
-	return uprobe_attach(t->links, kern_uprobe_fd(t->fs->kern, prog), &spec);
+	return err;
 }
-
-_Static_assert((int)SITE_EXITS <= (int)UPROBE_OFFSETS, "one attach takes all exits");
 
 /* The exit first: a call of which only that is seen is not told. */
 static int hook_call(const struct target *t, struct wish *w, const struct elf_func *func)
 {
-	struct site_plan plan;
+	struct plan plan;
 	__u32 id;
 	int err;
 
-	id = new_id(t->fs, w, choose(t, func, &plan) ? FUNC_TAIL : 0);
+	if (choose(t, func, &plan)) {
+		log_warn(
+			"%s: where %s in %s returns is not understood, and exceptions may pass it; "
+			"it is not probed",
+			w->asked->asked, func->name, t->path);
+		return 0;
+	}
+	id = new_id(t->fs, w, plan.tail ? FUNC_TAIL : 0);
 	if (!id)
 		return 0;
-	if (plan.exit_cnt)
-		err = attach(t, "func_exit", false, plan.exits, plan.exit_cnt, func->offset, id);
-	else
+	if (plan.ret)
 		err = attach(t, "func_exit", true, &plan.entry, 1, func->offset, id);
+	else
+		err = attach(t, "func_exit", false, plan.exits, plan.exit_cnt, func->offset, id);
 	if (!err)
 		err = attach(t, "func_enter", false, &plan.entry, 1, func->offset, id);
 	if (err)
 		return log_err(err, "%s: cannot set a probe on %s in %s: %s", w->asked->asked,
 			       func->name, t->path, strerror(-err));
 	log_debug("%s in %s: entry at +%u, %s", func->name, t->path, plan.entry.at,
-		  plan.exit_cnt ? "exits inside" : "return probe");
+		  plan.ret ? "return probe" : "exits inside");
 	err = tell(t->fs, w, id, EV_PROBE_CALL, t->path, func->name);
 	return err ? err : 1;
 }

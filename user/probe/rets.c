@@ -17,6 +17,7 @@ struct sweep {
 	size_t *rets;
 	size_t cnt, max;
 	bool falls; /* control goes on behind the last instruction */
+	bool open;  /* it may go on anywhere */
 };
 
 /* A jump whose target is known and in the function; any other may leave it. */
@@ -27,7 +28,7 @@ static int take_jump(struct sweep *s, size_t at, const ZydisDecodedInstruction *
 
 	if (op->type != ZYDIS_OPERAND_TYPE_IMMEDIATE || !op->imm.is_relative || to < 0 ||
 	    (uint64_t)to >= s->n)
-		return -EINVAL;
+		return s->open ? 0 : -EINVAL;
 	s->marks[to] |= MARK_TARGET;
 	s->falls = in->meta.category == ZYDIS_CATEGORY_COND_BR;
 	return 0;
@@ -74,12 +75,12 @@ static int sweep_code(struct sweep *s, const ZydisDecoder *dec)
 	for (at = 0; at < s->n; at++)
 		if (s->marks[at] == MARK_TARGET)
 			return -EINVAL;
-	return s->falls || !s->cnt ? -EINVAL : (int)s->cnt;
+	return !s->open && (s->falls || !s->cnt) ? -EINVAL : (int)s->cnt;
 }
 
-int rets_find(const unsigned char *code, size_t n, size_t *rets, size_t max)
+static int find(struct sweep s)
 {
-	struct sweep s = { .code = code, .n = n, .rets = rets, .max = max };
+	size_t n = s.n;
 	ZydisDecoder dec;
 	int cnt;
 
@@ -92,4 +93,14 @@ int rets_find(const unsigned char *code, size_t n, size_t *rets, size_t max)
 	cnt = sweep_code(&s, &dec);
 	free(s.marks);
 	return cnt;
+}
+
+int rets_find(const unsigned char *code, size_t n, size_t *rets, size_t max)
+{
+	return find((struct sweep){ .code = code, .n = n, .rets = rets, .max = max });
+}
+
+int rets_find_here(const unsigned char *code, size_t n, size_t *rets, size_t max)
+{
+	return find((struct sweep){ .code = code, .n = n, .rets = rets, .max = max, .open = true });
 }

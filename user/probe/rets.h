@@ -17,4 +17,10 @@
  */
 int rets_find(const unsigned char *code, size_t n, size_t *rets, size_t max);
 
+/*
+ * The RETs of code that may go on elsewhere, in a cold part of the function or in another one: it may
+ * return there, too.  How many, also none; -EINVAL when an instruction is not known, or they are more.
+ */
+int rets_find_here(const unsigned char *code, size_t n, size_t *rets, size_t max);
+
 #endif
