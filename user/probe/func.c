@@ -51,7 +51,9 @@ struct funcs {
 	struct wish *wishes;
 	size_t cnt;
 	__u32 last_id;
-	struct bpf_link **links; /* of USDT probes */
+	struct usdt_link {
+		struct bpf_link *link;
+	} * links; /* of USDT probes */
 	size_t link_cnt;
 };
 
@@ -190,7 +192,7 @@ static void *destroy_links(void *ctx)
 	struct funcs *fs = ctx;
 
 	for (size_t i = 0; i < fs->link_cnt; i++)
-		bpf_link__destroy(fs->links[i]);
+		bpf_link__destroy(fs->links[i].link);
 	fs->link_cnt = 0;
 	return NULL;
 }
@@ -478,7 +480,8 @@ static int attach_usdt(const struct target *t, const char *provider, const char 
 {
 	LIBBPF_OPTS(bpf_usdt_opts, opts, .usdt_cookie = cookie);
 	struct funcs *fs = t->fs;
-	struct bpf_link **grown, *link;
+	struct usdt_link *grown;
+	struct bpf_link *link;
 	char path[32];
 
 	grown = realloc(fs->links, (fs->link_cnt + 1) * sizeof(*grown));
@@ -490,7 +493,7 @@ static int attach_usdt(const struct target *t, const char *provider, const char 
 					name, &opts);
 	if (!link)
 		return -errno;
-	fs->links[fs->link_cnt++] = link;
+	fs->links[fs->link_cnt++].link = link;
 	return 0;
 }
 

@@ -123,8 +123,8 @@ static bool set_python(struct span *s, const struct ev_function *e, const struct
 {
 	struct sv file, name;
 
-	if (strcmp(n->name, "python:function__entry") &&
-	    strcmp(n->name, "python:function__return") && strcmp(n->name, "python:line"))
+	if (strcmp(n->name, "python:function__entry") != 0 &&
+	    strcmp(n->name, "python:function__return") != 0 && strcmp(n->name, "python:line") != 0)
 		return false;
 	if (!func_text(e, 0, &file) || !func_text(e, 1, &name) || !name.n ||
 	    n->format.args[2].conv != FUNC_INT)
