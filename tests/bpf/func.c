@@ -272,6 +272,7 @@ static const struct probe_func asked[] = {
 	ASK("do_ends", ""),
 	ASK("do_around", ""),
 	{ .asked = "place", .bin = self, .name = "do_middle", .place = true, .format = "(%d)" },
+	ASK("do_f*ct", "(%ld)"), /* has its probes already */
 	{ .asked = "later", .bin = "libfunc-test*", .name = "crc32", .format = "(%ld, %s, %u)" },
 };
 

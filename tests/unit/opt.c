@@ -18,6 +18,7 @@ struct values {
 	size_t size;
 	uint64_t duration;
 	struct opt_pids pids;
+	struct opt_strs strs;
 };
 
 static const struct opt options[] = {
@@ -27,6 +28,7 @@ static const struct opt options[] = {
 	{ "size", 0, OPT_SIZE, offsetof(struct values, size), "SIZE", "how much" },
 	{ "duration", 0, OPT_DURATION, offsetof(struct values, duration), "TIME", "how long" },
 	{ "pid", 'p', OPT_PID, offsetof(struct values, pids), "PID", "who" },
+	{ "each", 0, OPT_STRS, offsetof(struct values, strs), "TEXT", "one more" },
 	{ "an-option-with-a-long-name", 0, OPT_FLAG, offsetof(struct values, flag), NULL, "far" },
 	{ 0 },
 };
@@ -58,7 +60,8 @@ static void takes_values(void **state)
 	(void)state;
 	assert_int_equal(parse(&v,
 			       ARGV("-f", "--text=a b", "-n", "12", "--size", "8M", "--duration",
-				    "1m30s", "-p", "1", "--pid", "4711", "--store", "x", "-v"),
+				    "1m30s", "-p", "1", "--pid", "4711", "--store", "x", "-v",
+				    "--each", "one", "--each=two"),
 			       &rest),
 			 0);
 	assert_true(v.flag);
@@ -71,7 +74,10 @@ static void takes_values(void **state)
 	assert_string_equal(v.common.store, "x");
 	assert_true(v.common.verbose);
 	assert_false(v.common.help);
-	assert_int_equal(rest, 16);
+	assert_int_equal(v.strs.cnt, 2);
+	assert_string_equal(v.strs.of[0], "one");
+	assert_string_equal(v.strs.of[1], "two");
+	assert_int_equal(rest, 19);
 }
 
 /* Arguments may stand between the options, unless the rest is somebody else's. */
@@ -208,6 +214,7 @@ static void helps(void **state)
 					"      --size SIZE         how much\n"
 					"      --duration TIME     how long\n"
 					"  -p, --pid PID           who\n"
+					"      --each TEXT         one more\n"
 					"      --an-option-with-a-long-name\n"
 					"                          far\n";
 	char *text = NULL;
