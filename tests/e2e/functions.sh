@@ -35,16 +35,22 @@ fi
 asked=(--uprobe "$PWD/victim:fact(%ld) = %ld" --uprobe "$PWD/victim:greet(%s, %d) = %s"
 	--uprobe "$PWD/victim:jump*(%d)" --uprobe "$PWD/victim:outer = %d" --uprobe "$PWD/victim:forever(%d)")
 
-# calls FILE: "name args return end parent" of each function span, in order of their beginning.
+# calls FILE: "name args return end parent" of each function span, in order of their beginning; and what
+# the schema does not allow.
 calls() {
-	"$PYTHON" - "$1" <<-'PY'
+	PYTHONPATH=$here "$PYTHON" - "$1" "$root/schemas/span.schema.json" <<-'PY'
 		import json, sys
+		from schema import Validator
 
+		with open(sys.argv[2], encoding="utf-8") as file:
+		    allowed = Validator(json.load(file))
 		spans = [json.loads(line) for line in open(sys.argv[1])]
 		by_id = {s["span_id"]: s for s in spans}
 		for s in sorted((s for s in spans if s["attributes"]["ringspan.kind"] == "function"),
 		                key=lambda s: s["start_time_unix_nano"]):
 		    a, up = s["attributes"], by_id[s["parent_span_id"]]
+		    for error in allowed.errors(s):
+		        print("schema:", s["name"], error)
 		    if not up["start_time_unix_nano"] <= s["start_time_unix_nano"] <= s["end_time_unix_nano"]:
 		        print("times of", s["name"])
 		    function = up["attributes"]["ringspan.kind"] == "function"
