@@ -93,14 +93,14 @@ $(OUT)/unit/%: $(OUT)/tests/unit/%.o $(OUT)/libringspan.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(TEST_LIBS) -o $@
 
-$(addprefix $(OUT)/unit/,prop_order prop_loss prop_usage): $(OUT)/tests/bench/agents.o
+$(addprefix $(OUT)/unit/,prop_order prop_loss prop_usage prop_profile): $(OUT)/tests/bench/agents.o
 
 $(OUT)/bpf-test/%: $(OUT)/tests/bpf/%.o $(OUT)/libringspan.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) $(TEST_LIBS) -o $@
 
 # its victim's stack is what the test is about: each function has a frame
-$(OUT)/tests/bpf/signal.o: CFLAGS_ += -O0 -fno-omit-frame-pointer
+$(addprefix $(OUT)/tests/bpf/,signal.o sample.o): CFLAGS_ += -O0 -fno-omit-frame-pointer
 
 $(addprefix $(OUT)/bpf-test/,sites tls_odd tls_nss): TEST_LIBS += $(shell pkg-config --libs openssl)
 

@@ -24,6 +24,8 @@ const volatile __u8 cfg_call_asked[SYS_CALLS] = {};
 const volatile __u64 cfg_call_slow[SYS_CALLS] = {};
 const volatile __u8 cfg_errno_asked[CALL_ERRNOS] = {};
 const volatile __u8 cfg_call_block[SYS_CALLS] = {};
+const volatile __u64 cfg_sample_ns = 0;
+const volatile __u32 cfg_stack_depth = 0;
 __u32 traced_slots[TRACED_SLOTS] = {};
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -27,5 +27,7 @@ extern const volatile __u8
 extern const volatile __u32 cfg_tick_ns; /* at most between two updates of a thread's CPU time */
 extern const volatile __u8
 	cfg_call_block[]; /* enum ev_block of who waits in it, or BLOCK_BY_FILE; likewise */
+extern const volatile __u64 cfg_sample_ns;   /* time on CPU between two samples of stacks */
+extern const volatile __u32 cfg_stack_depth; /* frames that the kernel reads of a user stack */
 
 #endif

@@ -61,6 +61,7 @@ enum ev_call_class {
 	X(SYSCALL, 17, ev_syscall)   \
 	X(SYSCALLS, 18, ev_syscalls) \
 	X(FUNCTION, 19, ev_function) \
+	X(SAMPLE, 20, ev_sample)     \
 	X(ACCEPT, 21, ev_accept)     \
 	X(TLS, 22, ev_tls)           \
 	X(RESET, 23, ev_reset)       \
@@ -74,6 +75,7 @@ enum ev_call_class {
 	X(END, 518, ev_tick)         \
 	X(CGROUP, 519, ev_cgroup)    \
 	X(STACK, 520, ev_stack)      \
+	X(FRAMES, 521, ev_frames)    \
 	X(PROBE, 522, ev_probe)
 
 enum ev_kind {
@@ -616,6 +618,38 @@ struct ev_function {
 	__u8 end;  /* enum ev_func_end */
 };
 
+#define EV_SAMPLE_USER 127  /* frames of each kind in one SAMPLE, at most */
+#define EV_SAMPLE_KERNEL 64 /* ... */
+
+enum ev_place_at {
+	EV_PLACE_NONE = 0,
+	EV_PLACE_FILE = 1,    /* `at` is an offset in the file of that build id */
+	EV_PLACE_ADDRESS = 2, /* `at` is an address: no file, or one that the kernel did not tell */
+};
+
+struct ev_place {
+	__u32 what; /* enum ev_place_at */
+	__u8 build_id[EV_BUILD_ID];
+	__u64 at;
+};
+
+/*
+ * What the thread that hdr names was at when the time on CPU of one period had passed.  Payload: the user
+ * stack, then the kernel's, each innermost first: the instruction, of the others where they go on.
+ * The user stack is `user` struct ev_place while the program is young and its mappings are not known
+ * to user space, else as many __u64 addresses; the kernel's is `kernel` __u64 addresses, none where the
+ * program itself ran.  EVF_FAULT: the user stack could not be read; EVF_TRUNC: it goes on.
+ */
+struct ev_sample {
+	struct ev_hdr hdr;
+	__u64 exec_ts;   /* of the last exec that was seen: with hdr a program; 0: none was */
+	__u64 period_ns; /* of time on CPU that the sample stands for */
+	__u32 user, kernel;
+	__u32 by_file; /* 1: user frames are struct ev_place */
+	__u32 pad;
+	char comm[EV_COMM_LEN]; /* of the thread */
+};
+
 /* First record of a stream.  Payload: "key=value" each with NUL: boot_id, host, kernel, arch, version. */
 struct ev_meta {
 	struct ev_hdr hdr;
@@ -684,6 +718,34 @@ struct ev_probe {
 	__u32 kind;   /* enum ev_probe_kind */
 	__u32 len[3]; /* of the texts; they have no NUL */
 	__u32 pad;
+};
+
+enum ev_code {
+	EV_CODE_NONE = 0,      /* no code is there: frame pointers led astray */
+	EV_CODE_FILE = 1,      /* of a file's */
+	EV_CODE_GENERATED = 2, /* made at run time, named by what made it or by nobody */
+	EV_CODE_KERNEL = 3,
+};
+
+/* A name of a place, in FRAMES. */
+struct ev_name {
+	struct ev_place place;
+	__u32 code;     /* enum ev_code */
+	__u16 len;      /* of the function's name; 0: not known */
+	__u16 file_len; /* of the file's, of the kernel's module's; 0: none */
+};
+
+/*
+ * What the addresses of SAMPLEs that follow are.  hdr names a process, and exec_ts the program in it of
+ * which addresses are told; hdr.tgid 0: addresses in the kernel, and offsets in files, for all.  An address
+ * of a caller is one less than where that goes on.  Payload: cnt struct ev_name, then their texts, name
+ * and file by turns.
+ */
+struct ev_frames {
+	struct ev_hdr hdr;
+	__u64 exec_ts;
+	__u32 cnt;
+	__u32 fresh; /* 1: what was told before of this program, or of all, is not true any more */
 };
 
 /* What the kernel side made and what it had to drop, so far. */

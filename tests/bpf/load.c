@@ -28,6 +28,7 @@ static const struct budget {
 	{ "reset_sent", 180 },
 	{ "proc_exec", 69000 },
 	{ "signal_deliver", 7600 },
+	{ "sample", 1000 },
 	{ "proc_exit", 61000 },
 	{ "sched_switch", 14000 },
 	{ "proc_rows", 1400 },
@@ -161,6 +162,7 @@ static void load(const struct features *f)
 	skel->rodata->cfg_tie_calls = !f->of[FEAT_SOCKLEN].on;
 	hooks_select(skel->obj, f, FILES_READ);
 	funcs_select(skel->obj, f, true);
+	bpf_program__set_autoload(skel->progs.sample, true);
 	assert_int_equal(ringspan_bpf__load(skel), 0);
 	bpf_object__for_each_program (prog, skel->obj) {
 		const char *name = bpf_program__name(prog);

@@ -116,6 +116,59 @@ static void lies_about_a_stack_are_refused(void **state)
 	assert_int_not_equal(event_check(st, st->hdr.size), 0);
 }
 
+static void lies_about_a_sample_are_refused(void **state)
+{
+	static const uint64_t ips[8];
+	_cleanup_free_ struct ev_sample *s = record(EV_SAMPLE, sizeof(*s), 1, 7, ips, sizeof(ips));
+	_cleanup_free_ struct ev_sample *large =
+		record(EV_SAMPLE, sizeof(*large), 1, 7, (uint64_t[EV_SAMPLE_USER + 1]){ 0 },
+		       (EV_SAMPLE_USER + 1) * sizeof(uint64_t));
+
+	(void)state;
+	s->user = 5;
+	s->kernel = 3;
+	assert_int_equal(event_check(s, s->hdr.size), 0);
+	s->kernel = 4;
+	assert_int_not_equal(event_check(s, s->hdr.size), 0);
+	s->by_file = 1; /* entries are four times as large */
+	s->user = 1;
+	assert_int_equal(event_check(s, s->hdr.size), 0);
+	s->user = 2;
+	s->kernel = 0;
+	assert_int_equal(event_check(s, s->hdr.size), 0);
+	s->user = 5;
+	assert_int_not_equal(event_check(s, s->hdr.size), 0);
+	large->user = EV_SAMPLE_USER + 1;
+	assert_int_not_equal(event_check(large, large->hdr.size), 0);
+	large->user = EV_SAMPLE_USER;
+	large->kernel = 1;
+	assert_int_equal(event_check(large, large->hdr.size), 0);
+}
+
+static void lies_about_names_are_refused(void **state)
+{
+	struct {
+		struct ev_name names[2];
+		char text[8];
+	} payload = { .names = { { .len = 3, .file_len = 1 }, { .len = 4 } }, .text = "abcxdefg" };
+	_cleanup_free_ struct ev_frames *f =
+		record(EV_FRAMES, sizeof(*f), 1, 7, &payload, sizeof(payload));
+	struct ev_name *first = (void *)(f + 1);
+
+	(void)state;
+	f->cnt = 2;
+	assert_int_equal(event_check(f, f->hdr.size), 0);
+	first->len = 4;
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	first->len = UINT16_MAX;
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	first->len = 3;
+	f->cnt = 3; /* the third would lie behind the record */
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	f->cnt = UINT32_MAX;
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+}
+
 static void lies_about_a_file_are_refused(void **state)
 {
 	_cleanup_free_ struct ev_file *f = record_file(1, 7, EV_FILE_RENAME, "/a", "/b");
@@ -428,6 +481,8 @@ int main(void)
 		cmocka_unit_test(lies_about_a_join_are_refused),
 		cmocka_unit_test(lies_about_a_tls_record_are_refused),
 		cmocka_unit_test(lies_about_a_stack_are_refused),
+		cmocka_unit_test(lies_about_a_sample_are_refused),
+		cmocka_unit_test(lies_about_names_are_refused),
 		cmocka_unit_test(lies_about_a_file_are_refused),
 		cmocka_unit_test(lies_about_an_open_file_are_refused),
 		cmocka_unit_test(lies_about_calls_are_refused),

@@ -66,6 +66,26 @@ static bool probe_fits(const struct ev_probe *p, uint64_t payload)
 	return p->id && (uint64_t)p->len[0] + p->len[1] + p->len[2] == payload;
 }
 
+static bool stacks_fit(const struct ev_sample *s, uint64_t payload)
+{
+	size_t entry = s->by_file ? sizeof(struct ev_place) : sizeof(uint64_t);
+
+	return s->user <= EV_SAMPLE_USER && s->kernel <= EV_SAMPLE_KERNEL &&
+	       s->user * entry + s->kernel * sizeof(uint64_t) == payload;
+}
+
+static bool names_fit(const struct ev_frames *f, uint64_t payload)
+{
+	const struct ev_name *n = (const void *)(f + 1);
+	uint64_t sum = (uint64_t)f->cnt * sizeof(*n);
+
+	if (sum > payload)
+		return false;
+	for (uint32_t i = 0; i < f->cnt; i++)
+		sum += (uint64_t)n[i].len + n[i].file_len;
+	return sum == payload;
+}
+
 /* Do the lengths inside a record's fixed part cover its payload exactly? */
 static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 {
@@ -122,6 +142,10 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 		return function_fits((const void *)h, payload);
 	case EV_PROBE:
 		return probe_fits((const void *)h, payload);
+	case EV_SAMPLE:
+		return stacks_fit((const void *)h, payload);
+	case EV_FRAMES:
+		return names_fit((const void *)h, payload);
 	case EV_META:
 		return ((const struct ev_meta *)(const void *)h)->len == payload;
 	case EV_CGROUP:

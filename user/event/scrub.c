@@ -119,6 +119,14 @@ void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 		redact_text(payload(rec, texts), texts.n);
 		break;
 	}
+	case EV_FRAMES: { /* a program may name the code that it makes as it likes */
+		const struct ev_frames *f = (const struct ev_frames *)(const void *)rec;
+		struct sv texts =
+			sv_sub(event_payload(rec), f->cnt * sizeof(struct ev_name), rec->size);
+
+		redact_text(payload(rec, texts), texts.n);
+		break;
+	}
 	case EV_JOIN:
 		scrub_join(s, (const struct ev_join *)(const void *)rec);
 		break;

@@ -422,6 +422,57 @@ int elf_name_places(struct elf_file *f, struct elf_place *of, size_t cnt)
 	return each_function(f, name_places, &u);
 }
 
+struct symbol_list {
+	struct elf_symbol *of;
+	size_t cnt, room;
+	int err;
+};
+
+static void add_symbol(void *ctx, const GElf_Sym *sym, size_t strings, const GElf_Shdr *names)
+{
+	struct symbol_list *l = ctx;
+
+	(void)strings;
+	if (sym->st_name >= names->sh_size || l->err)
+		return;
+	if (l->cnt == l->room) {
+		size_t room = l->room ? 2 * l->room : 1024;
+		struct elf_symbol *grown = reallocarray(l->of, room, sizeof(*grown));
+
+		if (!grown) {
+			l->err = -ENOMEM;
+			return;
+		}
+		l->of = grown;
+		l->room = room;
+	}
+	l->of[l->cnt++] =
+		(struct elf_symbol){ sym->st_value, sym->st_size, names->sh_offset + sym->st_name };
+}
+
+int elf_symbols(struct elf_file *f, struct elf_symbol **out, size_t *cnt)
+{
+	struct symbol_list l = { .cnt = 0 };
+	int err = each_function(f, add_symbol, &l);
+
+	err = err ? err : l.err;
+	if (err) {
+		free(l.of);
+		return err;
+	}
+	*out = l.of;
+	*cnt = l.cnt;
+	return 0;
+}
+
+void elf_symbol_name(const struct elf_file *f, const struct elf_symbol *sym,
+		     char name[ELF_NAME_SIZE])
+{
+	ssize_t n = pread(f->fd, name, ELF_NAME_SIZE - 1, (off_t)sym->name);
+
+	name[n > 0 ? n : 0] = '\0';
+}
+
 __u64 elf_code_addr(const struct elf_file *f, __u64 offset)
 {
 	for (size_t i = 0; i < f->load_cnt; i++) {

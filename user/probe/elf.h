@@ -57,6 +57,17 @@ struct elf_place {
 /* Looks up all of them by the file's symbols at once.  0, or -errno: then some may have a name. */
 int elf_name_places(struct elf_file *f, struct elf_place *of, size_t cnt);
 
+/* A function by the file's symbols; `name` is where its name lies in the file. */
+struct elf_symbol {
+	__u64 addr, size, name;
+};
+
+/* All functions that the file's symbols tell of, in no order, to be freed by the caller.  0 or -errno. */
+int elf_symbols(struct elf_file *f, struct elf_symbol **out, size_t *cnt);
+/* "" when it cannot be read. */
+void elf_symbol_name(const struct elf_file *f, const struct elf_symbol *sym,
+		     char name[ELF_NAME_SIZE]);
+
 /* n bytes at that offset into the file; 0, or -ENODATA when they are not all there. */
 int elf_pread(const struct elf_file *f, __u64 offset, void *p, size_t n);
 

@@ -162,6 +162,21 @@ int fact_probe(struct buf *queue, __u32 id, enum ev_probe_kind kind, const char 
 	return texts.err ? texts.err : add(queue, &e, sizeof(e), texts.p, texts.len);
 }
 
+int fact_frames(struct buf *queue, struct ev_frames *e, const struct ev_hdr *of, struct sv names,
+		struct sv texts)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+
+	buf_sv(&payload, names);
+	buf_sv(&payload, texts);
+	if (payload.err)
+		return payload.err;
+	fact_hdr(&e->hdr, EV_FRAMES, sizeof(*e) + payload.len);
+	e->hdr.tgid = e->hdr.tid = of->tgid;
+	e->hdr.start = of->start;
+	return add(queue, e, sizeof(*e), payload.p, payload.len);
+}
+
 int fact_stats(struct buf *queue, const struct ev_stats *stats)
 {
 	return add(queue, stats, sizeof(*stats), NULL, 0);

@@ -26,6 +26,9 @@ int fact_syscalls(struct buf *queue, struct ev_syscalls *e, const struct proc_ke
 /* format: as the user gave it. */
 int fact_probe(struct buf *queue, __u32 id, enum ev_probe_kind kind, const char *path,
 	       const char *name, const char *format);
+/* of: which process; all zero: for all.  e without its hdr; names, texts: as many as e says. */
+int fact_frames(struct buf *queue, struct ev_frames *e, const struct ev_hdr *of, struct sv names,
+		struct sv texts);
 int fact_stats(struct buf *queue, const struct ev_stats *stats);
 
 /* The record at *off, and *off behind it; NULL at the end. */

@@ -14,6 +14,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include "base/cleanup.h"
+#include "probe/sampler.h"
 #include "probe/uprobe.h"
 
 #define RING_USUAL (8u << 20)
@@ -274,6 +275,14 @@ static int try_socklen(struct try_ctx *t)
 	return say(t, 0, "sock_send_length is in BTF");
 }
 
+static int try_clock(struct try_ctx *t)
+{
+	int err = sampler_try();
+
+	return say(t, err, err ? "a clock on a CPU: %s" : "a clock on a CPU can be had",
+		   strerror(-err));
+}
+
 static const struct feature_def {
 	const char *name, *use;
 	bool required;
@@ -313,6 +322,7 @@ static const struct feature_try {
 	[FEAT_SOCKLEN] = { try_socklen, FEAT_BTF,
 			   "a kernel from 6.3 on; system calls are used instead" },
 	[FEAT_VMA] = { try_vma, FEAT_BTF, "a kernel from 5.12 on" },
+	[FEAT_CLOCK] = { try_clock, FEAT_PRIVILEGE, "a kernel with CONFIG_PERF_EVENTS" },
 };
 
 const char *feature_name(enum feat feat)

@@ -32,7 +32,8 @@
 	X(SYSCALLS, "syscall tracepoints",                                                         \
 	  "connect, sockets, pipes, files, libraries loaded later", false)                         \
 	X(SOCKLEN, "sock_send/recv_length", "which socket a TLS object sits on", false)            \
-	X(VMA, "mapping iterator", "one set of probes for a library that containers share", false)
+	X(VMA, "mapping iterator", "one set of probes for a library that containers share", false) \
+	X(CLOCK, "CPU clock events", "samples of stacks (--profile)", false)
 
 enum feat {
 #define X(id, ...) FEAT_##id,

@@ -17,6 +17,7 @@
 #include "probe/func.h"
 #include "probe/hook.h"
 #include "probe/paths.h"
+#include "probe/sampler.h"
 #include "ringspan.skel.h"
 
 #define RING_USUAL (8u << 20)
@@ -29,6 +30,7 @@ struct kern {
 	struct ringspan_bpf *skel;
 	struct hook_links links;
 	struct call_row *call_table;
+	struct sampler sampler;
 	bool loops;
 	bool guard;
 };
@@ -160,12 +162,15 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	k->skel->rodata->cfg_task_regs = f->of[FEAT_REGS].on;
 	k->skel->rodata->cfg_tick_ns = tick_ns();
 	set_calls(k->skel, &cfg->calls);
+	k->skel->rodata->cfg_sample_ns = cfg->sample_ns;
+	k->skel->rodata->cfg_stack_depth = sampler_depth();
 	err = bpf_map__set_max_entries(k->skel->maps.events, ring);
 	if (err)
 		return log_err(err, "cannot make the ring %u bytes large", ring);
 	size_tables(k->skel, cfg->force_small_tables);
 	hooks_select(k->skel->obj, f, files_mode(cfg));
 	funcs_select(k->skel->obj, f, cfg->func_cnt > 0);
+	bpf_program__set_autoload(k->skel->progs.sample, cfg->sample_ns != 0);
 	err = ringspan_bpf__load(k->skel);
 	if (err)
 		return log_err(err, "the kernel refuses the BPF programs: %s; -v shows why",
@@ -174,7 +179,11 @@ static int load(struct kern *k, const struct probe_cfg *cfg, const struct featur
 	if (err)
 		return log_err(err, "cannot map the table of system calls: %s", strerror(-err));
 	err = cfg->func_cnt ? funcs_attach(&k->links, k->skel->obj) : 0;
-	return err ? err : hooks_attach(&k->links, k->skel->obj, f, files_mode(cfg));
+	if (!err)
+		err = hooks_attach(&k->links, k->skel->obj, f, files_mode(cfg));
+	if (!err && cfg->sample_ns)
+		err = sampler_attach(&k->sampler, k->skel->progs.sample, cfg->sample_ns);
+	return err;
 }
 
 int kern_new(struct kern **out, const struct probe_cfg *cfg, const struct features *f)
@@ -196,6 +205,7 @@ int kern_new(struct kern **out, const struct probe_cfg *cfg, const struct featur
 
 void kern_detach(struct kern *k, struct detach *d)
 {
+	sampler_detach(&k->sampler, d);
 	hooks_detach(&k->links, d);
 }
 
@@ -346,6 +356,14 @@ int kern_mapped_file(struct kern *k, const void *addr, struct file_key *file)
 		close(fd);
 	bpf_link__destroy(link);
 	return err;
+}
+
+bool kern_runs_program(struct kern *k, __u32 tgid, const struct life *life)
+{
+	struct proc_state state;
+
+	return bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.traced), &tgid, &state) == 0 &&
+	       state.start == life->start && state.exec_ts == life->exec_ts;
 }
 
 bool kern_is_traced(struct kern *k, __u32 tgid, __u64 start)

@@ -40,6 +40,8 @@ int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt);
 int kern_mapped_file(struct kern *k, const void *addr, struct file_key *file);
 /* Forgets the TLS objects and flows of processes that are not traced any more. */
 void kern_sweep_conns(struct kern *k);
+/* Whether that program is what runs in the process now. */
+bool kern_runs_program(struct kern *k, __u32 tgid, const struct life *life);
 bool kern_is_traced(struct kern *k, __u32 tgid, __u64 start);
 
 /* The maps of bpf/calls.bpf.h: descriptors, and the rows of call_table. */

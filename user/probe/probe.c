@@ -16,6 +16,7 @@
 #include "probe/feature.h"
 #include "probe/file.h"
 #include "probe/func.h"
+#include "probe/frames.h"
 #include "probe/groups.h"
 #include "probe/kern.h"
 #include "probe/stack.h"
@@ -31,6 +32,7 @@ struct probe {
 	int epoll;
 	struct files files;
 	struct funcs *funcs;
+	struct frames frames;
 	struct buf facts;
 	struct groups groups;
 	struct calls calls;
@@ -80,6 +82,12 @@ static int hand_over(struct probe *p, const struct ev_hdr *rec)
 	return p->stop;
 }
 
+static void on_end(struct probe *p, const struct ev_hdr *rec)
+{
+	p->ended = true;
+	frames_end(&p->frames, rec->tgid, rec->start);
+}
+
 /* Hands the queue over, as far as fn lets us. */
 static void give_facts(struct probe *p)
 {
@@ -99,7 +107,7 @@ static void act(struct probe *p, const struct ev_hdr *rec)
 	else if (rec->kind == EV_MAP)
 		files_hook_mapping(&p->files, rec->tgid, ((const struct ev_map *)rec)->addr);
 	else if (rec->kind == EV_EXIT)
-		p->ended = true;
+		on_end(p, rec);
 	if (p->funcs) /* before calls of what was found */
 		give_facts(p);
 }
@@ -134,6 +142,19 @@ static int on_signal(struct probe *p, const struct ev_signal *e)
 	return p->stop ? -ECANCELED : 0;
 }
 
+/* What is not known of its frames yet comes before it. */
+static int on_sample(struct probe *p, const struct ev_sample *e)
+{
+	int err = frames_tell(&p->frames, e);
+
+	if (err)
+		return err;
+	give_facts(p);
+	if (!p->stop)
+		hand_over(p, &e->hdr);
+	return p->stop ? -ECANCELED : 0;
+}
+
 /* What was counted of a process comes before its end, which may be that of its run. */
 static int on_exit_of(struct probe *p, const struct ev_hdr *e)
 {
@@ -157,6 +178,8 @@ static int on_record(void *ctx, void *data, size_t size)
 		return size < sizeof(struct ev_seen) ? -EBADMSG : on_seen(p, data);
 	if (rec->kind == EV_SIGNAL)
 		return size < sizeof(struct ev_signal) ? -EBADMSG : on_signal(p, data);
+	if (rec->kind == EV_SAMPLE)
+		return size < sizeof(struct ev_sample) ? -EBADMSG : on_sample(p, data);
 	if (rec->kind == EV_EXIT) {
 		int err = on_exit_of(p, rec);
 
@@ -201,6 +224,7 @@ static int set_up(struct probe *p, const struct probe_cfg *cfg)
 				       .cookies = p->feat.of[FEAT_COOKIE].on,
 				       .plain = cfg->force_plain_sites,
 				       .funcs = p->funcs });
+	frames_init(&p->frames, p->kern, &p->files);
 	err = open_ring(p);
 	if (err)
 		return err;
@@ -232,6 +256,7 @@ void probe_free(struct probe **p)
 
 	if (!*p)
 		return;
+	frames_fini(&(*p)->frames);
 	files_fini(&(*p)->files, &d);
 	funcs_detach((*p)->funcs, &d);
 	if ((*p)->kern)

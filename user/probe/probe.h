@@ -60,6 +60,7 @@ struct probe_cfg {
 	size_t ring_bytes;              /* rounded up to a power of two; 0: 8 MiB */
 	size_t call_cap_bytes;          /* payload kept of one TLS call, head and tail; 0: 4 MiB */
 	size_t output_rate; /* bytes a second kept of each process's stdout, and stderr; 0: none */
+	__u64 sample_ns;    /* time on a CPU between two samples of stacks; 0: none are taken */
 	bool force_perf_uprobes;    /* as on a kernel without uprobe_multi */
 	bool force_syscall_tie;     /* as on a kernel without sock_send_length */
 	bool force_bounded_loops;   /* as on a kernel without bpf_loop: call_cap_bytes <= 256 KiB */
