@@ -63,5 +63,9 @@
 #define LIMIT_FUNCTION_DEPTH 1024      /* open calls of them that are remembered of one process */
 #define LIMIT_STORE_LIST (1u << 20)    /* contents of one list in the store */
 #define LIMIT_CHUNK_TIMES 65536        /* arrival times kept of one response */
+#define LIMIT_PROFILE_TEXT (64u << 20) /* names of sampled code that are remembered */
+#define LIMIT_PROFILE_FRAMES (256u << 10) /* how many */
+#define LIMIT_PROFILE_NAMES (1u << 20)    /* addresses that have one */
+#define LIMIT_PROFILE_PROGRAMS 1024       /* programs of which any is remembered */
 
 #endif

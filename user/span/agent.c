@@ -643,6 +643,26 @@ void agents_charge(struct run *r, const struct proc *p, const struct usage *u)
 	}
 }
 
+const char *agents_nth_span(const struct run *r, const struct proc *p, uint64_t nth)
+{
+	struct map_key key = { p->tgid, p->start, 0 };
+	const struct index *of = &r->agents.by_process;
+	uint64_t cnt = 0;
+
+	if (!index_first(of, key))
+		of = &r->agents.members;
+	index_for_each (of, key, l)
+		cnt++;
+	index_for_each (of, key, l) {
+		const struct agent *a = l->of;
+
+		if (nth % cnt == 0)
+			return a->turn ? a->turn->span_id : a->span->span_id;
+		nth--;
+	}
+	return NULL;
+}
+
 void agent_hold(struct agent *a)
 {
 	index_del(&a->run->agents.idle, &a->idle);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Which spans a process's USAGE is charged to: see usage.h. */
+#include <string.h>
 #include "span/engine.h"
 
 /* An exchange that may stay open for as long as the process lives is no work that it does. */
@@ -46,6 +47,41 @@ static void charge_open(struct run *r, const struct proc *p, const struct usage 
 	}
 	charge_exchanges(r, p, u, cnt);
 	tools_charge(r, p, u, exchanges, cnt);
+}
+
+/*
+ * What an exchange will be told as is known once its request is whole: a call of a model, or another attempt
+ * at one.  Those of MCP and A2A are told by what is asked in them, and stand where they hang.
+ */
+static void exchange_owner(const struct exchange *x, const struct pstate *ps, char out[HEX64])
+{
+	if (!x->request_done || x->rpc)
+		memcpy(out, x->parent_span[0] ? x->parent_span : engine_parent(ps), HEX64);
+	else if (x->call)
+		model_id(out, x);
+	else
+		exchange_id(out, x, SPAN_HTTP);
+}
+
+void usage_owner(const struct pstate *ps, const struct proc *p, uint64_t nth, char out[HEX64])
+{
+	const struct run *r = ps->run;
+	unsigned int exchanges = exchanges_at(r, p), cnt = exchanges + tools_at(r, p);
+	const char *span = NULL;
+
+	if (!cnt) {
+		span = agents_nth_span(r, p, nth);
+	} else if (nth % cnt >= exchanges) {
+		span = tools_nth_span(r, p, nth % cnt - exchanges);
+	} else {
+		nth %= cnt;
+		for (const struct exchange *x = r->exchanges; x; x = x->run_next)
+			if (is_at(x, p) && !nth--) {
+				exchange_owner(x, ps, out);
+				return;
+			}
+	}
+	memcpy(out, span ? span : engine_parent(ps), HEX64);
 }
 
 void usage_feed(struct trace *t, const struct ev_usage *e)

@@ -7,8 +7,8 @@
  * agent.c (agents and turns), tool.c (tool calls) and tool_link.c (what did them), verdict.c
  * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), charge.c
  * (who took what), peer.c (the other end of connections), open.c (what is not over yet), file.c (files
- * that are changed), read.c (files that are read), function.c (functions that the user named), rpc*.c (MCP
- * and A2A; grpc_call.c: gRPC).
+ * that are changed), read.c (files that are read), function.c (functions that the user named), profile.c
+ * (samples of stacks), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
  * Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
@@ -24,6 +24,7 @@
 #include "span/chains.h"
 #include "span/file.h"
 #include "span/function.h"
+#include "span/profile.h"
 #include "span/stream.h"
 #include "span/trace.h"
 #include "span/usage.h"
@@ -51,6 +52,7 @@ struct trace {
 	struct index exchanges; /* (run, key of the call) -> struct exchange, once it was asked */
 	struct index rpc_calls; /* (address, request) -> struct rpc_call that came by HTTP */
 	uint64_t born;          /* runs, exchanges, ends and calls of MCP and A2A */
+	struct profile profile;
 	struct arena meta;
 	struct sv boot_id, host, kernel, arch;
 	int64_t wall_offset;
@@ -193,6 +195,7 @@ struct pstate {
 		*command; /* the one that is what a tool call asks for; NULL: the first */
 	uint64_t lost;    /* records that were lost before it was born */
 	struct usage_totals used;
+	uint64_t samples;  /* of its stacks, so far */
 	bool program_lost; /* and more of them before its first program was seen */
 };
 
@@ -431,6 +434,8 @@ void agent_process_waited(struct run *r, const struct proc *p, enum wait_cause c
 void agent_charge(struct agent *a, int64_t turn, const struct usage *u);
 /* The process took it, and nothing is open that it did it for but turns, or else agents. */
 void agents_charge(struct run *r, const struct proc *p, const struct usage *u);
+/* The span of one of these, nth counted round; NULL: there are none. */
+const char *agents_nth_span(const struct run *r, const struct proc *p, uint64_t nth);
 void agent_hold(struct agent *a); /* it stays until it is released */
 void agent_release(struct agent *a);
 void agent_leave(struct exchange *x); /* it is freed: releases what it held */
@@ -479,6 +484,11 @@ void approval_forget(struct run *r); /* it is over: what nobody said is not told
 
 /* charge.c */
 void usage_feed(struct trace *t, const struct ev_usage *e);
+/*
+ * The span that the nth part of what a process takes goes to, where parts are whole: the innermost of
+ * those that would be charged, one after the other.
+ */
+void usage_owner(const struct pstate *ps, const struct proc *p, uint64_t nth, char out[HEX64]);
 
 /* wait.c */
 void wait_add(struct wait_set *w, uint64_t from, uint64_t to); /* nothing when from >= to */
@@ -494,6 +504,8 @@ unsigned int tools_at(const struct run *r, const struct proc *p); /* open, asked
 /* They get the parts from the first-th of cnt on. */
 void tools_charge(struct run *r, const struct proc *p, const struct usage *u, unsigned int first,
 		  unsigned int cnt);
+/* The span of the nth of them; NULL: there are less. */
+const char *tools_nth_span(const struct run *r, const struct proc *p, uint64_t nth);
 /* A process of the open tool call of that span took it. */
 void tool_charge(struct run *r, const char *span_id, const struct usage *u);
 /* The process was answered, by a human maybe. */

@@ -267,6 +267,14 @@ unsigned int tools_at(const struct run *r, const struct proc *p)
 	return n;
 }
 
+const char *tools_nth_span(const struct run *r, const struct proc *p, uint64_t nth)
+{
+	for (const struct tool *tool = r->tools; tool; tool = tool->next)
+		if (is_asked_in(tool, p) && !nth--)
+			return tool->span->span_id;
+	return NULL;
+}
+
 void tools_charge(struct run *r, const struct proc *p, const struct usage *u, unsigned int first,
 		  unsigned int cnt)
 {

@@ -18,6 +18,7 @@ int trace_new(struct trace **out, const struct trace_cfg *cfg, trace_span_fn fn,
 	t->fn = fn;
 	t->ctx = ctx;
 	arena_init(&t->meta, EV_SIZE_MAX);
+	profile_init(&t->profile);
 	if (proc_table_new(&t->procs, &process_ops, t) ||
 	    conn_table_new(&t->conns, &stream_conn_ops, t)) {
 		trace_free(&t);
@@ -83,6 +84,7 @@ void trace_free(struct trace **tp)
 	function_forget(t);
 	index_fini(&t->exchanges);
 	index_fini(&t->rpc_calls);
+	profile_fini(&t->profile);
 	arena_fini(&t->meta);
 	free(t);
 	*tp = NULL;
@@ -362,7 +364,14 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 	case EV_STATS:
 		memcpy(&t->stats, rec, sizeof(t->stats));
 		break;
+	case EV_SAMPLE:
+		profile_sample(t, (const void *)rec);
+		break;
+	case EV_FRAMES:
+		profile_names(&t->profile, (const void *)rec);
+		break;
 	case EV_EXIT:
+		profile_process_over(&t->profile, rec->tgid, rec->start);
 		if (t->over)
 			run_over(t->over);
 		t->over = NULL;

@@ -40,10 +40,44 @@ struct trace_calls {
 };
 typedef void (*trace_calls_fn)(void *ctx, const struct trace_calls *c);
 
+enum trace_code {
+	TRACE_CODE_NONE = 0,  /* in no sample's stack */
+	TRACE_CODE_FILE = 1,  /* of a program or library */
+	TRACE_CODE_GENERATED, /* made at run time */
+	TRACE_CODE_KERNEL,
+	TRACE_CODE_UNKNOWN, /* what it is was not found out: its name is the address */
+	TRACE_CODE_CUT,     /* no frame: the stack goes on outside of what was read */
+};
+
+/* Interned: two that are alike are one while the trace lives. */
+struct trace_frame {
+	struct sv name; /* empty: not known */
+	struct sv file; /* path, of the kernel's a module; empty: none, or not known */
+	enum trace_code code;
+};
+
+#define TRACE_FRAMES_MAX (EV_SAMPLE_USER + EV_SAMPLE_KERNEL + 1)
+
+/*
+ * A thread was seen on a CPU `cnt` times with that stack; each stands for period_ns.  Valid during the
+ * call.  span_id: what it did that for, by the rules of span/usage.h; what is not of one thing alone is
+ * each of them's in turn.
+ */
+struct trace_sample {
+	char trace_id[HEX128], span_id[HEX64];
+	uint64_t time_ns, period_ns, cnt;
+	uint32_t pid, tid;
+	struct sv comm;                          /* of the thread */
+	const struct trace_frame *const *frames; /* outermost first */
+	size_t frame_cnt;
+};
+typedef void (*trace_sample_fn)(void *ctx, const struct trace_sample *s);
+
 struct trace_cfg {
 	const struct price_table *prices; /* NULL: no costs; outlives the trace */
 	trace_log_fn log;                 /* NULL: nobody wants them; with the ctx of the spans */
 	trace_calls_fn calls;             /* likewise */
+	trace_sample_fn sample;           /* likewise */
 	bool no_redact;
 };
 
