@@ -128,6 +128,39 @@ CREATE TABLE calls (
 
 CREATE INDEX calls_by_run ON calls (trace_id, id);
 
+-- Functions that samples were in; file: of the kernel's the module.
+CREATE TABLE frame (
+	id INTEGER PRIMARY KEY,
+	name TEXT NOT NULL, -- '': not known; of unknown ones the address
+	file TEXT NOT NULL,
+	code TEXT NOT NULL, -- file, generated, kernel, unknown; cut: the stack goes on outside
+	UNIQUE (name, file, code)
+);
+
+-- Stacks, as chains from the innermost frame to the outermost: those that begin alike share that.
+CREATE TABLE stack (
+	id INTEGER PRIMARY KEY,
+	parent INTEGER NOT NULL, -- the stack that this frame was called from, 0 for the outermost
+	frame INTEGER NOT NULL REFERENCES frame (id),
+	UNIQUE (parent, frame)
+);
+
+-- How often a thread was seen on a CPU with a stack, in one second.
+CREATE TABLE sample (
+	id INTEGER PRIMARY KEY,
+	trace_id TEXT NOT NULL,
+	span_id TEXT NOT NULL,      -- what it did that for
+	time_ns INTEGER NOT NULL,   -- the second's begin
+	period_ns INTEGER NOT NULL, -- what each stands for
+	cnt INTEGER NOT NULL,
+	pid INTEGER NOT NULL,
+	tid INTEGER NOT NULL,
+	comm TEXT NOT NULL,    -- of the thread
+	stack INTEGER NOT NULL -- its innermost frame; 0: nothing is known of it
+);
+
+CREATE INDEX sample_by_run ON sample (trace_id, id);
+
 -- What was removed to keep within limits of size and age: a row for each run that goes on, and one,
 -- whose trace_id is empty, for all that are gone.
 CREATE TABLE pruned (

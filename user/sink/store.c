@@ -320,6 +320,7 @@ static int store_new(struct store **out, const char *path)
 	s->open_tail = &s->open;
 	s->logs_tail = &s->logs;
 	s->calls_tail = &s->calls;
+	s->samples_tail = &s->samples;
 	if (!s->path) {
 		store_free(&s);
 		return -ENOMEM;

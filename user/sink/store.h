@@ -38,6 +38,9 @@ int store_commit(struct store *s);
 int store_add_log(struct store *s, const struct trace_log *l);     /* likewise */
 int store_add_calls(struct store *s, const struct trace_calls *c); /* likewise */
 
+int store_add_sample(struct store *s,
+		     const struct trace_sample *x); /* likewise; summed by second */
+
 /*
  * Spans that are not over: those that store_add() gets after store_unfinished(), marked
  * ringspan.unfinished, take the place of all that were there, at the next commit.  A finished span
@@ -98,6 +101,12 @@ int store_runs(struct store *s, unsigned int limit, store_run_fn fn, void *ctx);
  */
 int store_find_run(struct store *s, const char *spec, char trace_id[HEX128]);
 
+/*
+ * The same of a run or a span: a prefix of either's id, the run where it is of both.  span_id: "" of a
+ * run.
+ */
+int store_find(struct store *s, const char *spec, char trace_id[HEX128], char span_id[HEX64]);
+
 typedef int (*store_span_fn)(void *ctx, const struct span *sp); /* not 0 stops and is returned */
 /* The spans of a run in the order in which they finished. */
 int store_spans(struct store *s, const char *trace_id, bool payload, store_span_fn fn, void *ctx);
@@ -116,6 +125,9 @@ int store_logs(struct store *s, const char *trace_id, int64_t *after, store_log_
 typedef int (*store_calls_fn)(void *ctx, const struct trace_calls *c); /* not 0 stops */
 /* What was counted of the system calls of a run, in order. */
 int store_calls(struct store *s, const char *trace_id, store_calls_fn fn, void *ctx);
+typedef int (*store_sample_fn)(void *ctx, const struct trace_sample *x); /* not 0 stops */
+/* The samples of a run, in order; frames live until the end of the call. */
+int store_samples(struct store *s, const char *trace_id, store_sample_fn fn, void *ctx);
 bool store_run_over(struct store *s, const char *trace_id); /* its root span is finished */
 
 struct store_query {

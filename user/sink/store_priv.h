@@ -7,6 +7,7 @@
 #include <time.h>
 #include <zstd.h>
 
+#include "base/map.h"
 #include "sink/store.h"
 
 struct row;
@@ -22,6 +23,9 @@ enum store_stmt {
 	STMT_RESOURCE,
 	STMT_LOG,
 	STMT_CALLS,
+	STMT_FRAME,
+	STMT_STACK,
+	STMT_SAMPLE,
 	STMT_SPAN,
 	STMT_OPEN_SPAN,
 	STMT_CLOSE_ALL,
@@ -43,6 +47,7 @@ enum store_stmt {
 	STMT_DROP_RESOURCE,
 	STMT_DROP_LOGS,
 	STMT_DROP_CALLS,
+	STMT_DROP_SAMPLES,
 	STMT_NOTE_PRUNED,
 	STMT_FORGET_PRUNED,
 	STMT_CNT
@@ -61,6 +66,9 @@ struct store {
 	size_t waiting, waiting_bytes;
 	struct log_row *logs, **logs_tail;
 	struct calls_row *calls, **calls_tail;
+	struct sample_row *samples, **samples_tail;
+	struct map samples_by;         /* the same by what they are of */
+	struct map stacks;             /* hash of the frames -> struct stack_row */
 	struct row *open, **open_tail; /* unfinished spans, as they are now */
 	bool open_changed;             /* ... which the file does not know */
 	struct buf opened;             /* ids of the runs whose unfinished spans are in the file */
@@ -109,6 +117,15 @@ int store_keep_limits(struct store *s);
 /* The row as it will be written, allocated in one piece; NULL: out of memory.  *bytes: its size. */
 struct calls_row *calls_row_new(const struct trace_calls *c, size_t *bytes);
 int store_put_calls(struct store *s, const struct calls_row *r);
+
+/* ---- samples of stacks: store_profile.c */
+
+/* Takes one in, in the row of its like where there is one; *bytes: what was added.  0 or -ENOMEM. */
+int samples_take(struct store *s, const struct trace_sample *x, size_t *bytes);
+int store_put_samples(struct store *s); /* all that wait */
+void samples_written(struct store *s);  /* nothing waits any more */
+void samples_undone(struct store *s);   /* what was put is not in the file */
+void samples_fini(struct store *s);
 
 /* ---- contents: store_content.c */
 

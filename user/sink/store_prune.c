@@ -205,7 +205,8 @@ static int note_slice(struct store *s, const struct victim *v, const struct slic
 static int drop_slice(struct store *s, const struct victim *v, uint64_t before_ns, bool counted,
 		      struct slice *out)
 {
-	static const enum store_stmt tables[] = { STMT_DROP_LOGS, STMT_DROP_CALLS };
+	static const enum store_stmt tables[] = { STMT_DROP_LOGS, STMT_DROP_CALLS,
+						  STMT_DROP_SAMPLES };
 	int err = drop_spans(s, v, before_ns, out), cnt;
 
 	for (size_t i = 0; !err && i < ARRAY_SIZE(tables); i++) {

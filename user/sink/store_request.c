@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The request of one model call, as it was: see store_request() in store.h. */
+/* One span by its id, and the request of a model call as it was: see store.h. */
 #include "sink/store_priv.h"
 
 #include <ctype.h>
@@ -67,6 +67,39 @@ static int find_span(struct store *s, const char *spec, struct found *out)
 			       "more than one span begins with %s: %s, %s; give more digits",
 			       prefix, found[0].span_id, found[1].span_id);
 	*out = found[0];
+	return 0;
+}
+
+static bool names_run(struct store *s, const char *spec)
+{
+	_cleanup_stmt_ sqlite3_stmt *st = NULL;
+
+	if (strlen(spec) >= HEX64)
+		return true;
+	if (store_prepare(s,
+			  "SELECT 1 FROM span WHERE trace_id >= lower(?1) "
+			  "AND trace_id < lower(?1) || 'g' LIMIT 1",
+			  &st))
+		return false;
+	store_bind_sv(st, 1, sv(spec));
+	return sqlite3_step(st) == SQLITE_ROW;
+}
+
+int store_find(struct store *s, const char *spec, char trace_id[HEX128], char span_id[HEX64])
+{
+	struct found f;
+	int err = store_commit(s);
+
+	span_id[0] = '\0';
+	if (err)
+		return err;
+	if (!spec || names_run(s, spec))
+		return store_find_run(s, spec, trace_id);
+	err = find_span(s, spec, &f);
+	if (err)
+		return err;
+	memcpy(trace_id, f.trace_id, HEX128);
+	memcpy(span_id, f.span_id, HEX64);
 	return 0;
 }
 

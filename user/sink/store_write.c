@@ -35,6 +35,13 @@ static const char *const statements[STMT_CNT] = {
 		("INSERT INTO calls (trace_id, span_id, since_ns, time_ns, pid, name, class, "
 		 "calls, errors, total_ns, max_ns, buckets, errnos) "
 		 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"),
+	[STMT_FRAME] = ("INSERT INTO frame (name, file, code) VALUES (?1, ?2, ?3) "
+			"ON CONFLICT DO UPDATE SET code = code RETURNING id"),
+	[STMT_STACK] = ("INSERT INTO stack (parent, frame) VALUES (?1, ?2) "
+			"ON CONFLICT DO UPDATE SET frame = frame RETURNING id"),
+	[STMT_SAMPLE] =
+		("INSERT INTO sample (trace_id, span_id, time_ns, period_ns, cnt, pid, tid, comm, "
+		 "stack) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
 	/* what is finished by now stays */
 	[STMT_OPEN_SPAN] =
 		("INSERT INTO span (trace_id, span_id, parent_span_id, name, what, kind, start_ns, "
@@ -94,6 +101,10 @@ static const char *const statements[STMT_CNT] = {
 		 "WHERE trace_id = ?1 AND time_ns <= ?2 ORDER BY id LIMIT ?3) RETURNING 1"),
 	[STMT_DROP_CALLS] =
 		("DELETE FROM calls WHERE id IN (SELECT id FROM calls "
+		 "WHERE trace_id = ?1 AND time_ns <= ?2 ORDER BY id LIMIT ?3) RETURNING 1"),
+	/* stacks stay: other runs share them, and there are no more than there is code */
+	[STMT_DROP_SAMPLES] =
+		("DELETE FROM sample WHERE id IN (SELECT id FROM sample "
 		 "WHERE trace_id = ?1 AND time_ns <= ?2 ORDER BY id LIMIT ?3) RETURNING 1"),
 	[STMT_NOTE_PRUNED] =
 		("INSERT INTO pruned VALUES (?1, ?2, ?3, ?4) ON CONFLICT (trace_id) DO UPDATE SET "
@@ -254,6 +265,8 @@ static int write_all(struct store *s)
 		err = put_log(s, &r->log);
 	for (const struct calls_row *r = s->calls; !err && r; r = r->next)
 		err = store_put_calls(s, r);
+	if (!err)
+		err = store_put_samples(s);
 	for (const struct row *r = s->open; !err && s->open_changed && r; r = r->next)
 		err = put_row_or_skip(s, r);
 	return err ? err : store_do(s, STMT_COMMIT, NULL);
@@ -284,6 +297,7 @@ static void forget_all(struct store *s)
 		free(s->calls);
 		s->calls = next;
 	}
+	samples_written(s);
 	s->calls_tail = &s->calls;
 	s->logs_tail = &s->logs;
 	s->tail = &s->head;
@@ -335,6 +349,7 @@ int store_commit(struct store *s)
 	s->last_err = err;
 	if (!sqlite3_get_autocommit(s->db))
 		store_do(s, STMT_ROLLBACK, NULL);
+	samples_undone(s);
 	s->commit_at = store_now(CLOCK_MONOTONIC) + COMMIT_NS;
 	return err;
 }
@@ -415,6 +430,16 @@ int store_add_calls(struct store *s, const struct trace_calls *c)
 	return waits(s, bytes);
 }
 
+int store_add_sample(struct store *s, const struct trace_sample *x)
+{
+	size_t bytes = 0;
+
+	if (s->waiting_bytes < WAITING_MAX && !samples_take(s, x, &bytes))
+		return waits(s, bytes);
+	s->refused++;
+	return s->waiting_bytes < WAITING_MAX ? -ENOMEM : store_commit(s);
+}
+
 int store_tick(struct store *s)
 {
 	int err = s->waiting_bytes && is_due(s) ? store_commit(s) : 0;
@@ -430,6 +455,7 @@ void store_writer_fini(struct store *s)
 		log_line(LOG_ERR, "store %s: %" PRIu64 " spans could not be stored", s->path,
 			 (uint64_t)s->waiting + s->refused);
 	forget_all(s);
+	samples_fini(s);
 	free_rows(&s->open);
 	buf_fini(&s->opened);
 	for (size_t i = 0; i < STMT_CNT; i++)
