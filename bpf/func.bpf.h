@@ -142,7 +142,7 @@ static __always_inline struct func_thread *func_make(__u32 tid)
 
 static __noinline struct func_thread *func_new(void)
 {
-	struct task_state *task = task_here();
+	struct task_call *task = task_call_now();
 	__u64 id = bpf_get_current_pid_tgid();
 	struct func_thread *t;
 

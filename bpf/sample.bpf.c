@@ -69,7 +69,7 @@ static __always_inline struct ev_sample *sample_open(const struct proc_state *pr
 SEC("?perf_event")
 int sample(void *ctx)
 {
-	struct task_state *t = task_here();
+	struct task_call *t = task_call_now();
 	struct proc_state *proc = t && !t->quiet ? traced_here() : NULL;
 	__u64 now, born;
 	struct ev_sample *e;

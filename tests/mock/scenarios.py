@@ -74,6 +74,10 @@ SCENARIOS = {
         ),
         DONE,
     ],
+    "burn": [
+        Turn("Two at once.", (Call("shell", "./burn left"), Call("shell", "./burn right"))),
+        DONE,
+    ],
     "rate": [Turn("After the limit.", (WRITE,), status=429), DONE],
     "e500": [Turn("After the failure.", (WRITE,), status=500), DONE],
     "over": [Turn("After the overload.", (WRITE,), status=529), DONE],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Options: what tables accept, what they refuse, and the help that is made of them. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ struct values {
 	struct opt_common common;
 	bool flag;
 	const char *text;
-	unsigned int number;
+	unsigned int number, rate;
 	size_t size;
 	uint64_t duration;
 	struct opt_pids pids;
@@ -29,6 +30,7 @@ static const struct opt options[] = {
 	{ "duration", 0, OPT_DURATION, offsetof(struct values, duration), "TIME", "how long" },
 	{ "pid", 'p', OPT_PID, offsetof(struct values, pids), "PID", "who" },
 	{ "each", 0, OPT_STRS, offsetof(struct values, strs), "TEXT", "one more" },
+	{ "rate", 0, OPT_RATE, offsetof(struct values, rate), "[HZ]", "how often" },
 	{ "an-option-with-a-long-name", 0, OPT_FLAG, offsetof(struct values, flag), NULL, "far" },
 	{ 0 },
 };
@@ -78,6 +80,36 @@ static void takes_values(void **state)
 	assert_string_equal(v.strs.of[0], "one");
 	assert_string_equal(v.strs.of[1], "two");
 	assert_int_equal(rest, 19);
+}
+
+/* Its value may be joined to it, follow it, or be left out: what is no number is an argument. */
+static void takes_a_rate(void **state)
+{
+	struct values v;
+	int rest;
+
+	(void)state;
+	assert_int_equal(parse(&v, ARGV("--rate"), &rest), 0);
+	assert_int_equal(v.rate, OPT_RATE_USUAL);
+	assert_int_equal(parse(&v, ARGV("--rate=49", "x"), &rest), 0);
+	assert_int_equal(v.rate, 49);
+	assert_int_equal(rest, 2);
+	assert_int_equal(parse(&v, ARGV("--rate", "199", "-f", "x"), &rest), 0);
+	assert_int_equal(v.rate, 199);
+	assert_true(v.flag);
+	assert_int_equal(rest, 4);
+	assert_int_equal(parse(&v, ARGV("--rate", "cmd", "7"), &rest), 0);
+	assert_int_equal(v.rate, OPT_RATE_USUAL);
+	assert_int_equal(rest, 2);
+	assert_int_equal(parse(&v, ARGV("--rate", "--", "99"), &rest), 0);
+	assert_int_equal(v.rate, OPT_RATE_USUAL);
+	verb.foreign = true;
+	assert_int_equal(parse(&v, ARGV("--rate", "99", "cmd", "-n"), &rest), 0);
+	assert_int_equal(v.rate, 99);
+	assert_int_equal(rest, 3);
+	verb.foreign = false;
+	assert_int_equal(parse(&v, ARGV("--rate=0"), &rest), -EINVAL);
+	assert_int_equal(parse(&v, ARGV("--rate=x"), &rest), -EINVAL);
 }
 
 /* Arguments may stand between the options, unless the rest is somebody else's. */
@@ -215,6 +247,7 @@ static void helps(void **state)
 					"      --duration TIME     how long\n"
 					"  -p, --pid PID           who\n"
 					"      --each TEXT         one more\n"
+					"      --rate [HZ]         how often\n"
 					"      --an-option-with-a-long-name\n"
 					"                          far\n";
 	char *text = NULL;
@@ -269,10 +302,15 @@ static void exit_codes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_values), cmocka_unit_test(tells_arguments),
-		cmocka_unit_test(refuses),      cmocka_unit_test(bounds_pids),
-		cmocka_unit_test(reads_sizes),  cmocka_unit_test(finds_the_nearest),
-		cmocka_unit_test(helps),        cmocka_unit_test(every_verb_begins_with_common),
+		cmocka_unit_test(takes_values),
+		cmocka_unit_test(takes_a_rate),
+		cmocka_unit_test(tells_arguments),
+		cmocka_unit_test(refuses),
+		cmocka_unit_test(bounds_pids),
+		cmocka_unit_test(reads_sizes),
+		cmocka_unit_test(finds_the_nearest),
+		cmocka_unit_test(helps),
+		cmocka_unit_test(every_verb_begins_with_common),
 		cmocka_unit_test(exit_codes),
 	};
 

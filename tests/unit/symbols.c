@@ -15,6 +15,14 @@ __attribute__((noinline)) static int here(int n)
 	return n + 1;
 }
 
+static const void *after_call;
+
+__attribute__((noinline)) static void called(void)
+{
+	after_call = __builtin_return_address(0);
+	__asm__ volatile("" ::: "memory");
+}
+
 static struct mapping *own_mapping(struct mappings *m, const void *at)
 {
 	assert_int_equal(mappings_read(m, (uint32_t)getpid()), 0);
@@ -41,6 +49,12 @@ static void functions_of_a_file(void **state)
 	assert_string_equal(name, "here");
 	assert_false(symbols_name(s, 0, name)); /* the file's header */
 	assert_false(symbols_name(s, UINT64_MAX, name));
+	called();
+	__asm__ volatile("" ::: "memory");
+	assert_true(symbols_behind_call(s, (uintptr_t)after_call - at->start + at->offset));
+	assert_false(symbols_behind_call(s, (uintptr_t)after_call - at->start + at->offset - 1));
+	assert_false(symbols_behind_call(s, 0));
+	assert_false(symbols_behind_call(s, UINT64_MAX));
 	symbols_free(&s);
 	mappings_fini(&m);
 }

@@ -20,6 +20,7 @@ enum opt_type {
 	OPT_UINT,     /* unsigned int */
 	OPT_SIZE,     /* size_t: 8M, 64KiB */
 	OPT_DURATION, /* uint64_t ns: 10ms, 2s */
+	OPT_RATE,     /* unsigned int, times a second; --name alone is OPT_RATE_USUAL */
 	OPT_PID,      /* pid_t list: struct opt_pids */
 	OPT_STRS,     /* struct opt_strs: each time one more */
 };
@@ -31,6 +32,7 @@ struct opt_strs {
 	size_t cnt;
 };
 
+#define OPT_RATE_USUAL 99 /* not in step with what happens 100 times a second */
 #define OPT_PIDS_MAX 64
 
 struct opt_pids {

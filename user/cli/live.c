@@ -100,6 +100,7 @@ static int open_session(struct live *l, const struct live_opts *o)
 				   .found_ctx = l,
 				   .watch_span = o->watch_span,
 				   .watch_calls = o->watch_calls,
+				   .watch_sample = o->watch_sample,
 				   .watch_ctx = o->watch_ctx };
 	int err;
 
@@ -147,6 +148,9 @@ int live_read_opts(struct live_opts *o)
 {
 	int err = calls_opt(&o->calls, o->slow, o->failed, o->syscalls);
 
+	if (!err && o->profile_hz > PROFILE_HZ_MAX)
+		err = log_err(-EINVAL, "--profile %u: at most %d samples a second", o->profile_hz,
+			      PROFILE_HZ_MAX);
 	if (!err)
 		err = read_files(&o->open_files, o->files);
 	if (!err)
@@ -161,6 +165,7 @@ int live_new(struct live **out, const struct live_opts *o)
 				 .funcs = o->funcs.of,
 				 .func_cnt = o->funcs.cnt,
 				 .ring_bytes = o->ring_bytes,
+				 .sample_ns = o->profile_hz ? NS_PER_S / o->profile_hz : 0,
 				 .output_rate = o->logs ? OUTPUT_RATE : 0 };
 	struct live *l = calloc(1, sizeof(*l));
 	int err;
@@ -377,6 +382,8 @@ static void report(const struct live *l, uint64_t duration, bool stored)
 	report_discover(&b, indent, &t.discover);
 	if (t.run[0] && stored && !l->opts->no_store)
 		buf_fmt(&b, "%sringspan show %.8s\n", indent, t.run);
+	if (t.run[0] && stored && !l->opts->no_store && t.samples)
+		buf_fmt(&b, "%sringspan profile %.8s --table\n", indent, t.run);
 	if (l->opts->capture)
 		buf_fmt(&b, "%sringspan replay %s\n", indent, l->opts->capture);
 	fputs(buf_cstr(&b), stderr);
@@ -400,9 +407,9 @@ int live_end(struct live *l)
 	err = n < 0 ? n : tell_stats(l, true);
 	if (!err)
 		err = feed_tick(l, EV_END);
-	probe_tell_unmet(l->probe);
+	monitor_tell_unmet(l->monitor);
 	n = session_end(l->session);
-	if (!l->opts->watch_calls)
+	if (!l->opts->watch_calls && !l->opts->watch_sample)
 		report(l, duration, !n);
 	return err ? err : n;
 }

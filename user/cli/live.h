@@ -26,12 +26,16 @@ struct live_opts {
 	struct func_opts funcs;
 	bool no_store, no_redact, quiet, logs;
 	size_t ring_bytes;
+	unsigned int profile_hz; /* samples a second of each CPU; 0: none */
 	/* No options: who is told instead of the user, see session.h; then nothing is printed. */
 	trace_span_fn watch_span;
 	trace_calls_fn watch_calls;
+	trace_sample_fn watch_sample;
 	void *watch_ctx;
 	bool discover; /* no option: what is selected are candidates, of which only agents are shown */
 };
+
+#define PROFILE_HZ_MAX 10000
 
 #define LIVE_OPTS                                                                                \
 	{ "capture", 'c',                                                                        \
@@ -77,6 +81,13 @@ struct live_opts {
 		  "WHICH",                                                                       \
 		  "files that are told: `changed`, `read` (those, too, but no "                  \
 		  "libraries; without it), `all`" },                                             \
+		{ "profile",                                                                     \
+		  0,                                                                             \
+		  OPT_RATE,                                                                      \
+		  offsetof(struct live_opts, profile_hz),                                        \
+		  "[HZ]",                                                                        \
+		  "sample what runs on the CPUs, so often a second (99), for "                   \
+		  "`ringspan profile`" },                                                        \
 	{                                                                                        \
 		"quiet", 'q', OPT_FLAG, offsetof(struct live_opts, quiet), NULL,                 \
 			"show no spans while it runs"                                            \

@@ -94,6 +94,11 @@ int opt_duration(struct sv text, uint64_t *ns)
 	return 0;
 }
 
+static int opt_rate(struct sv text, unsigned int *out)
+{
+	return opt_uint(text, out) || !*out ? -EINVAL : 0;
+}
+
 static int add_pid(struct sv text, struct opt_pids *pids)
 {
 	unsigned int pid;
@@ -121,6 +126,7 @@ static int set_value(const struct opt *o, void *opts, const char *arg)
 		[OPT_UINT] = "a number such as 20",
 		[OPT_SIZE] = "a size such as 8M or 64KiB",
 		[OPT_DURATION] = "a duration such as 10ms or 1m30s",
+		[OPT_RATE] = "a number of times a second such as 99",
 		[OPT_PID] = "a process id such as 4711",
 	};
 	void *at = (char *)opts + o->offset;
@@ -144,6 +150,10 @@ static int set_value(const struct opt *o, void *opts, const char *arg)
 		break;
 	case OPT_STRS:
 		err = add_str(o, arg, at);
+		break;
+	case OPT_RATE:
+		*(unsigned int *)at = OPT_RATE_USUAL;
+		err = arg ? opt_rate(sv(arg), at) : 0;
 		break;
 	case OPT_PID:
 		err = add_pid(sv(arg), at);
@@ -224,7 +234,9 @@ static void make_longs(const struct table *t, bool foreign, struct longs *l)
 		const struct opt *o = t->opts[i];
 
 		l->of[i].name = o->name;
-		l->of[i].has_arg = o->type == OPT_FLAG ? no_argument : required_argument;
+		l->of[i].has_arg = o->type == OPT_FLAG   ? no_argument
+				   : o->type == OPT_RATE ? optional_argument
+							 : required_argument;
 		l->of[i].val = 256 + (int)i;
 		if (!o->letter)
 			continue;
@@ -261,6 +273,17 @@ static const struct opt *opt_of(const struct table *t, int code)
 	return NULL;
 }
 
+/* getopt leaves a value that may be missing where it is, unless it is joined by '='. */
+static const char *next_number(const struct opt *o, int argc, char **argv)
+{
+	const char *next = o->type == OPT_RATE && optind < argc ? argv[optind] : "";
+
+	if (!*next || strspn(next, "0123456789") != strlen(next))
+		return NULL;
+	optind++;
+	return next;
+}
+
 int opt_parse(const struct cmd *c, void *opts, int argc, char **argv, int *rest)
 {
 	struct table t = table_of(c);
@@ -278,7 +301,7 @@ int opt_parse(const struct cmd *c, void *opts, int argc, char **argv, int *rest)
 		o = opt_of(&t, code == ':' ? optopt : code);
 		if (code == ':')
 			return log_err(-EINVAL, "--%s: needs %s", o->name, o->arg);
-		err = set_value(o, opts, optarg);
+		err = set_value(o, opts, optarg ? optarg : next_number(o, argc, argv));
 		if (err)
 			return err;
 	}

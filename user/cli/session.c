@@ -20,7 +20,7 @@ struct session {
 	struct store *store;
 	void *sink; /* NULL: none, or it failed */
 	struct ev_stats stats;
-	uint64_t broken;
+	uint64_t broken, samples;
 	int err; /* the first failure */
 	_Alignas(8) char copy[EV_SIZE_MAX];
 };
@@ -77,6 +77,17 @@ static void on_calls(void *ctx, const struct trace_calls *c)
 		s->cfg.watch_calls(s->cfg.watch_ctx, c);
 }
 
+static void on_sample(void *ctx, const struct trace_sample *x)
+{
+	struct session *s = ctx;
+
+	s->samples++;
+	if (s->store)
+		store_result(s, store_add_sample(s->store, x));
+	if (s->cfg.watch_sample)
+		s->cfg.watch_sample(s->cfg.watch_ctx, x);
+}
+
 static void on_span(void *ctx, const struct span *sp)
 {
 	struct session *s = ctx;
@@ -111,9 +122,9 @@ static const struct discover_ops discover_ops = { .pass = take_in, .found = on_f
 
 static int open_all(struct session *s)
 {
-	struct trace_cfg trace = { .no_redact = s->cfg.no_redact,
-				   .log = on_log,
-				   .calls = on_calls };
+	struct trace_cfg trace = {
+		.no_redact = s->cfg.no_redact, .log = on_log, .calls = on_calls, .sample = on_sample
+	};
 	int err = read_prices(&s->prices, s->cfg.prices);
 
 	if (!err && !s->cfg.no_redact)
@@ -256,6 +267,7 @@ void session_totals(const struct session *s, struct session_totals *out)
 	*out = (struct session_totals){
 		.stats = s->stats,
 		.broken = s->broken,
+		.samples = s->samples,
 		.run = trace_first_run(s->trace),
 	};
 	trace_totals(s->trace, &out->trace);

@@ -26,6 +26,7 @@ struct session_cfg {
 	/* Who else is told, with watch_ctx; NULL: nobody. */
 	trace_span_fn watch_span;
 	trace_calls_fn watch_calls;
+	trace_sample_fn watch_sample;
 	void *watch_ctx;
 };
 
@@ -58,6 +59,7 @@ struct session_totals {
 	struct trace_totals trace;
 	struct ev_stats stats;           /* the latest; zero when there was none */
 	uint64_t broken;                 /* records that failed their check */
+	uint64_t samples;                /* of stacks */
 	const char *run;                 /* trace id of the first run, "" for none */
 	struct discover_totals discover; /* zero without cfg.found */
 };

@@ -8,12 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 #include "base/cleanup.h"
 #include "probe/fact.h"
 #include "probe/mapping.h"
 #include "probe/perfmap.h"
 
-#define AGAIN_NS 100000000ull /* between two looks at what changes */
+#define AGAIN_NS 100000000ull   /* between two looks at what changes */
+#define SETTLED_NS 300000000ull /* less than what is young to bpf/sample.bpf.c */
 #define PROGRAMS_MAX 1024
 #define MODULES_MAX 256
 #define BUILDS_MAX 4096
@@ -39,7 +42,7 @@ struct program {
 	struct life life;
 	__u32 tgid;
 	struct mappings mappings;
-	__u64 mapped_ts; /* when they were read */
+	__u64 mapped_ts; /* when they were read; 0: they were not */
 	bool gone;       /* it cannot be read any more */
 	struct map told; /* address -> TOLD_NAME, or how often the perf map had been read */
 	bool fresh;      /* what was told is to be forgotten */
@@ -280,24 +283,44 @@ static struct module *find_build(struct look *l, const __u8 id[EV_BUILD_ID])
 	return NULL;
 }
 
-static int tell_place(struct look *l, const struct ev_place *place, __u64 at)
+/* An offset where something lies, or from where something was called. */
+struct spot {
+	__u64 at;
+	bool caller;
+};
+
+/* What is known of a spot in a file. */
+static int add_file_name(struct look *l, struct batch *b, struct ev_name *n, const struct module *m,
+			 const char *path, struct spot spot)
 {
-	struct ev_name n = { .place = *place, .code = EV_CODE_FILE };
-	struct map_key key = build_key(place->build_id, at);
 	char name[ELF_NAME_SIZE] = "";
+
+	n->code = EV_CODE_FILE;
+	if (m && m->symbols && spot.caller && !symbols_behind_call(m->symbols, spot.at + 1)) {
+		n->code = EV_CODE_NONE;
+		path = "";
+	} else if (m && m->symbols) {
+		symbols_name(m->symbols, spot.at, name);
+	}
+	return batch_add(l, b, n, sv(name), sv(path));
+}
+
+static int tell_place(struct look *l, const struct ev_place *place, bool caller)
+{
+	struct spot spot = { place->at - caller, caller };
+	struct ev_name n = { .place = *place };
+	struct map_key key = build_key(place->build_id, spot.at);
 	struct module *m;
 
-	if (at > UINT32_MAX || map_get(&l->f->places, key))
+	if (spot.at > UINT32_MAX || map_get(&l->f->places, key))
 		return 0;
 	m = find_build(l, place->build_id);
 	if (!m)
 		return 0;
 	if (map_put(&l->f->places, key, TOLD_NAME))
 		return -ENOMEM;
-	if (m->symbols)
-		symbols_name(m->symbols, at, name);
-	n.place.at = at;
-	return batch_add(l, &l->all, &n, sv(name), sv(m->path));
+	n.place.at = spot.at;
+	return add_file_name(l, &l->all, &n, m, m->path, spot);
 }
 
 /* --- addresses */
@@ -326,11 +349,11 @@ static void read_mappings(struct look *l)
 {
 	struct program *p = l->program;
 	struct mappings now = { 0 };
+	__u64 ts = fact_now();
 	int err;
 
-	if (p->gone || (p->mapped_ts && l->s->hdr.ts < p->mapped_ts + AGAIN_NS))
+	if (p->gone || l->s->hdr.ts < p->mapped_ts || ts < p->mapped_ts + AGAIN_NS)
 		return;
-	p->mapped_ts = l->s->hdr.ts;
 	err = mappings_read(&now, p->tgid);
 	if (!err && !p->mappings.cnt)
 		read_status(p);
@@ -341,6 +364,7 @@ static void read_mappings(struct look *l)
 	}
 	mappings_fini(&p->mappings);
 	p->mappings = now;
+	p->mapped_ts = ts;
 }
 
 static struct mapping *find_mapping(struct look *l, __u64 addr)
@@ -384,16 +408,34 @@ static void read_perfmap(struct look *l)
 		p->jit_reads++;
 }
 
+/* As the process has it mapped; when it is over by now, what has that name and is the same file. */
+static int open_mapped(const struct program *p, const struct mapping *m)
+{
+	const char *name = mapping_path(&p->mappings, m);
+	struct stat st;
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", p->tgid, m->start, m->end);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0 || name[0] != '/')
+		return fd;
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0 && (fstat(fd, &st) || st.st_ino != m->ino ||
+			st.st_dev != makedev(m->dev >> 32, m->dev & UINT32_MAX))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 static struct module *mapped_module(struct look *l, struct mapping *m)
 {
-	char path[96];
 	int fd;
 
 	if (m->looked || !m->ino)
 		return m->looked ? m->module : NULL;
-	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", l->program->tgid, m->start,
-		 m->end);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = open_mapped(l->program, m);
 	if (fd < 0)
 		return NULL;
 	m->module = module_get(l->f, fd, mapping_path(&l->program->mappings, m));
@@ -415,29 +457,27 @@ static struct sv generated_name(struct look *l, __u64 addr, void **told)
 	return name;
 }
 
-static int tell_mapped(struct look *l, struct mapping *m, __u64 addr)
+static int tell_mapped(struct look *l, struct mapping *m, struct spot spot)
 {
 	const char *path = mapping_path(&l->program->mappings, m);
-	struct ev_name n = { .place = { .what = EV_PLACE_ADDRESS, .at = addr } };
+	struct ev_name n = { .place = { .what = EV_PLACE_ADDRESS, .at = spot.at } };
+	struct map_key key = { spot.at, 0, 0 };
 	struct module *module = mapped_module(l, m);
+	/* a file that is no program may be where generated code lies; "[vdso]" is none */
+	bool generated = module ? !module->symbols : !m->ino && path[0] != '[';
 	struct sv text = { NULL, 0 };
-	char name[ELF_NAME_SIZE] = "";
 	void *told = TOLD_NAME;
 
-	/* a file that is no program may be where generated code lies */
-	if (module ? module->symbols != NULL : m->ino || path[0] == '[') { /* "[vdso]" */
-		n.code = EV_CODE_FILE;
-		if (module)
-			symbols_name(module->symbols, addr - m->start + m->offset, name);
-		text = sv(name);
-	} else {
-		n.code = EV_CODE_GENERATED;
-		text = generated_name(l, addr, &told);
-		path = "";
-	}
-	if (map_put(&l->program->told, (struct map_key){ addr, 0, 0 }, told))
+	if (generated)
+		text = generated_name(l, spot.at, &told);
+	if (map_put(&l->program->told, key, told))
 		return -ENOMEM;
-	return batch_add(l, &l->own, &n, text, sv(path));
+	if (!generated) {
+		spot.at += m->offset - m->start;
+		return add_file_name(l, &l->own, &n, module, path, spot);
+	}
+	n.code = EV_CODE_GENERATED;
+	return batch_add(l, &l->own, &n, text, (struct sv){ NULL, 0 });
 }
 
 static int tell_nothing(struct look *l, __u64 addr)
@@ -465,8 +505,9 @@ static void watch_generated(struct look *l)
 	}
 }
 
-static int tell_address(struct look *l, __u64 addr)
+static int tell_address(struct look *l, __u64 ip, bool caller)
 {
+	__u64 addr = ip - caller;
 	struct program *p = l->program;
 	void *told = map_get(&p->told, (struct map_key){ addr, 0, 0 });
 	struct mapping *m;
@@ -475,12 +516,12 @@ static int tell_address(struct look *l, __u64 addr)
 	    (told == TOLD_NAMELESS(p->jit_reads) && l->s->hdr.ts < p->jit_ts + AGAIN_NS))
 		return 0;
 	m = told == TOLD_NONE ? mappings_find(&p->mappings, addr) : find_mapping(l, addr);
-	if (!m && (told || p->gone || p->mapped_ts != l->s->hdr.ts))
+	if (!m && (told || l->s->hdr.ts > p->mapped_ts))
 		return 0; /* it may have been there */
 	if (p->fresh)
 		l->own.head.fresh = 1;
 	p->fresh = false;
-	return m ? tell_mapped(l, m, addr) : tell_nothing(l, addr);
+	return m ? tell_mapped(l, m, (struct spot){ addr, caller }) : tell_nothing(l, addr);
 }
 
 static int tell_kernel(struct look *l, __u64 addr)
@@ -525,14 +566,27 @@ static int tell_stacks(struct look *l)
 		const struct ev_place *p = &places[i];
 
 		if (l->s->by_file && p->what == EV_PLACE_FILE)
-			err = tell_place(l, p, p->at - (i > 0));
+			err = tell_place(l, p, i > 0);
 		else if (l->program && (!l->s->by_file || p->what == EV_PLACE_ADDRESS))
-			err = tell_address(l, (l->s->by_file ? p->at : ips[i]) - (i > 0));
+			err = tell_address(l, l->s->by_file ? p->at : ips[i], i > 0);
 	}
 	ips += user * (l->s->by_file ? sizeof(*places) / sizeof(*ips) : 1);
 	for (size_t i = 0; !err && i < l->s->kernel; i++)
 		err = tell_kernel(l, ips[i] - (i > 0));
 	return err;
+}
+
+/*
+ * A program that is not over at once may still be so when its addresses begin to matter: what it has mapped
+ * by now is kept for that.
+ */
+static void look_ahead(struct look *l)
+{
+	const struct program *p = l->program;
+	__u64 born = p->life.exec_ts ? p->life.exec_ts : p->life.start;
+
+	if (l->s->by_file && !p->mapped_ts && l->s->hdr.ts - born > SETTLED_NS)
+		read_mappings(l);
 }
 
 int frames_tell(struct frames *f, const struct ev_sample *s)
@@ -541,8 +595,10 @@ int frames_tell(struct frames *f, const struct ev_sample *s)
 	int err;
 
 	start_over(&l);
-	if (l.program)
+	if (l.program) {
+		look_ahead(&l);
 		watch_generated(&l);
+	}
 	err = tell_stacks(&l);
 	if (!err)
 		err = flush(&l, &l.all);

@@ -240,6 +240,11 @@ int monitor_tell_counts(struct monitor *m)
 	return ask_plain(m, MONITOR_TELL_COUNTS);
 }
 
+int monitor_tell_unmet(struct monitor *m)
+{
+	return ask_plain(m, MONITOR_TELL_UNMET);
+}
+
 int monitor_stats(struct monitor *m, struct ev_stats *out)
 {
 	struct monitor_say say;

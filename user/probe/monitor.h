@@ -26,6 +26,7 @@ int monitor_select(struct monitor *m, const struct probe_select *sel);
 int monitor_hook_file(struct monitor *m, const char *path);
 int monitor_loud(struct monitor *m, __u32 tgid, __u64 start);
 int monitor_tell_counts(struct monitor *m);
+int monitor_tell_unmet(struct monitor *m);
 int monitor_stats(struct monitor *m, struct ev_stats *out);
 
 /* All is set up: 0 or -errno, logged. */

@@ -13,6 +13,7 @@ enum monitor_op {
 	MONITOR_SEAL,
 	MONITOR_LOUD,
 	MONITOR_TELL_COUNTS,
+	MONITOR_TELL_UNMET,
 	MONITOR_STATS,
 	MONITOR_DRAIN, /* answered when what waits in the kernel is in the channel */
 	MONITOR_READY, /* no command: told once, with the result of probe_new() */

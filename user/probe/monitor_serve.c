@@ -107,6 +107,9 @@ static void answer(struct server *s, const struct monitor_ask *ask)
 	case MONITOR_TELL_COUNTS:
 		out.ret = probe_tell_counts(s->probe);
 		break;
+	case MONITOR_TELL_UNMET:
+		probe_tell_unmet(s->probe);
+		break;
 	case MONITOR_STATS:
 		out.ret = probe_stats(s->probe, &out.stats);
 		break;

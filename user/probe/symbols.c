@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "probe/insn.h"
 
 #define ALIKE_MAX \
 	16 /* symbols before the nearest that are looked at: names of one function, thunks */
@@ -92,4 +93,13 @@ bool symbols_name(const struct symbols *s, __u64 offset, char name[ELF_NAME_SIZE
 		return name[0] != '\0';
 	}
 	return false;
+}
+
+bool symbols_behind_call(const struct symbols *s, __u64 offset)
+{
+	unsigned char code[INSN_CALL_MAX];
+
+	return offset >= sizeof(code) && elf_code_addr(s->elf, offset - 1) &&
+	       !elf_pread(s->elf, offset - sizeof(code), code, sizeof(code)) &&
+	       insn_is_call(elf_machine(), code, sizeof(code));
 }

@@ -16,6 +16,9 @@ void symbols_free(struct symbols **s);
 /* Of the function that an offset in the file lies in; false: none is known. */
 bool symbols_name(const struct symbols *s, __u64 offset, char name[ELF_NAME_SIZE]);
 
+/* Is what stands at an offset behind a call?  Frame pointers that are none lead to other places. */
+bool symbols_behind_call(const struct symbols *s, __u64 offset);
+
 struct kallsyms;
 
 /*

@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "span/engine.h"
 
-#define ADDRESS_MIN 1            /* an offset in a file may be small */
+#define ADDRESS_MIN 4096         /* nothing is mapped below it */
 #define ADDRESS_MAX (1ull << 57) /* of programs, on any machine; above it are differences below 0 */
 
 struct program_names {
@@ -217,7 +217,7 @@ static size_t believed(const struct stack *s, const struct ev_sample *e)
 	for (size_t i = 1; i < e->user; i++) {
 		struct user_frame f = user_frame(s, e, i);
 
-		if (f.at < ADDRESS_MIN || f.at > ADDRESS_MAX ||
+		if ((!f.in_file && f.at < ADDRESS_MIN) || f.at > ADDRESS_MAX ||
 		    (f.known && f.known->code == TRACE_CODE_NONE))
 			return i;
 	}
