@@ -12,6 +12,7 @@
 #   make bench-tls     what a probed TLS call costs (root)
 #   make bench-functions  what a call of a probed function costs, beside bpftrace (root)
 #   make bench-sched  what a switch of threads costs (root)
+#   make bench-profile  what samples of stacks cost (root)
 #   make bench-attach  how long `attach --all` takes among 500 processes (root)
 #   make install PREFIX=/usr/local DESTDIR=
 #
@@ -169,6 +170,9 @@ bench-sched: $(OUT)/ringspan $(OUT)/switch_cost
 bench-tls: $(OUT)/tls_cost
 	$(Q)$(OUT)/tls_cost 7
 
+bench-profile: $(OUT)/ringspan
+	$(Q)tests/bench/profile.py $(OUT)/ringspan
+
 bench-attach: $(OUT)/ringspan
 	$(Q)tests/bench/attach.py $(OUT)/ringspan 500
 
@@ -183,7 +187,7 @@ install: $(OUT)/ringspan
 clean:
 	$(Q)rm -rf $(OUT)
 
-.PHONY: all tests-build demo test check lint corpus bench bench-replay bench-syscalls bench-functions bench-sched bench-tls bench-attach format install clean
+.PHONY: all tests-build demo test check lint corpus bench bench-replay bench-syscalls bench-functions bench-sched bench-tls bench-profile bench-attach format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -4,7 +4,10 @@
  * whatever runs there.  Threads that are not traced are left after a look at a table.
  *
  * The stacks go into the ring as the kernel has them.  While a program is young its frames are asked for
- * by file, which costs more, because it may be over before user space has read its mappings.
+ * by file, because it may be over before user space has read its mappings: of 36 frames 18 us and 1,144
+ * bytes, where addresses are 8 us and 352 bytes (`make bench-profile`, 6.18).  Stacks are not counted here
+ * by a table: at 99 a second that would save 35 kB/s of a busy CPU, and take from each the time that tells
+ * whose span it is.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>

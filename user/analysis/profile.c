@@ -74,7 +74,7 @@ static const struct stack *keep_stack(struct profile_data *d, const struct trace
 {
 	const struct trace_frame *frames[TRACE_FRAMES_MAX];
 	size_t cnt = s->frame_cnt < TRACE_FRAMES_MAX ? s->frame_cnt : TRACE_FRAMES_MAX;
-	size_t bytes = cnt * sizeof(frames[0]);
+	size_t bytes = cnt * sizeof(const struct trace_frame *);
 	struct map_key key;
 	struct stack *st;
 

@@ -80,6 +80,15 @@ static void describe_payload(struct buf *b, const struct ev_hdr *rec)
 				? "the other side"
 				: "this side");
 		break;
+	case EV_SAMPLE: {
+		const struct ev_sample *e = (const void *)rec;
+
+		buf_fmt(b, "  %u frames, %u of the kernel", e->user + e->kernel, e->kernel);
+		break;
+	}
+	case EV_FRAMES:
+		buf_fmt(b, "  %u names", ((const struct ev_frames *)(const void *)rec)->cnt);
+		break;
 	case EV_STACK: {
 		struct sv text = event_payload(rec);
 

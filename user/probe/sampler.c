@@ -73,7 +73,7 @@ int sampler_attach(struct sampler *s, const struct bpf_program *prog, __u64 ns)
 
 	if (cpus < 0)
 		return log_err(cpus, "cannot count the CPUs: %s", strerror(-cpus));
-	s->links = calloc((size_t)cpus, sizeof(*s->links));
+	s->links = calloc((size_t)cpus, sizeof(struct bpf_link *));
 	if (!s->links)
 		return -ENOMEM;
 	for (int cpu = 0; !err && cpu < cpus; cpu++)
