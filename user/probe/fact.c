@@ -177,6 +177,11 @@ int fact_frames(struct buf *queue, struct ev_frames *e, const struct ev_hdr *of,
 	return add(queue, e, sizeof(*e), payload.p, payload.len);
 }
 
+int fact_usage(struct buf *queue, const struct ev_usage *usage)
+{
+	return add(queue, usage, sizeof(*usage), NULL, 0);
+}
+
 int fact_stats(struct buf *queue, const struct ev_stats *stats)
 {
 	return add(queue, stats, sizeof(*stats), NULL, 0);

@@ -29,6 +29,7 @@ int fact_probe(struct buf *queue, __u32 id, enum ev_probe_kind kind, const char 
 /* of: which process; all zero: for all.  e without its hdr; names, texts: as many as e says. */
 int fact_frames(struct buf *queue, struct ev_frames *e, const struct ev_hdr *of, struct sv names,
 		struct sv texts);
+int fact_usage(struct buf *queue, const struct ev_usage *usage);
 int fact_stats(struct buf *queue, const struct ev_stats *stats);
 
 /* The record at *off, and *off behind it; NULL at the end. */

@@ -385,6 +385,27 @@ void kern_calls(const struct kern *k, struct kern_calls *out)
 	out->max = bpf_map__max_entries(k->skel->maps.call_uses);
 }
 
+int kern_usages(const struct kern *k, __u32 *max)
+{
+	*max = bpf_map__max_entries(k->skel->maps.usages);
+	return bpf_map__fd(k->skel->maps.usages);
+}
+
+int kern_programs(const struct kern *k, int (*fn)(void *ctx, const char *name, int fd), void *ctx)
+{
+	struct bpf_program *prog;
+	int ret;
+
+	bpf_object__for_each_program (prog, k->skel->obj) {
+		if (bpf_program__fd(prog) < 0)
+			continue;
+		ret = fn(ctx, bpf_program__name(prog), bpf_program__fd(prog));
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 /* Is an entry of use still? */
 typedef bool (*lives_fn)(struct kern *k, int fd, const void *key);
 

@@ -51,6 +51,9 @@ struct kern_calls {
 	__u32 max; /* processes in them */
 };
 
+int kern_usages(const struct kern *k, __u32 *max); /* descriptor and size of that map */
+/* Programs that are loaded, in order, until fn gives another number than 0: that. */
+int kern_programs(const struct kern *k, int (*fn)(void *ctx, const char *name, int fd), void *ctx);
 void kern_calls(const struct kern *k, struct kern_calls *out);
 int kern_stats(struct kern *k, struct cpu_stats *sum);
 

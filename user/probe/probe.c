@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "probe/calls.h"
+#include "probe/cost.h"
 #include "probe/detach.h"
 #include "probe/fact.h"
 #include "probe/feature.h"
@@ -20,6 +21,7 @@
 #include "probe/groups.h"
 #include "probe/kern.h"
 #include "probe/stack.h"
+#include "probe/taken.h"
 #include "probe/watch.h"
 
 #define EVERY_NS 1000000000ull /* between two sweeps, and two STATS facts */
@@ -30,6 +32,7 @@ struct probe {
 	struct kern *kern;
 	struct ring_buffer *ring;
 	int epoll;
+	int cost_fd; /* while it is open the kernel counts what programs take; -1: not */
 	struct files files;
 	struct funcs *funcs;
 	struct frames frames;
@@ -240,7 +243,7 @@ int probe_new(struct probe **out, const struct probe_cfg *cfg)
 
 	if (!p)
 		return -ENOMEM;
-	p->epoll = -1;
+	p->epoll = p->cost_fd = -1;
 	err = set_up(p, cfg);
 	if (err) {
 		probe_free(&p);
@@ -266,6 +269,8 @@ void probe_free(struct probe **p)
 	ring_buffer__free((*p)->ring);
 	if ((*p)->epoll >= 0)
 		close((*p)->epoll);
+	if ((*p)->cost_fd >= 0)
+		close((*p)->cost_fd);
 	kern_free(&(*p)->kern);
 	buf_fini(&(*p)->facts);
 	groups_fini(&(*p)->groups);
@@ -364,6 +369,25 @@ int probe_tell_counts(struct probe *p)
 {
 	p->counted_ts = fact_now();
 	return calls_tell(&p->calls, p->kern, &p->facts, p->counted_ts);
+}
+
+int probe_tell_usage(struct probe *p)
+{
+	int err = taken_tell(p->kern, &p->facts);
+
+	return err ? log_err(err, "cannot tell what processes take: %s", strerror(-err)) : 0;
+}
+
+int probe_count_cost(struct probe *p)
+{
+	if (p->cost_fd < 0)
+		p->cost_fd = cost_enable();
+	return p->cost_fd < 0 ? p->cost_fd : 0;
+}
+
+int probe_cost(const struct probe *p, probe_cost_fn fn, void *ctx)
+{
+	return cost_each(p->kern, fn, ctx);
 }
 
 int probe_poll(struct probe *p, int timeout_ms, probe_record_fn fn, void *ctx)

@@ -128,6 +128,28 @@ int probe_poll(struct probe *p, int timeout_ms, probe_record_fn fn, void *ctx);
  */
 int probe_tell_counts(struct probe *p);
 
+/*
+ * USAGE of each process as it is now is told at the next poll, also of those that wait, with what they wait
+ * for; else a process tells its own when it does something.  0 or -errno, logged.
+ */
+int probe_tell_usage(struct probe *p);
+
+/* What a program took since it was loaded, as far as it was counted. */
+struct probe_cost {
+	const char *name;
+	__u64 run_ns, runs;
+};
+
+typedef void (*probe_cost_fn)(void *ctx, const struct probe_cost *c);
+
+/*
+ * Has the kernel count what programs take, from now on; that costs each of their runs two looks at the
+ * clock, some 60 ns.  0 or -errno, not logged: a kernel before 5.8 cannot.
+ */
+int probe_count_cost(struct probe *p);
+/* Each program, those of one name too.  0 or -errno, logged. */
+int probe_cost(const struct probe *p, probe_cost_fn fn, void *ctx);
+
 /* Readable when the ring is filling or a new file needs probes; for a caller's own epoll. */
 int probe_fd(const struct probe *p);
 
