@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "proc/program.h"
 #include "span/engine.h"
+#include "span/now.h"
 
 #define PLAIN_WORDS_MAX 16 /* bytes of an input that can be nothing but a warm-up's word */
 
@@ -683,4 +684,17 @@ void agent_release(struct agent *a)
 {
 	if (!--a->calls)
 		set_idle(a);
+}
+
+void agent_now(const struct run *r, struct now *n)
+{
+	for (const struct agent *a = r->agents.first; a; a = a->next) {
+		uint64_t last = a->chain.ts_last + (uint64_t)r->t->wall_offset;
+
+		n->agents++;
+		n->turns += a->turns;
+		n->turn_open |= a->turn && !a->over;
+		if (last > n->answered_ns)
+			n->answered_ns = last;
+	}
 }

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "span/engine.h"
+#include "span/now.h"
 
 #define BLOCKED_NS 1000000 /* a read that waited so long had nothing to read when it began */
 #define DENIAL_BYTES 400   /* of a result in which a denial is looked for */
@@ -208,4 +209,13 @@ void approval_of_tool(struct run *r, const struct span *tool, struct approval *a
 		a->decision = "approved";
 	if (a->decision || a->blocked)
 		emit(r, tool->span_id, span_attr_sv(tool, ATTR_ID_TOOL_NAME), tool->span_id, a);
+}
+
+void approval_now(const struct run *r, struct now *n)
+{
+	const struct leave *l = r->leaves;
+
+	if (l)
+		n->human = (struct now_human){ l->ts + (uint64_t)r->t->wall_offset, "request",
+					       sv(l->tool) };
 }

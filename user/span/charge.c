@@ -97,6 +97,7 @@ void usage_feed(struct trace *t, const struct ev_usage *e)
 	if (!ps->run)
 		return;
 	usage_add(&ps->run->used, &grown);
+	now_usage(p, e, &grown);
 	tool = process_tool(p);
 	if (tool)
 		tool_charge(ps->run, tool, &grown);

@@ -6,8 +6,8 @@
  * http.c, exchange.c and exchange_span.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool.c (tool calls) and tool_link.c (what did them), verdict.c
  * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), charge.c
- * (who took what), peer.c (the other end of connections), open.c (what is not over yet), file.c (files
- * that are changed), read.c (files that are read), function.c (functions that the user named), profile.c
+ * (who took what), now.c (what runs are at), peer.c (the other end of connections), open.c (what is not
+ * over yet), file.c (files that are changed), read.c (files that are read), function.c (functions that the user named), profile.c
  * (samples of stacks), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
  * Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
@@ -24,6 +24,7 @@
 #include "span/chains.h"
 #include "span/file.h"
 #include "span/function.h"
+#include "span/now_int.h"
 #include "span/profile.h"
 #include "span/stream.h"
 #include "span/trace.h"
@@ -162,6 +163,7 @@ struct run {
 	struct context contexts[CONTEXTS];
 	unsigned int context_cnt;
 	uint64_t lost_records, lost_bytes; /* what the counts were when it began */
+	struct now_sums now;
 };
 
 /* A program that a process started; a process may run several, one after the other. */
@@ -196,6 +198,7 @@ struct pstate {
 	uint64_t lost;    /* records that were lost before it was born */
 	struct usage_totals used;
 	uint64_t samples;  /* of its stacks, so far */
+	struct now_proc now;
 	bool program_lost; /* and more of them before its first program was seen */
 };
 
@@ -210,6 +213,7 @@ struct span *open_copy(struct run *r, const struct span *of);
 
 /* trace.c */
 uint64_t engine_lost(const struct trace *t); /* records, so far */
+uint64_t engine_lost_bytes(const struct trace *t);
 struct span *engine_span(struct run *r, enum span_what what, uint64_t ts_start, uint64_t ts_end);
 struct json *engine_resource(struct run *r, struct arena *a);
 void engine_emit(struct run *r, struct span **s); /* counts, hands out, frees */

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "span/engine.h"
+#include "span/now.h"
 
 struct call {
 	struct call *older, *newer; /* in its run */
@@ -368,6 +369,7 @@ static void finish_call(struct run *r, struct call *call)
 	span_set_int(call->span, ATTR_ID_ATTEMPTS, call->attempts);
 	usage_set(call->span, &call->used);
 	count_usage(r->t, call->span);
+	now_called(r, call->span, call->attempts);
 	if (call->span->what == SPAN_MODEL_CALL) {
 		r->model_calls++;
 		r->t->totals.model_calls++;
@@ -569,6 +571,7 @@ void model_attempt(struct exchange *x)
 		return;
 	call->attempts++;
 	usage_add(&call->used, &x->used);
+	now_answered(x);
 	call->ts_last = x->response_seen ? x->resp_last : x->req_last;
 	if (retry && !keep_call(r, call, x))
 		return;
@@ -653,4 +656,25 @@ void model_each_open(struct run *r, const struct open_walk *w)
 			s = in_flight(x);
 		open_give(w, r, &s);
 	}
+}
+
+void model_now(const struct run *r, struct now *n)
+{
+	const struct call *last = r->calls;
+
+	for (const struct call *call = r->calls; call; call = call->older) {
+		n->failed.cnt++;
+		if (call->ts_last > last->ts_last)
+			last = call;
+	}
+	if (!last)
+		return;
+	n->failed.model = span_attr_sv(last->span, ATTR_ID_REQUEST_MODEL);
+	n->failed.error = span_attr_sv(last->span, ATTR_ID_ERROR_TYPE);
+	n->failed.status = span_attr_int(last->span, ATTR_ID_HTTP_STATUS, 0);
+	n->failed.attempts = last->attempts;
+	n->failed.throttled = is_throttled(last->span);
+	n->failed.failed_ns = last->ts_last + (uint64_t)r->t->wall_offset;
+	n->failed.retry_ns =
+		n->failed.failed_ns + (uint64_t)span_attr_int(last->span, ATTR_ID_RETRY_AFTER, 0);
 }

@@ -299,6 +299,7 @@ static void end_process(struct trace *t, struct proc *p)
 	if (!ps || !ps->run)
 		return;
 	dns_process_over(ps->run, p, t->now);
+	now_process_over(ps->run, p, ps);
 	log_end(ps, p->tgid);
 	function_finish(t, ps, p->tgid, !p->ts_exit);
 	if (ps->is_root) {

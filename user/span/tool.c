@@ -120,6 +120,7 @@ void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *t
 	while (*at)
 		at = &(*at)->next;
 	*at = tool;
+	now_tool_asked(r, tool);
 	x->tools_asked++;
 	r->tool_cnt++;
 	r->tool_calls++;

@@ -201,7 +201,7 @@ uint64_t engine_lost(const struct trace *t)
 	return counted > t->hdr_lost ? counted : t->hdr_lost;
 }
 
-static uint64_t lost_bytes(const struct trace *t)
+uint64_t engine_lost_bytes(const struct trace *t)
 {
 	return t->stats.lost_ring_bytes + t->stats.lost_fault_bytes + t->stats.lost_cap_bytes;
 }
@@ -264,7 +264,7 @@ static int feed_run(struct trace *t, const struct ev_run *e)
 	r->ts_start = e->hdr.ts;
 	r->live = 1;
 	r->lost_records = engine_lost(t);
-	r->lost_bytes = lost_bytes(t);
+	r->lost_bytes = engine_lost_bytes(t);
 	name_run(r);
 	ps->run = r;
 	ps->is_root = true;
@@ -288,7 +288,7 @@ static void run_finish(struct run *r)
 {
 	struct trace *t = r->t;
 	uint64_t records = engine_lost(t) - r->lost_records;
-	uint64_t bytes = lost_bytes(t) - r->lost_bytes;
+	uint64_t bytes = engine_lost_bytes(t) - r->lost_bytes;
 
 	run_clear(r);
 	span_set_int(r->root, ATTR_ID_MODEL_CALLS, r->model_calls);
@@ -333,6 +333,7 @@ static void run_over(struct run *r)
 
 int trace_feed(struct trace *t, const struct ev_hdr *rec)
 {
+	struct proc *p = NULL;
 	int err;
 
 	t->totals.records++;
@@ -347,10 +348,11 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 		log_feed(t, (const void *)rec);
 		err = 0;
 	} else {
-		proc_feed(t->procs, rec);
+		p = proc_feed(t->procs, rec);
 		err = conn_feed(t->conns, rec);
 		flow_feed(t, rec);
 	}
+	now_heard(p, rec);
 	switch (rec->kind) {
 	case EV_META:
 		feed_meta(t, (const void *)rec);
@@ -432,7 +434,7 @@ void trace_totals(const struct trace *t, struct trace_totals *out)
 	if (!t->priced)
 		out->cost_usd = NAN;
 	out->lost_records = engine_lost(t);
-	out->lost_bytes = lost_bytes(t);
+	out->lost_bytes = engine_lost_bytes(t);
 }
 
 const char *trace_first_run(const struct trace *t)
