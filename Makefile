@@ -29,7 +29,7 @@ ifeq ($(origin CC),default)
 endif
 comma   := ,
 
-PKGS     := libbpf libelf zlib libzstd libbrotlidec libnghttp2 sqlite3 libxxhash libseccomp libcap-ng
+PKGS     := libbpf libelf zlib libzstd libbrotlidec libnghttp2 sqlite3 libxxhash libseccomp libcap-ng ncursesw
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow -Wundef
 SANITIZE := $(if $(DEBUG),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
 CFLAGS   ?= -g $(if $(DEBUG),-O1 -fno-omit-frame-pointer,-O2)

@@ -408,6 +408,7 @@ def main():
     parser.add_argument("--mcp-log", metavar="FILE", help="that gets a line for every request")
     parser.add_argument("--traceparent", help="W3C trace context of every request")
     parser.add_argument("--ask", action="store_true", help="a human, before each tool call")
+    parser.add_argument("--stay", action="store_true", help="until a line comes, when all is answered")
     parser.add_argument("--toolbox", action="store_true", help="more tools, done by the agent itself")
     parser.add_argument("--shell", choices=("plain", "eval", "pty"), default="plain")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="of a command")
@@ -420,6 +421,8 @@ def main():
         TOOLS.update((name, tool[:2]) for name, tool in toolbox.TOOLS.items())
     for prompt in options.prompt:
         print(converse(client, tools, prompt))
+    if options.stay:
+        sys.stdin.readline()
     if mcp:
         mcp.close()
 

@@ -31,6 +31,7 @@ class Turn:
     reasoning: str = ""
     status: int = 0  # fault: answer with this HTTP status
     lasting: bool = False  # ... every time
+    retry_after: int = 1  # seconds, of a 429
     cut: bool = False  # fault: break off in the middle of the answer
     stream_error: bool = False  # fault: an error event inside a 200 stream
     silent: bool = False  # fault: end the connection without an answer
@@ -225,6 +226,13 @@ SCENARIOS = {
     ],
     "fault": [Turn("With a native library.", (Call("shell", "exec 2>/dev/null; ../fault {web}; exit 1"),)), DONE],
     "child": [Turn("Somebody else may.", (Call("shell", "sh ../child.sh"),)), DONE],
+    # what an agent may be at for a while
+    "ponder": [Turn("After a long thought.", wait=90)],
+    "crawl": [Turn("One word after the other. " * 200, pace=0.1)],
+    "nap": [Turn("I wait.", (Call("shell", "sleep 90"),)), DONE],
+    "crowded": [Turn(status=429, lasting=True, retry_after=90)],
+    "loop": [Turn("Once more.", (Call("shell", "true"),)) for _ in range(5)]
+    + [Turn("A last time.", (Call("shell", "true"),), wait=90)],
     "timeout": [Turn("That may take long.", (Call("shell", "sleep 30"),)), DONE],
     "secret": [Turn("A careless command.", (Call("shell", f"echo {TOOL_SECRET}"),)), DONE],
 }

@@ -186,7 +186,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if due and turn.stream_error and not request.stream:
             status = 500
         if status:
-            extra = {"retry-after": "1"} if status == 429 else {}
+            extra = {"retry-after": str(turn.retry_after)} if status == 429 else {}
             self.send_unary(status, self.wire.error(status), extra=extra)
             return
         reply = self.make_reply(request, turn, raw)

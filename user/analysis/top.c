@@ -206,12 +206,14 @@ static void judge(struct top_row *r, const struct now *n, uint64_t time, uint64_
 		judge_tool(r, n, time, stuck);
 	} else if (n->turn_open && !n->prompt_ns) {
 		judge_working(r, n, time, stuck);
+	} else if (n->joined && !n->agents && !n->model_calls && !n->prompt_ns) {
+		set_state(r, TOP_UNKNOWN, n->start_ns);
 	} else {
 		set_state(r, TOP_IDLE, later(n->answered_ns, n->start_ns));
 	}
 	if (loops && r->state != TOP_APPROVAL && r->state != TOP_STUCK) {
 		set_stuck(r, r->since_ns, "");
-		snprintf(r->why, sizeof(r->why), "the same call %u times", n->same);
+		snprintf(r->why, sizeof(r->why), "%u equal calls", n->same);
 	}
 }
 
@@ -313,7 +315,7 @@ static int rank(enum top_state s)
 		return 0;
 	if (s == TOP_THROTTLED || s == TOP_RETRYING)
 		return 1;
-	return s == TOP_IDLE ? 3 : s == TOP_ENDED ? 4 : 2;
+	return s == TOP_IDLE || s == TOP_UNKNOWN ? 3 : s == TOP_ENDED ? 4 : 2;
 }
 
 /* What is not known is least. */
@@ -428,8 +430,10 @@ void top_sum(const struct top *t, struct top_sums *out)
 	map_for_each (&t->rows, e) {
 		const struct top_row *r = e->value;
 
-		out->runs += r->state != TOP_ENDED;
 		out->by_state[r->state]++;
+		if (r->state == TOP_ENDED)
+			continue;
+		out->runs++;
 		out->input_tokens += r->now.input_tokens;
 		out->output_tokens += r->now.output_tokens;
 		out->errors += r->now.errors;

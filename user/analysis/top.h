@@ -22,6 +22,8 @@
 	X(WAITING, "waiting", "the model was asked and has not begun to answer")  \
 	X(TOOL, "tool", "a tool runs")                                            \
 	X(WORKING, "working", "the agent itself is at work, between calls")       \
+	X(UNKNOWN, "unknown",                                                     \
+	  "it ran before it was watched, and has done nothing since that tells")  \
 	X(IDLE, "idle", "it waits for input")                                     \
 	X(ENDED, "ended", "its processes are over")
 
@@ -106,6 +108,7 @@ struct top_sums {
 	uint64_t rss_bytes;
 	struct top_rates rates;
 };
+/* Of those that have not ended. */
 void top_sum(const struct top *t, struct top_sums *out);
 
 #endif

@@ -84,6 +84,11 @@ int live_confine(struct live *l)
 	return err;
 }
 
+struct session *live_session(struct live *l)
+{
+	return l->session;
+}
+
 static void on_found(void *ctx, uint32_t tgid, uint64_t start)
 {
 	struct live *l = ctx;

@@ -106,6 +106,7 @@ void live_unblock(const struct live *l); /* signals are as they were before */
 struct monitor *live_monitor(struct live *l);
 /* All is set up: from now on what is traced is parsed, and no privileges are kept for it.  -errno, logged. */
 int live_confine(struct live *l);
+struct session *live_session(struct live *l);
 
 /*
  * Waits up to timeout_ms for records or a signal and takes in what is there.  1: a signal came and is

@@ -206,6 +206,11 @@ int session_feed(struct session *s, const struct ev_hdr *rec)
 	return err;
 }
 
+struct trace *session_trace(struct session *s)
+{
+	return s->trace;
+}
+
 static void open_to_store(void *ctx, const struct span *sp)
 {
 	to_store(ctx, sp);

@@ -43,6 +43,8 @@ void session_free(struct session **s);
  */
 int session_feed(struct session *s, const struct ev_hdr *rec);
 
+struct trace *session_trace(struct session *s); /* to look at what it is at */
+
 /* Puts what is not over yet into the store, as it is now.  Its failures are the session's. */
 void session_show_open(struct session *s);
 

@@ -31,6 +31,7 @@ struct monitor {
 	__u32 drain_seq; /* of the last DRAIN; */
 	bool draining;   /* ... which was not answered yet */
 	bool gone;
+	struct monitor_program programs[MONITOR_PROGRAMS]; /* of the last answer */
 };
 
 /* Nothing but what it needs stays open: a line that another process holds would never end. */
@@ -86,12 +87,15 @@ static int send_ask(struct monitor *m, struct monitor_ask *ask, struct sv text)
 /* Takes one answer.  1: it is that of `seq`; 0: it was another one; -EPIPE. */
 static int take_say(struct monitor *m, __u32 seq, struct monitor_say *say)
 {
+	struct iovec parts[] = { { say, sizeof(*say) }, { m->programs, sizeof(m->programs) } };
+	struct msghdr msg = { .msg_iov = parts, .msg_iovlen = ARRAY_SIZE(parts) };
 	ssize_t n;
 
 	do
-		n = recv(m->socket, say, sizeof(*say), 0);
+		n = recvmsg(m->socket, &msg, 0);
 	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)sizeof(*say))
+	if (n < (ssize_t)sizeof(*say) || say->cnt > MONITOR_PROGRAMS ||
+	    (size_t)n != sizeof(*say) + say->cnt * sizeof(m->programs[0]))
 		return gone(m);
 	if (say->op == MONITOR_DRAIN && m->draining && say->seq == m->drain_seq)
 		m->draining = false;
@@ -238,6 +242,34 @@ int monitor_loud(struct monitor *m, __u32 tgid, __u64 start)
 int monitor_tell_counts(struct monitor *m)
 {
 	return ask_plain(m, MONITOR_TELL_COUNTS);
+}
+
+int monitor_tell_usage(struct monitor *m)
+{
+	return ask_plain(m, MONITOR_TELL_USAGE);
+}
+
+int monitor_count_cost(struct monitor *m)
+{
+	return ask_plain(m, MONITOR_COUNT_COST);
+}
+
+int monitor_cost(struct monitor *m, probe_cost_fn fn, void *ctx, __u64 *cpu_ns)
+{
+	struct monitor_say say;
+	int err = ask(m, &(struct monitor_ask){ .op = MONITOR_COST }, SV(""), &say);
+
+	if (err)
+		return err;
+	*cpu_ns = say.cpu_ns;
+	for (__u32 i = 0; i < say.cnt; i++) {
+		struct monitor_program *p = &m->programs[i];
+
+		p->name[sizeof(p->name) - 1] = '\0';
+		fn(ctx,
+		   &(struct probe_cost){ .name = p->name, .run_ns = p->run_ns, .runs = p->runs });
+	}
+	return 0;
 }
 
 int monitor_tell_unmet(struct monitor *m)

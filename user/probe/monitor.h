@@ -26,6 +26,10 @@ int monitor_select(struct monitor *m, const struct probe_select *sel);
 int monitor_hook_file(struct monitor *m, const char *path);
 int monitor_loud(struct monitor *m, __u32 tgid, __u64 start);
 int monitor_tell_counts(struct monitor *m);
+int monitor_tell_usage(struct monitor *m);
+int monitor_count_cost(struct monitor *m);
+/* *cpu_ns: what its process took. */
+int monitor_cost(struct monitor *m, probe_cost_fn fn, void *ctx, __u64 *cpu_ns);
 int monitor_tell_unmet(struct monitor *m);
 int monitor_stats(struct monitor *m, struct ev_stats *out);
 

@@ -14,6 +14,9 @@ enum monitor_op {
 	MONITOR_LOUD,
 	MONITOR_TELL_COUNTS,
 	MONITOR_TELL_UNMET,
+	MONITOR_TELL_USAGE,
+	MONITOR_COUNT_COST,
+	MONITOR_COST,
 	MONITOR_STATS,
 	MONITOR_DRAIN, /* answered when what waits in the kernel is in the channel */
 	MONITOR_READY, /* no command: told once, with the result of probe_new() */
@@ -34,10 +37,19 @@ struct monitor_ask {
 	__u32 pad;
 };
 
+#define MONITOR_PROGRAMS 512 /* that COST tells */
+
+struct monitor_program {
+	char name[64];
+	__u64 run_ns, runs;
+};
+
+/* Behind it, of COST, cnt struct monitor_program. */
 struct monitor_say {
 	__u32 op, seq;
 	__s32 ret;
-	__u32 pad;
+	__u32 cnt;
+	__u64 cpu_ns; /* COST: that the process itself took */
 	struct ev_stats stats;
 };
 

@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/cleanup.h"
@@ -24,6 +26,8 @@ struct server {
 	bool draining;   /* asked for, */
 	__u32 drain_seq; /* ... by that command */
 	char text[MONITOR_TEXT_MAX];
+	struct monitor_program programs[MONITOR_PROGRAMS];
+	size_t program_cnt;
 };
 
 /* The other process is gone, or does what it never does: nothing is left to be done here. */
@@ -33,9 +37,13 @@ __attribute__((noreturn)) static void end(struct server *s)
 	_exit(0);
 }
 
-static void say(struct server *s, const struct monitor_say *answer)
+static void say(struct server *s, struct monitor_say *answer)
 {
-	if (send(s->socket, answer, sizeof(*answer), MSG_NOSIGNAL) != (ssize_t)sizeof(*answer))
+	struct iovec parts[] = { { answer, sizeof(*answer) },
+				 { s->programs, answer->cnt * sizeof(s->programs[0]) } };
+	struct msghdr msg = { .msg_iov = parts, .msg_iovlen = ARRAY_SIZE(parts) };
+
+	if (sendmsg(s->socket, &msg, MSG_NOSIGNAL) < 0)
 		end(s);
 }
 
@@ -88,6 +96,34 @@ static int do_set_up(struct server *s, const struct monitor_ask *ask)
 	}
 }
 
+static void on_cost(void *ctx, const struct probe_cost *c)
+{
+	struct server *s = ctx;
+	struct monitor_program *p;
+
+	if (s->program_cnt == MONITOR_PROGRAMS)
+		return;
+	p = &s->programs[s->program_cnt++];
+	*p = (struct monitor_program){ .run_ns = c->run_ns, .runs = c->runs };
+	snprintf(p->name, sizeof(p->name), "%s", c->name);
+}
+
+static __u64 ns_of(const struct timeval *t)
+{
+	return (__u64)t->tv_sec * 1000000000 + (__u64)t->tv_usec * 1000;
+}
+
+static void do_cost(struct server *s, struct monitor_say *out)
+{
+	struct rusage u;
+
+	s->program_cnt = 0;
+	out->ret = probe_cost(s->probe, on_cost, s);
+	out->cnt = (__u32)s->program_cnt;
+	getrusage(RUSAGE_SELF, &u);
+	out->cpu_ns = ns_of(&u.ru_utime) + ns_of(&u.ru_stime);
+}
+
 static void answer(struct server *s, const struct monitor_ask *ask)
 {
 	struct monitor_say out = { .op = ask->op, .seq = ask->seq };
@@ -106,6 +142,15 @@ static void answer(struct server *s, const struct monitor_ask *ask)
 		break;
 	case MONITOR_TELL_COUNTS:
 		out.ret = probe_tell_counts(s->probe);
+		break;
+	case MONITOR_TELL_USAGE:
+		out.ret = probe_tell_usage(s->probe);
+		break;
+	case MONITOR_COUNT_COST:
+		out.ret = probe_count_cost(s->probe);
+		break;
+	case MONITOR_COST:
+		do_cost(s, &out);
 		break;
 	case MONITOR_TELL_UNMET:
 		probe_tell_unmet(s->probe);

@@ -277,6 +277,7 @@ static void tell(const struct run *r, now_fn fn, void *ctx)
 	t.n.container = sv(p ? p->container : NULL);
 	t.n.pid = r->tgid;
 	t.n.number = r->number;
+	t.n.joined = r->origin == EV_RUN_ATTACH;
 	t.n.start_ns = wall(r, r->ts_start);
 	set_sums(&t.n, r);
 	agent_now(r, &t.n);
@@ -310,4 +311,9 @@ bool trace_now(const struct trace *t, const char *trace_id, now_fn fn, void *ctx
 uint64_t trace_unix(const struct trace *t, uint64_t monotonic_ns)
 {
 	return (monotonic_ns ? monotonic_ns : t->now) + (uint64_t)t->wall_offset;
+}
+
+struct sv trace_host(const struct trace *t)
+{
+	return t->host;
 }

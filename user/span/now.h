@@ -61,6 +61,7 @@ struct now {
 	unsigned int
 		same; /* latest tool calls in a row that have one name and the same arguments */
 	uint64_t input_ns; /* when the agent read from its terminal last */
+	bool joined;       /* it ran before it was watched */
 	bool turn_open;
 	uint64_t answered_ns; /* when a conversation went on last */
 	uint64_t heard_ns;    /* when a process of it did anything last */
@@ -80,6 +81,7 @@ void trace_each_now(const struct trace *t, now_fn fn, void *ctx);
 /* The same of one run; false: it is not there. */
 bool trace_now(const struct trace *t, const char *trace_id, now_fn fn, void *ctx);
 
+struct sv trace_host(const struct trace *t); /* the host's name; may be empty */
 /* Unix time of a time of CLOCK_MONOTONIC, as spans have it; of 0: of the latest record. */
 uint64_t trace_unix(const struct trace *t, uint64_t monotonic_ns);
 
