@@ -228,7 +228,7 @@ SCENARIOS = {
     "child": [Turn("Somebody else may.", (Call("shell", "sh ../child.sh"),)), DONE],
     # what an agent may be at for a while
     "ponder": [Turn("After a long thought.", wait=90)],
-    "crawl": [Turn("One word after the other. " * 200, pace=0.1)],
+    "crawl": [Turn("One word after the other. " * 76, pace=0.3)],
     "nap": [Turn("I wait.", (Call("shell", "sleep 90"),)), DONE],
     "crowded": [Turn(status=429, lasting=True, retry_after=90)],
     "loop": [Turn("Once more.", (Call("shell", "true"),)) for _ in range(5)]

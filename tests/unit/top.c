@@ -324,6 +324,7 @@ static void a_loop(void **state)
 	model_asks(w, 9 * S, SHELL("ls"));
 	assert_int_equal(look(w, 9 * S)->state, TOP_STUCK);
 	assert_string_equal(look(w, 9 * S)->why, "5 equal calls");
+	assert_string_equal(look(w, 9 * S)->step, "shell ls");
 	model_asks(w, 10 * S, SHELL("ls -l"));
 	assert_int_equal(look(w, 10 * S)->state, TOP_TOOL);
 }

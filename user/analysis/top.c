@@ -212,6 +212,7 @@ static void judge(struct top_row *r, const struct now *n, uint64_t time, uint64_
 		set_state(r, TOP_IDLE, later(n->answered_ns, n->start_ns));
 	}
 	if (loops && r->state != TOP_APPROVAL && r->state != TOP_STUCK) {
+		set_step(r, n->same_what, SV(""));
 		set_stuck(r, r->since_ns, "");
 		snprintf(r->why, sizeof(r->why), "%u equal calls", n->same);
 	}
@@ -277,7 +278,7 @@ int top_take(struct top *t, const struct now *n)
 	r->now.agent = r->now.container = r->now.human.what = SV("");
 	r->now.model.operation = r->now.model.model = SV("");
 	r->now.failed.model = r->now.failed.error = SV("");
-	r->now.tool.name = r->now.tool.args = SV("");
+	r->now.tool.name = r->now.tool.args = r->now.same_what = SV("");
 	r->seen = t->look;
 	return 0;
 }

@@ -30,7 +30,7 @@ static const struct opt top_options[] = {
 	{ "once", '1', OPT_FLAG, offsetof(struct top_opts, once), NULL,
 	  "one table on stdout, after one interval" },
 	{ "json", 0, OPT_FLAG, offsetof(struct top_opts, json), NULL,
-	  "the same as one JSON object" },
+	  "a JSON object a line, each interval; with --once one" },
 	{ "interval", 'i', OPT_DURATION, offsetof(struct top_opts, interval_ns), "TIME",
 	  "between two looks, and what rates are told of (1s)" },
 	{ "stuck", 0, OPT_DURATION, offsetof(struct top_opts, stuck_ns), "TIME",
@@ -157,6 +157,21 @@ static int pass(struct live *l, uint64_t ns)
 	return 0;
 }
 
+/* A line each interval, until a signal. */
+static int run_json(struct top_watch *w)
+{
+	int ret = 0;
+
+	while (!ret) {
+		ret = top_look(w);
+		if (!ret)
+			ret = print(&w->view, w->interval_ns, true);
+		if (!ret)
+			ret = pass(w->live, w->interval_ns);
+	}
+	return ret < 0 ? ret : 0;
+}
+
 /* What is told between the two looks is what rates are of; an agent is found by what it does meanwhile. */
 static int run_once(struct top_watch *w, bool json)
 {
@@ -178,7 +193,7 @@ static int watch(struct top_watch *w, const struct top_opts *o, const struct tar
 	if (n < 0)
 		return n;
 	w->own.counted = monitor_count_cost(live_monitor(w->live)) == 0;
-	err = o->once || o->json ? run_once(w, o->json) : top_screen(w);
+	err = o->once ? run_once(w, o->json) : o->json ? run_json(w) : top_screen(w);
 	end_err = live_end(w->live);
 	return err ? err : end_err;
 }

@@ -114,18 +114,35 @@ void now_called(struct run *r, const struct span *call, int64_t attempts)
 	r->now.priced = true;
 }
 
+/* As `show` has them. */
+static void write_args(struct buf *b, const struct json *args)
+{
+	if (!args || (args->type == JSON_OBJECT && !args->cnt))
+		return;
+	if (args->cnt == 1 && args->head->type == JSON_STRING)
+		args = args->head;
+	if (args->type == JSON_STRING)
+		buf_sv(b, args->s);
+	else
+		json_write(b, args);
+}
+
 void now_tool_asked(struct run *r, const struct tool *tool)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct now_sums *n = &r->now;
+	struct sv what;
 	uint64_t key;
 
-	buf_sv(&b, tool->name);
-	buf_ch(&b, '\n');
-	if (tool->args)
-		json_write(&b, tool->args);
+	buf_sv(&b, span_attr_sv(tool->span, ATTR_ID_TOOL_NAME));
+	buf_ch(&b, ' ');
+	write_args(&b, tool->args);
 	key = hash64(buf_view(&b));
-	r->now.same = key == r->now.same_key ? r->now.same + 1 : 1;
-	r->now.same_key = key;
+	n->same = key == n->same_key ? n->same + 1 : 1;
+	n->same_key = key;
+	what = sv_clip_utf8(buf_view(&b), sizeof(n->same_what));
+	n->same_len = what.n;
+	memcpy(n->same_what, what.p, what.n);
 }
 
 /* --- what is told of a run */
@@ -133,6 +150,7 @@ void now_tool_asked(struct run *r, const struct tool *tool)
 struct telling {
 	const struct run *r;
 	struct arena arena; /* of texts */
+	struct buf args;    /* of the tool call */
 	struct now n;
 };
 
@@ -183,16 +201,6 @@ static void look_at_models(struct telling *t)
 	m->piece_ns = best->response_seen ? wall(t->r, best->resp_last) : 0;
 }
 
-/* As `show` has them. */
-static struct sv arguments(struct telling *t, const struct json *args)
-{
-	if (!args || (args->type == JSON_OBJECT && !args->cnt))
-		return SV("");
-	if (args->cnt == 1 && args->head->type == JSON_STRING)
-		args = args->head;
-	return args->type == JSON_STRING ? args->s : json_text(&t->arena, args);
-}
-
 static void look_at_tools(struct telling *t)
 {
 	const struct tool *best = NULL;
@@ -205,7 +213,8 @@ static void look_at_tools(struct telling *t)
 	if (!best)
 		return;
 	t->n.tool.name = span_attr_sv(best->span, ATTR_ID_TOOL_NAME);
-	t->n.tool.args = arguments(t, best->args);
+	write_args(&t->args, best->args);
+	t->n.tool.args = buf_view(&t->args);
 	t->n.tool.asked_ns = wall(t->r, best->ts_start);
 	t->n.tool.begun_ns = wall(t->r, best->ts_begun);
 }
@@ -262,6 +271,7 @@ static void set_sums(struct now *n, const struct run *r)
 	n->lost_records = engine_lost(r->t) - r->lost_records;
 	n->lost_bytes = engine_lost_bytes(r->t) - r->lost_bytes;
 	n->same = r->now.same;
+	n->same_what = (struct sv){ r->now.same_what, r->now.same_len };
 	n->input_ns = wall(r, r->now.input_ts);
 	n->heard_ns = wall(r, r->now.heard_ts);
 }
@@ -287,6 +297,7 @@ static void tell(const struct run *r, now_fn fn, void *ctx)
 	look_at_human(&t);
 	fn(ctx, &t.n);
 	arena_fini(&t.arena);
+	buf_fini(&t.args);
 }
 
 void trace_each_now(const struct trace *t, now_fn fn, void *ctx)

@@ -60,8 +60,9 @@ struct now {
 	uint64_t lost_records, lost_bytes;
 	unsigned int
 		same; /* latest tool calls in a row that have one name and the same arguments */
-	uint64_t input_ns; /* when the agent read from its terminal last */
-	bool joined;       /* it ran before it was watched */
+	struct sv same_what; /* their name and arguments */
+	uint64_t input_ns;   /* when the agent read from its terminal last */
+	bool joined;         /* it ran before it was watched */
 	bool turn_open;
 	uint64_t answered_ns; /* when a conversation went on last */
 	uint64_t heard_ns;    /* when a process of it did anything last */

@@ -7,6 +7,8 @@
 
 #include "span/usage.h"
 
+#define NOW_WHAT_MAX 80
+
 struct exchange;
 struct now;
 struct proc;
@@ -22,7 +24,9 @@ struct now_sums {
 	uint64_t pieces, piece_tokens; /* of answers that were streamed and counted, both */
 	uint64_t rss;                  /* of its processes, as each told last */
 	uint64_t heard_ts;
-	uint64_t same_key; /* the latest tool call: its name and arguments */
+	uint64_t same_key;            /* the latest tool call: its name and arguments */
+	char same_what[NOW_WHAT_MAX]; /* its name and arguments, as far as they fit */
+	size_t same_len;
 	unsigned int same; /* so many in a row */
 	uint64_t
 		input_ts; /* when a process that no tool call started read from its terminal last */
