@@ -13,7 +13,6 @@ start_mock
 
 leave() {
 	tmux -L "$terminal" kill-server 2>/dev/null
-	exec 7>&- # of who asks: it goes on, and ends
 	cleanup
 	rmdir "$own" 2>/dev/null
 }
@@ -32,14 +31,15 @@ inside() {
 	exec "$@"
 }
 
-# agent NAME OPTION...: in the background; its pid is in the file pid-NAME.
+# agent NAME OPTION...: in the background; its pid is in the file pid-NAME, and nobody types.
 agent() {
 	local name=$1
 	shift
 	agent_command "$@"
+	[ -e "in-$name" ] || : >"in-$name"
 	(
 		inside "${agent[@]}"
-	) >"out-$name" 2>"err-$name" <fifo &
+	) >"out-$name" 2>"err-$name" <"in-$name" 7>&- 8>&- &
 	echo $! >"pid-$name"
 	pids+=("$!")
 }
@@ -73,10 +73,10 @@ for name in want.keys() - found.keys():
 EOF
 }
 
-mkfifo fifo
-exec 7<>fifo
+mkfifo in-asks in-stays
+exec 7<>in-asks 8<>in-stays
 env --default-signal=INT timeout --foreground 200 "$RINGSPAN" top --json -i 200ms "${narrow[@]}" \
-	>top.json 2>top.err &
+	>top.json 2>top.err 7>&- 8>&- &
 top=$!
 pids+=("$top")
 wait_for 30 test -s top.json
@@ -119,6 +119,10 @@ result "... with its step, numbers, and what ringspan takes itself" $? problems
 grep -q "^ *$(cat pid-waits) agent.py *unknown" once.txt && grep -q '^1 agent · 1 unknown$' once.txt
 result "one table; of who did nothing since, nothing is made up" $? once.txt
 
+echo >&8
+told top.json stays=ended >problems 2>&1
+! [ -s problems ]
+result "an agent that ends is told to have ended" $? problems
 echo y >&7 # the human
 kill -INT "$top"
 wait_for 10 eval "! kill -0 $top"
@@ -162,7 +166,7 @@ if ! command -v tmux >/dev/null; then
 	exit 0
 fi
 tmux -L "$terminal" -f /dev/null new-session -d -x 80 -y 24 \
-	"env -u NO_COLOR '$RINGSPAN' top ${narrow[*]} -i 200ms; echo exit code \$?; stty -a; sleep 300" 7<&-
+	"env -u NO_COLOR '$RINGSPAN' top ${narrow[*]} -i 200ms; echo exit code \$?; stty -a; sleep 300" 7>&- 8>&-
 shows "the screen is there at 80x24, without agents" 'no agent yet'
 agent again python anthropic crawl
 agent naps python anthropic nap
@@ -188,7 +192,7 @@ shows "which follows the terminal's size" 'invoke_agent agent.py.*█'
 wait_for 20 eval 'screen invoke_agent && [ "$(wc -L <screen.txt)" -gt 80 ]'
 result "... to all of its columns" $? screen.txt
 keys q
-shows "q leads back to the table, which has more columns now" 'TURN .*NET/S'
+shows "q leads back to the table, which has more columns now" 'IN  *OUT .*MEM'
 keys '?'
 shows "help" 'approval  *a human is asked'
 keys q b
@@ -204,8 +208,9 @@ wait_for 20 screen ' icanon ' && grep -q ' echo ' screen.txt && ! grep -q 'AGENT
 result "... and the terminal is as it was" $? screen.txt
 
 tmux -L "$terminal" kill-server
+terminal=$terminal-2 # the first one is still busy ending
 tmux -L "$terminal" -f /dev/null new-session -d -x 80 -y 24 \
-	"sh -c 'echo \$\$ >top.pid; exec \"\$@\"' sh '$RINGSPAN' top ${narrow[*]} -i 200ms; echo exit code \$?; stty -a; sleep 300" 7<&-
+	"sh -c 'echo \$\$ >top.pid; exec \"\$@\"' sh '$RINGSPAN' top ${narrow[*]} -i 200ms; echo exit code \$?; stty -a; sleep 300" 7>&- 8>&-
 wait_for 20 screen 'ringspan top'
 kill -TERM "$(cat top.pid)"
 shows "a signal ends it" 'exit code 0'
