@@ -166,6 +166,7 @@ static void hostile(void **state)
 	n.container = SV("\033[31m");
 	take(NOW, &n, 1);
 	draw_all(&b, &v);
+	top_draw_detail(&b, &v, top.rows.first->value);
 	fits(&b, 80);
 	assert_int_equal(top_write_json(&json, &v, S), 0);
 	arena_init(&a, 0);

@@ -376,10 +376,12 @@ void top_draw_row(struct buf *b, const struct top_view *v, const struct top_row 
 /* Of the selected row: the whole step, and what the table has no room for. */
 void top_draw_detail(struct buf *b, const struct top_view *v, const struct top_row *r)
 {
+	_cleanup_buf_ struct buf step = BUF_INIT;
 	struct line l = { .b = b, .v = v };
 	const struct now *n = &r->now;
 
-	step_text(b, v, r);
+	step_text(&step, v, r);
+	text_put(b, buf_view(&step), bound(v));
 	buf_ch(b, '\n');
 	item(&l, STYLE_DIM, "turn %lld", (long long)n->turns);
 	if (r->more)

@@ -121,15 +121,8 @@ static void paint_foot(const struct ui *s)
 	_cleanup_buf_ struct buf b = BUF_INIT, line = BUF_INIT;
 
 	if (r) {
-		struct sv text, first;
-
 		top_draw_detail(&b, &s->w->view, r);
-		text = buf_view(&b);
-		first = sv_token(&text, '\n');
-		text_put(&line, first, (size_t)COLS);
-		top_term_line(LINES - 3, buf_view(&line), false);
-		top_term_line(LINES - 2, sv_token(&text, '\n'), false);
-		buf_clear(&line);
+		top_term_lines(LINES - FOOT_LINES, LINES - 1, buf_view(&b), 0);
 	}
 	if (s->typing) {
 		buf_str(&line, "/");

@@ -131,7 +131,7 @@ void top_term_line(int y, struct sv line, bool marked)
 {
 	attr_t mark = marked ? A_REVERSE : A_NORMAL;
 
-	if (y >= LINES)
+	if (y < 0 || y >= LINES)
 		return;
 	move(y, 0);
 	attrset(mark);
