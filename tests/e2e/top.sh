@@ -14,7 +14,9 @@ start_mock
 leave() {
 	tmux -L "$terminal" kill-server 2>/dev/null
 	cleanup
-	rmdir "$own" 2>/dev/null
+	# what the agents' tools left behind is in there, and nothing else
+	[ ! -d "$own" ] || xargs -r kill -KILL <"$own/cgroup.procs" 2>/dev/null
+	[ ! -d "$own" ] || wait_for 5 rmdir "$own"
 }
 trap leave EXIT
 
