@@ -88,7 +88,7 @@ static int victim_generated(void)
 	fprintf(f, "%lx %zx made:up at run time\n", (unsigned long)p, sizeof(code));
 	fclose(f);
 	for (int i = 0; i < 20; i++)
-		((void (*)(uint64_t))p)(10 * LOOPS);
+		((void (*)(uint64_t))p)(5 * LOOPS);
 	return unlink(path);
 }
 
@@ -103,7 +103,7 @@ static int run_victim(const char *name)
 	if (strcmp(name, "kernel") == 0)
 		read_much();
 	else
-		burn(10 * LOOPS);
+		burn(5 * LOOPS);
 	return 0;
 }
 
