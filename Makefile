@@ -13,6 +13,7 @@
 #   make bench-functions  what a call of a probed function costs, beside bpftrace (root)
 #   make bench-sched  what a switch of threads costs (root)
 #   make bench-profile  what samples of stacks cost (root)
+#   make bench-agent   what being traced costs an agent (root, ten minutes)
 #   make bench-attach  how long `attach --all` takes among 500 processes (root)
 #   make install PREFIX=/usr/local DESTDIR=
 #
@@ -173,6 +174,9 @@ bench-tls: $(OUT)/tls_cost
 bench-profile: $(OUT)/ringspan
 	$(Q)tests/bench/profile.py $(OUT)/ringspan
 
+bench-agent: $(OUT)/ringspan
+	$(Q)tests/bench/agent.py $(OUT)/ringspan
+
 bench-attach: $(OUT)/ringspan
 	$(Q)tests/bench/attach.py $(OUT)/ringspan 500
 
@@ -187,7 +191,7 @@ install: $(OUT)/ringspan
 clean:
 	$(Q)rm -rf $(OUT)
 
-.PHONY: all tests-build demo test check lint corpus bench bench-replay bench-syscalls bench-functions bench-sched bench-tls bench-profile bench-attach format install clean
+.PHONY: all tests-build demo test check lint corpus bench bench-replay bench-syscalls bench-functions bench-sched bench-tls bench-profile bench-agent bench-attach format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -5,6 +5,11 @@
  * Never through a per-CPU scratch map: a uprobe program can be preempted, another task on that CPU
  * would reuse the map, and its bytes would leave under this task's name.  What finds no room is
  * counted per cause, and the next record of this CPU says how many were lost before it.
+ *
+ * One ring for all CPUs, so that records come in order.  Two CPUs that do nothing but fill it do fight for
+ * its lock.  At 100,000 records of 64 bytes a second on each of two CPUs a call that makes one took 561 to
+ * 581 ns, with a ring for each CPU 561 to 701 and without a record 521 to 540 (medians of two runs on a
+ * loaded machine: no difference that could be told); an agent that never waits makes 4,300 on all.
  */
 #ifndef RINGSPAN_EMIT_BPF_H
 #define RINGSPAN_EMIT_BPF_H

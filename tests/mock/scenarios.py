@@ -61,7 +61,13 @@ CONVERSATION = [
     Turn("MOCK-FINAL-ANSWER: it is value #{#}."),
 ]
 
+# A turn as agents have them: some sixty words, and a command of a few processes.
+WORK = Turn(" ".join(f"word-{i}" for i in range(60)),
+            (Call("shell", "ls -l / | grep -c usr; cat /etc/passwd | sort | tail -n 3"),))
+
 SCENARIOS = {
+    "working": [WORK] * 19 + [DONE],
+    "working_slowly": [replace(WORK, wait=1.1, pace=0.03)] * 4 + [DONE],
     "text": [Turn("MOCK-FINAL-ANSWER: no tool was needed.")],
     "basic": [
         Turn("I will write the file first.", (WRITE,)),
