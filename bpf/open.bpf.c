@@ -27,10 +27,22 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* --- which files */
 
-/* The n bytes, of 8 at most, that a word begins with; little endian, as both machines are. */
+/* The first n bytes, fewer than 8, are the same; little endian, as both machines are. */
 static __always_inline bool begins(__u64 w, __u64 text, __u32 n)
 {
-	return ((w ^ text) & (n == 8 ? ~0ULL : (1ULL << n * 8) - 1)) == 0;
+	return ((w ^ text) & ((1ULL << n * 8) - 1)) == 0;
+}
+
+/* What the C library, and TLS, are set up by: each program that speaks to the network reads it. */
+static __always_inline bool is_of_libc(__u64 w)
+{
+	return w == WORD('/', 'e', 't', 'c', '/', 'l', 'd', '.') ||
+	       w == WORD('/', 'e', 't', 'c', '/', 'l', 'o', 'c') ||
+	       w == WORD('/', 'e', 't', 'c', '/', 'n', 's', 's') ||
+	       w == WORD('/', 'e', 't', 'c', '/', 'g', 'a', 'i') ||
+	       w == WORD('/', 'e', 't', 'c', '/', 'h', 'o', 's') ||
+	       w == WORD('/', 'e', 't', 'c', '/', 'r', 'e', 's') ||
+	       w == WORD('/', 'e', 't', 'c', '/', 's', 's', 'l');
 }
 
 /* What is installed, or no file of a disk, by the path as it was asked for. */
@@ -39,16 +51,15 @@ static __always_inline bool is_of_system(__u64 path)
 	__u64 w[2] = {};
 
 	bpf_probe_read_user_str(w, sizeof(w), (void *)path);
-	return begins(w[0], WORD('/', 'u', 's', 'r', '/', 'l', 'i', 'b'), 8) ||
-	       begins(w[0], WORD('/', 'u', 's', 'r', '/', 's', 'h', 'a'), 8) ||
-	       (begins(w[0], WORD('/', 'u', 's', 'r', '/', 'l', 'o', 'c'), 8) &&
+	return w[0] == WORD('/', 'u', 's', 'r', '/', 'l', 'i', 'b') ||
+	       w[0] == WORD('/', 'u', 's', 'r', '/', 's', 'h', 'a') ||
+	       (w[0] == WORD('/', 'u', 's', 'r', '/', 'l', 'o', 'c') &&
 		(begins(w[1], WORD('a', 'l', '/', 'l', 'i', 'b', 0, 0), 6) ||
 		 begins(w[1], WORD('a', 'l', '/', 's', 'h', 'a', 0, 0), 6))) ||
 	       begins(w[0], WORD('/', 'l', 'i', 'b', '/', 0, 0, 0), 5) ||
 	       begins(w[0], WORD('/', 'l', 'i', 'b', '6', '4', '/', 0), 7) ||
 	       begins(w[0], WORD('/', 'p', 'r', 'o', 'c', '/', 0, 0), 6) ||
-	       begins(w[0], WORD('/', 's', 'y', 's', '/', 0, 0, 0), 5) ||
-	       begins(w[0], WORD('/', 'e', 't', 'c', '/', 'l', 'd', '.'), 8);
+	       begins(w[0], WORD('/', 's', 'y', 's', '/', 0, 0, 0), 5) || is_of_libc(w[0]);
 }
 
 static __always_inline bool fs_is_changed(const struct fs_file *f, __u64 size)
@@ -188,6 +199,15 @@ int fs_part(__u64 key)
 	return fs_over(key, false);
 }
 
+/* Will exec close it? */
+static __always_inline bool fs_goes_at_exec(struct fdtable *fdt, __u32 fd)
+{
+	unsigned long *bits = BPF_CORE_READ(fdt, close_on_exec), word = 0;
+
+	bpf_probe_read_kernel(&word, sizeof(word), bits + fd / 64);
+	return word >> fd % 64 & 1;
+}
+
 static __always_inline void fs_each_open(__u32 tgid, bool closed)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -206,7 +226,7 @@ static __always_inline void fs_each_open(__u32 tgid, bool closed)
 			continue;
 		if (closed)
 			fs_close(key, 1);
-		else
+		else if (fs_goes_at_exec(fdt, fd))
 			fs_part(key);
 	}
 }

@@ -147,6 +147,7 @@ struct tty_file_private {
 
 struct fdtable {
 	unsigned int max_fds;
+	unsigned long *close_on_exec;
 	struct file **fd;
 };
 

@@ -41,12 +41,14 @@ MEASURED = re.compile(r"""
   | gen_ai\.response\.time_to_first_chunk
   | ringspan\.connection\.(sent|received)_bytes   # of TLS, whose signatures differ in length
   | ringspan\.connection\.rtt(_min)?_ns | ringspan\.tls\.answer_ns
+  | ringspan\.file\.(open_for|read|write|sync|sync_max)_ns
 """, re.X)
 
 # Left out whole: whether they are there depends on the machine or on the moment.
 DROPPED = re.compile(r"""
     ringspan\.time\.network_ns            # only when the answer took longer than the server says
   | ringspan\.wait\.(provider|stream)_ns  # 0, and then absent, when bytes came before they were asked for
+  | ringspan\.file\.open_ns               # only of a slow one
   | ringspan\.connection\.retransmits     # a loaded loopback has them
   | ringspan\.connection\.reset           # of who closes with bytes in flight
   | ringspan\.cost\.prices_date           # of the table, which tests/unit holds
