@@ -3,6 +3,7 @@
 """Holds the whole tree of a run against the one that is expected, and prints how they differ.
 
     tree.py --schema FILE [--write] [--word NAME=TEXT]... [--fold REGEX] [--measured REGEX]
+            [--drop REGEX]
         SPANS EXPECTED
 
 SPANS is what `export --format ndjson --payload` prints.  What is compared is text: a line for each
@@ -118,13 +119,22 @@ def own(attributes):
 
 
 class Tree:
-    def __init__(self, spans, words, fold, measured):
+    def __init__(self, spans, words, fold, measured, drop):
         self.words = sorted(words, key=lambda word: -len(word[1]))
-        self.fold, self.measured = fold, measured
+        self.fold, self.measured, self.drop = fold, measured, drop
         self.ids = {span["span_id"]: "s" for span in spans}
         self.ids.update({span["trace_id"]: "t" for span in spans})
         self.children = {}
-        for span in sorted(spans, key=lambda s: (s["start_time_unix_nano"], s["span_id"])):
+        connects = {span["attributes"].get("network.local.port"): span["start_time_unix_nano"]
+                    for span in spans if span["attributes"]["ringspan.kind"] == "connect"}
+
+        def when(span):
+            """A handshake is told behind its connect: several of both may be under way at once."""
+            port, start = span["attributes"].get("network.local.port"), span["start_time_unix_nano"]
+            of_tls = span["attributes"]["ringspan.kind"] == "tls"
+            return connects.get(port, start) if of_tls else start, of_tls, span["span_id"]
+
+        for span in sorted(spans, key=when):
             parent = span["parent_span_id"]
             known = parent in self.ids
             self.children.setdefault(parent if known else "", []).append(span)
@@ -177,7 +187,8 @@ class Tree:
     def attributes(self, names, attributes):
         """Lines: those of one namespace share one, as far as it is wide enough."""
         lines, before = [], None
-        kept = {key for key in attributes if not DROPPED.fullmatch(key)}
+        kept = {key for key in attributes
+                if not DROPPED.fullmatch(key) and not self.drop.fullmatch(key)}
         measured = {key for key in kept if MEASURED.fullmatch(key) or self.measured.fullmatch(key)}
         for space, key in sorted((namespace(key), key) for key in kept - measured):
             text = f"{key} = {self.written(names, key, attributes[key])}"
@@ -299,6 +310,8 @@ def main():
                         help="numbers of conversations that are alike: their trees are told once")
     parser.add_argument("--measured", metavar="REGEX", type=re.compile, default=re.compile("(?!)"),
                         help="more attributes that are only measured here")
+    parser.add_argument("--drop", metavar="REGEX", type=re.compile, default=re.compile("(?!)"),
+                        help="more attributes that are left out here")
     parser.add_argument("--schema", required=True, help="span.schema.json")
     parser.add_argument("spans")
     parser.add_argument("expected")
@@ -310,7 +323,7 @@ def main():
     if broken:
         sys.exit("\n".join(broken))
     tree = Tree(spans, [word.split("=", 1) for word in options.word], options.fold,
-                options.measured)
+                options.measured, options.drop)
     got = [line.rstrip() for line in tree.lines()]
     try:
         expected = read(options.expected)
