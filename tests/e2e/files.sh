@@ -68,6 +68,17 @@ bounded "$RINGSPAN" replay c.rsp --format ndjson >replay.ndjson &&
 	bounded "$RINGSPAN" export --store db --format ndjson | cmp - replay.ndjson
 result "a replay gives the same" $?
 
+"$RINGSPAN" latency --store db --by file --json >latency.json 2>>err
+"$PYTHON" - "$real" >problems 2>&1 <<'EOF'
+import json, sys
+rows = {r["name"]: r for r in json.load(open("latency.json"))["rows"]}
+config = rows[sys.argv[1] + "/config.json"]
+assert config["calls"] == 2 and config["bytes"] == 150, config  # it was read, and made anew
+assert 0 < config["max_ns"] <= config["total_ns"], config
+EOF
+! [ -s problems ] && "$RINGSPAN" latency --store db --by file | grep -q 'USES *ERRORS *BYTES'
+result "latency --by file has uses, bytes and time" $? problems
+
 cat >many.sh <<'EOF'
 mkdir many && for i in $(seq 3000); do echo "$i" >"many/$i"; done
 EOF

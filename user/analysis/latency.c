@@ -125,6 +125,16 @@ int latency_add(struct latency *l, struct sv key, uint64_t time_ns, uint64_t ns,
 	return point(l, time_ns, ev_bucket(ns), 1);
 }
 
+int latency_bytes(struct latency *l, struct sv key, uint64_t bytes)
+{
+	struct latency_row *r = row_of(l, key);
+
+	if (!r)
+		return -ENOMEM;
+	r->bytes += bytes;
+	return 0;
+}
+
 int latency_name(struct latency *l, struct sv key, struct sv name)
 {
 	struct latency_row *r = row_of(l, key);

@@ -19,6 +19,7 @@ struct latency_row {
 	unsigned int part; /* from 1: parts of one name stand together, in this order; 0: none */
 	uint64_t parts_ns; /* time of all of them, set by latency_sort() */
 	uint64_t calls, errors, total_ns, max_ns;
+	uint64_t bytes; /* of a file */
 	uint64_t hist[EV_BUCKETS];
 	struct ev_count errnos[LATENCY_ERRNOS];
 	size_t errno_cnt;
@@ -48,6 +49,7 @@ void latency_fini(struct latency *l);
 /* Rows are named by their key until they are given a name.  0 or -ENOMEM. */
 int latency_add_calls(struct latency *l, struct sv key, const struct trace_calls *c);
 int latency_add(struct latency *l, struct sv key, uint64_t time_ns, uint64_t ns, bool failed);
+int latency_bytes(struct latency *l, struct sv key, uint64_t bytes); /* that it moved */
 int latency_name(struct latency *l, struct sv key, struct sv name);
 /* The same for a row that is a part of what the name is of. */
 int latency_part(struct latency *l, struct sv key, struct sv name, unsigned int part,

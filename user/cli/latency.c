@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "cli/latency.h"
 #include "cli/live.h"
@@ -11,11 +12,11 @@
 
 #define STEP_MS 100
 
-enum by { BY_SYSCALL, BY_CLASS, BY_PROCESS, BY_HOST, BY_SPAN, BY_CNT };
+enum by { BY_SYSCALL, BY_CLASS, BY_PROCESS, BY_HOST, BY_SPAN, BY_FILE, BY_CNT };
 
 static const char *const by_names[BY_CNT] = {
 	[BY_SYSCALL] = "syscall", [BY_CLASS] = "class", [BY_PROCESS] = "process",
-	[BY_HOST] = "host",       [BY_SPAN] = "span",
+	[BY_HOST] = "host",       [BY_SPAN] = "span",   [BY_FILE] = "file",
 };
 
 struct latency_opts {
@@ -29,7 +30,7 @@ struct latency_opts {
 
 static const struct opt latency_options[] = {
 	{ "by", 0, OPT_STR, offsetof(struct latency_opts, by), "WHAT",
-	  "a row for each syscall (without it), class, process, host or span name" },
+	  "a row for each syscall (without it), class, process, host, span name or file" },
 	{ "histogram", 0, OPT_FLAG, offsetof(struct latency_opts, histogram), NULL,
 	  "how the durations of each row are spread" },
 	{ "heatmap", 0, OPT_FLAG, offsetof(struct latency_opts, heatmap), NULL,
@@ -178,6 +179,25 @@ static void add_host(struct gather *g, const struct span *s)
 	}
 }
 
+/* A process's use of a file: the time in its calls. */
+static void add_file(struct gather *g, const struct span *s)
+{
+	static const enum attr_id times[] = { ATTR_ID_FILE_READ_NS, ATTR_ID_FILE_WRITE_NS,
+					      ATTR_ID_FILE_SYNC_NS };
+	struct sv path = span_attr_sv(s, ATTR_ID_FILE_PATH);
+	int64_t bytes =
+		span_attr_int(s, ATTR_ID_FILE_READ, 0) + span_attr_int(s, ATTR_ID_FILE_WRITTEN, 0);
+	uint64_t ns = 0;
+
+	if (s->what != SPAN_FILE || !span_attr(s, ATTR_ID_FILE_OPENS))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+		ns += (uint64_t)span_attr_int(s, times[i], 0);
+	g->err = latency_add(&g->l, path, s->end_ns, ns, s->status == STATUS_ERROR);
+	if (!g->err)
+		g->err = latency_bytes(&g->l, path, bytes > 0 ? (uint64_t)bytes : 0);
+}
+
 static void gather_span(struct gather *g, const struct span *s)
 {
 	if (g->err)
@@ -188,6 +208,8 @@ static void gather_span(struct gather *g, const struct span *s)
 		return; /* how long it takes is not known */
 	else if (g->by == BY_HOST)
 		add_host(g, s);
+	else if (g->by == BY_FILE)
+		add_file(g, s);
 	else if (g->by == BY_SPAN)
 		g->err = latency_add(&g->l, s->name, s->end_ns, s->end_ns - s->start_ns,
 				     s->status == STATUS_ERROR);
@@ -264,7 +286,8 @@ static int follow(struct live *l, const struct latency_opts *o, size_t runs)
 static int from_live(struct gather *g, const struct latency_opts *o)
 {
 	struct live_opts live = { .no_store = true,
-				  .open_files = PROBE_FILES_CHANGED,
+				  .open_files =
+					  g->by == BY_FILE ? PROBE_FILES_READ : PROBE_FILES_CHANGED,
 				  .quiet = true,
 				  .watch_span = on_span,
 				  .watch_calls = on_calls,
@@ -296,7 +319,7 @@ static int read_by(const char *name, enum by *by)
 		*by = i;
 		return 0;
 	}
-	return log_err(-EINVAL, "--by %s: want syscall, class, process, host or span", name);
+	return log_err(-EINVAL, "--by %s: want syscall, class, process, host, span or file", name);
 }
 
 static int check(const struct latency_opts *o, int argc)
@@ -348,7 +371,9 @@ const struct cmd cmd_latency = {
 		"buckets: a\n"
 		"percentile is never too small and at most a quarter too large (below 128 ns at "
 		"most 32 ns).\n"
-		"A call counts when it returns.  By span: spans of the same name.\n\n"
+		"A call counts when it returns.  By span: spans of the same name.  By file: what\n"
+		"a process spent in reads, writes and fsyncs of it is one duration; of files that "
+		"have a span.\n\n"
 		"By host, in parts: dns, connect, tls (the handshake) and round trip (TCP's "
 		"smoothed, "
 		"at the end\n"

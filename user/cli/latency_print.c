@@ -15,13 +15,14 @@
 #define MAP_LABEL 18 /* columns of a line's duration */
 #define OCTAVES (EV_BUCKETS / 4)
 
-enum { NAME, CLASS, CALLS, ERRORS, TOTAL, AVG, P50, P95, P99, MAX, ERRNOS };
+enum { NAME, CLASS, CALLS, ERRORS, BYTES, TOTAL, AVG, P50, P95, P99, MAX, ERRNOS };
 
 static const struct table_column columns[] = {
 	[NAME] = { .least = 16 },
 	[CLASS] = { .title = "" },
 	[CALLS] = { .title = "CALLS", .right = true },
 	[ERRORS] = { .title = "ERRORS", .right = true },
+	[BYTES] = { .title = "", .right = true },
 	[TOTAL] = { .title = "TOTAL", .right = true },
 	[AVG] = { .title = "AVG", .right = true },
 	[P50] = { .title = "P50", .right = true },
@@ -67,6 +68,8 @@ static int add_row(struct table *t, const struct latency_row *r)
 	table_set(t, row, CALLS, arena_fmt(&t->arena, "%" PRIu64, r->calls));
 	if (r->errors)
 		table_set(t, row, ERRORS, arena_fmt(&t->arena, "%" PRIu64, r->errors));
+	if (t->columns[BYTES].title[0])
+		table_set(t, row, BYTES, sv(human_bytes(r->bytes).s));
 	table_set(t, row, TOTAL, sv(human_duration(r->total_ns).s));
 	table_set(t, row, AVG, sv(human_duration(r->total_ns / r->calls).s));
 	for (size_t i = P50; i <= P99; i++)
@@ -80,7 +83,7 @@ static int print_table(const struct latency *l, size_t cnt, const struct latency
 		       FILE *out)
 {
 	struct table_column shown[ARRAY_SIZE(columns)];
-	bool classes = false, errnos = false;
+	bool classes = false, errnos = false, files = strcmp(how->by, "file") == 0;
 	struct table t;
 	int err = 0;
 
@@ -91,6 +94,8 @@ static int print_table(const struct latency *l, size_t cnt, const struct latency
 	}
 	shown[NAME].title = how->by;
 	shown[CLASS].title = !classes ? "" : l->rows[0]->part ? "PART" : "CLASS";
+	shown[CALLS].title = files ? "USES" : "CALLS";
+	shown[BYTES].title = files ? "BYTES" : "";
 	shown[ERRNOS].title = errnos ? "ERRNO" : "";
 	table_init(&t, shown, ARRAY_SIZE(shown));
 	for (size_t i = 0; i < cnt && !err; i++)
@@ -243,6 +248,8 @@ static void json_row(struct buf *b, const struct latency_row *r)
 		buf_str(b, r->part ? ",\"part\":" : ",\"class\":");
 		json_write_str(b, r->class);
 	}
+	if (r->bytes)
+		buf_fmt(b, ",\"bytes\":%" PRIu64, r->bytes);
 	buf_fmt(b,
 		",\"calls\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"total_ns\":%" PRIu64
 		",\"avg_ns\":%" PRIu64 ",\"p50_ns\":%" PRIu64 ",\"p95_ns\":%" PRIu64
