@@ -66,6 +66,7 @@ enum ev_call_class {
 	X(TLS, 22, ev_tls)           \
 	X(RESET, 23, ev_reset)       \
 	X(OPEN, 24, ev_open)         \
+	X(THREADS, 25, ev_threads)   \
 	X(META, 512, ev_meta)        \
 	X(RUN, 513, ev_run)          \
 	X(PROC, 514, ev_exec)        \
@@ -176,6 +177,20 @@ struct ev_usage {
 	__u64 rss_bytes, rss_peak_bytes; /* now, and of this program; 0 when not known */
 	__u64 blocked_ns[EV_BLOCK_CNT];  /* off CPU by enum ev_block, run_delay_ns not in it */
 	__u64 leader_lock_ns;            /* of LOCK what the main thread was, up to its last wait */
+};
+
+/*
+ * A thread, which hdr names, ends, of a process that had several: what it took since its beginning, on CPU
+ * up to its last switch or tick; blocked_ns
+ * since it is traced.  One that took less than a millisecond of CPU is not told.
+ */
+struct ev_threads {
+	struct ev_hdr hdr;
+	__u64 begin_ts;
+	__u64 cpu_ns, utime_ns, stime_ns, run_delay_ns;
+	__u64 nvcsw, nivcsw, migrations;
+	__u64 blocked_ns[EV_BLOCK_CNT];
+	char comm[EV_COMM_LEN];
 };
 
 /* By enum ev_call_class; of a call that the thread is in, and that tells, what it took so far is in ns. */

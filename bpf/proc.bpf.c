@@ -355,8 +355,36 @@ static __always_inline void exit_send(struct task_struct *task, const struct pro
 	ev_submit(e);
 }
 
+#define THREAD_CPU 1000000ull /* ns: a thread that took less is not told */
+
+static __always_inline void thread_tell(const struct task_sched *s, struct task_struct *task,
+					const struct proc_state *proc)
+{
+	struct ev_threads *e;
+	int i;
+
+	if (!proc->threads || proc->quiet || task->se.sum_exec_runtime < THREAD_CPU)
+		return;
+	e = ev_reserve(EV_THREADS, sizeof(*e), 0, proc->start);
+	if (!e)
+		return;
+	e->begin_ts = task->start_time;
+	e->cpu_ns = task->se.sum_exec_runtime;
+	e->utime_ns = task->utime;
+	e->stime_ns = task->stime;
+	e->run_delay_ns = task->sched_info.run_delay;
+	e->nvcsw = task->nvcsw;
+	e->nivcsw = task->nivcsw;
+	e->migrations = task->se.nr_migrations;
+	for (i = 0; i < EV_BLOCK_CNT; i++)
+		e->blocked_ns[i] = s->blocked[i];
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	ev_submit(e);
+}
+
 /* A thread of the process ends. */
-static __always_inline void usage_leave(struct proc_usage *p, struct task_struct *task)
+static __always_inline void usage_leave(struct proc_usage *p, struct task_struct *task,
+					const struct proc_state *proc)
 {
 	struct task_state *t = task_of(task);
 
@@ -364,6 +392,7 @@ static __always_inline void usage_leave(struct proc_usage *p, struct task_struct
 		return;
 	usage_fold(p, &t->sched, task);
 	usage_fold_calls(p, task_call_of(t));
+	thread_tell(&t->sched, task, proc);
 	t->sched.on_ts = 0;
 	t->sched.gone = 1;
 	__sync_fetch_and_add(&p->threads, -1);
@@ -398,7 +427,7 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 	thread_forget(task, id);
 	usage = usage_of(tgid);
 	if (usage)
-		usage_leave(usage, task);
+		usage_leave(usage, task, proc);
 	task_end(task);
 	task_drop((__u32)id);
 	usage_add(&proc->ended, task);

@@ -92,6 +92,7 @@ static __always_inline void wait_ends(struct proc_usage *p, struct task_sched *s
 		delay = since - s->off_ts;
 	__sync_fetch_and_add(&p->waiting[block], -1);
 	__sync_fetch_and_add(&p->blocked[block], since - delay);
+	s->blocked[block] += since - delay - s->off_ts;
 	if (leader && block == EV_BLOCK_LOCK)
 		__sync_fetch_and_add(&p->leader_lock_ns, since - delay - s->off_ts);
 }

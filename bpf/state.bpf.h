@@ -35,6 +35,7 @@ struct task_sched {
 	__u32 known;         /* `folded` is right */
 	__u32 gone;          /* it has ended but for its last switch */
 	__u32 pad;
+	__u64 blocked[EV_BLOCK_CNT]; /* so far */
 };
 
 /* What the threads of a traced process took, by tgid. */

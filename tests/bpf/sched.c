@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include "event/event.h"
 #include "probe/feature.h"
 
 #define TOLD_FD 40 /* of the victim: where it leaves what it measured */
@@ -38,6 +39,7 @@ struct look {
 struct told {
 	struct look before, after;
 	uint64_t blocked_ns[EV_BLOCK_CNT]; /* by its own clocks */
+	uint64_t thread_cpu_ns[THREADS];
 };
 
 static uint64_t clock_ns(clockid_t id)
@@ -409,6 +411,41 @@ static int victim_burn(void)
 	return 0;
 }
 
+struct burner {
+	uint64_t *cpu_ns;
+	int i;
+};
+
+static void *burn_and_sleep(void *arg)
+{
+	struct timespec nap = { 0, 2 * WAIT_MS * 1000000 };
+	struct burner *b = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "burn%d", b->i);
+	pthread_setname_np(pthread_self(), name);
+	nanosleep(&nap, NULL);
+	while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < (uint64_t)(b->i + 1) * 30 * 1000000)
+		continue;
+	b->cpu_ns[b->i] = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	return NULL;
+}
+
+static int victim_threads(struct told *told)
+{
+	struct burner b[THREADS];
+	pthread_t t[THREADS];
+
+	for (int i = 0; i < THREADS; i++) {
+		b[i] = (struct burner){ told->thread_cpu_ns, i };
+		if (pthread_create(&t[i], NULL, burn_and_sleep, &b[i]))
+			return 1;
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	return 0;
+}
+
 static int run_victim(const char *name)
 {
 	struct told *told = told_map(TOLD_FD);
@@ -421,6 +458,8 @@ static int run_victim(const char *name)
 		return victim_goes_on();
 	if (strcmp(name, "burn") == 0)
 		return victim_burn();
+	if (strcmp(name, "threads") == 0)
+		return victim_threads(told);
 	return 2;
 }
 
@@ -571,6 +610,29 @@ static void told_while_it_computes(void **state)
 	assert_in_range(last->cpu_ns, 300000000, e->cpu_ns + TICK);
 }
 
+/* Each by its own clock; the time on CPU since the last tick is not in the record. */
+static void threads_tell_what_they_took(void **state)
+{
+	struct trace *t = *state;
+	const struct told *told = run(t, "threads");
+	const struct ev_threads *e;
+	int i, seen = 0;
+
+	for (size_t n = 0; (e = trace_rec(t, EV_THREADS, t->pid, n)); n++) {
+		assert_int_equal(event_check(e, e->hdr.size), 0);
+		assert_true(e->cpu_ns <= e->hdr.ts - e->begin_ts);
+		if (sscanf(e->comm, "burn%d", &i) != 1)
+			continue;
+		seen++;
+		assert_int_not_equal(e->hdr.tid, e->hdr.tgid);
+		assert_true(e->cpu_ns + TICK >= told->thread_cpu_ns[i]);
+		assert_true(e->cpu_ns <= told->thread_cpu_ns[i] + TICK);
+		assert_in_range(e->blocked_ns[EV_BLOCK_SLEEP], (2 * WAIT_MS - 1) * 1000000ull,
+				e->hdr.ts - e->begin_ts);
+	}
+	assert_int_equal(seen, THREADS);
+}
+
 static int setup_old(void **state)
 {
 	return trace_setup_cfg(state, &(struct probe_cfg){ .force_no_task_storage = true });
@@ -583,6 +645,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(blocked_by_cause),
 		cmocka_unit_test(waits_that_go_on),
 		cmocka_unit_test(told_while_it_computes),
+		cmocka_unit_test(threads_tell_what_they_took),
 	};
 	int fd, failed;
 

@@ -190,6 +190,7 @@ struct pstate {
 	struct output *output[2];     /* stdout and stderr; NULL: nothing came */
 	struct fault *faults;         /* newest first; see crash.c */
 	struct ledger *files;         /* what it changed; NULL: nothing */
+	struct threads *threads;      /* that ended; NULL: none was told */
 	struct call_sums calls;       /* system calls, so far */
 	struct func_calls *functions; /* NULL: none of those that the user named */
 	struct program *programs;     /* in order, LIMIT_PROGRAMS of them at most */

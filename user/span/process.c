@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "proc/program.h"
 #include "span/engine.h"
+#include "span/threads.h"
 
 static void on_born(void *ctx, struct proc *p)
 {
@@ -211,6 +212,7 @@ static void process_describe(struct span *s, const struct proc *p, const struct 
 	ended_by = p->ts_exit && WIFSIGNALED(p->exit.status) ? WTERMSIG(p->exit.status) : 0;
 	crash_survived(s, ps, ended_by);
 	usage_set(s, &ps->used.sum);
+	threads_describe(s, ps->threads);
 	if (!p->ts_exit)
 		return;
 	describe_exit(s, &p->exit);
@@ -356,6 +358,7 @@ static void on_gone(void *ctx, struct proc *p)
 		crash_free(ps);
 		function_free(ps);
 		file_free(ctx, &ps->files);
+		free(ps->threads);
 	}
 	free(ps);
 	p->user = NULL;

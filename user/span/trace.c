@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/limits.h"
 #include "span/engine.h"
+#include "span/threads.h"
 
 int trace_new(struct trace **out, const struct trace_cfg *cfg, trace_span_fn fn, void *ctx)
 {
@@ -377,6 +378,9 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 		if (t->over)
 			run_over(t->over);
 		t->over = NULL;
+		break;
+	case EV_THREADS:
+		threads_feed(t, (const void *)rec);
 		break;
 	case EV_USAGE:
 		usage_feed(t, (const void *)rec);
