@@ -9,9 +9,9 @@
 #include "base/index.h"
 #include "base/str.h"
 
-#define PHRASE_MIN 2      /* bytes of the shortest */
-#define PHRASE_CLASSES 7  /* beginnings have 2, 4 ... 128 bytes */
-#define PHRASE_FILTER 256 /* counters: does any beginning have such a hash? */
+#define PHRASE_MIN 2       /* bytes of the shortest */
+#define PHRASE_CLASSES 7   /* beginnings have 2, 4 ... 128 bytes */
+#define PHRASE_FILTER 1024 /* counters: does any beginning have such a hash? */
 
 /* One of the texts.  Zeroed: in no set. */
 struct phrase {

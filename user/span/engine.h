@@ -4,7 +4,7 @@
  * flow.c (connections as wholes), shake.c (TLS handshakes), phase.c (what an exchange waited for on the
  * network; the three share flow.h), stream.c (connections to protocols),
  * http.c, exchange.c and exchange_span.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
- * agent.c (agents and turns), tool.c (tool calls) and tool_link.c (what did them), verdict.c
+ * agent.c (agents and turns), tool*.c (tool calls and what did them: tool.h), verdict.c
  * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), charge.c
  * (who took what), now.c (what runs are at), peer.c (the other end of connections), open.c (what is not
  * over yet), file.c (files that are changed), read.c (files that are read), function.c (functions that the user named), profile.c
@@ -31,7 +31,7 @@
 #include "span/usage.h"
 
 struct agent;
-struct tool;
+struct tools;
 struct leave;
 struct call;
 struct dns_query;
@@ -131,11 +131,10 @@ struct run {
 	char trace_id[HEX128], span_id[HEX64];
 	unsigned int origin; /* enum ev_run_origin */
 	uint64_t ts_start;
-	unsigned int live;  /* processes of it that have not ended */
-	char *agent;        /* gen_ai.agent.name */
-	struct span *root;  /* made when the root process ended */
-	struct tool *tools; /* without an answer, oldest first */
-	size_t tool_cnt;
+	unsigned int live;    /* processes of it that have not ended */
+	char *agent;          /* gen_ai.agent.name */
+	struct span *root;    /* made when the root process ended */
+	struct tools *tools;  /* without an answer; NULL: there was none yet */
 	struct leave *leaves; /* that are asked for, oldest first */
 	size_t leave_cnt;
 	struct call *calls;         /* failed, may be tried again; newest first */

@@ -205,7 +205,8 @@ static void look_at_tools(struct telling *t)
 {
 	const struct tool *best = NULL;
 
-	for (const struct tool *tool = t->r->tools; tool; tool = tool->next) {
+	for (const struct tool *tool = t->r->tools ? t->r->tools->first : NULL; tool;
+	     tool = tool->next) {
 		t->n.tool.cnt++;
 		if (!best || tool->ts_begun > best->ts_begun)
 			best = tool;

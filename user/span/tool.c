@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/limits.h"
 
 static void free_tool(struct tool *tool)
@@ -15,13 +15,10 @@ static void free_tool(struct tool *tool)
 	free(tool);
 }
 
-static void finish(struct run *r, struct tool **at, const struct sem_tool_result *res)
+static void finish(struct run *r, struct tool *tool, const struct sem_tool_result *res)
 {
-	struct tool *tool = *at;
-
 	approval_of_tool(r, tool->span, &tool->approval, tool->ts_begun, res);
-	*at = tool->next;
-	r->tool_cnt--;
+	tool_leave(r, tool);
 	waits_set(tool->span, &tool->waits);
 	usage_set(tool->span, &tool->used);
 	file_describe(tool->span, tool->files, true);
@@ -32,18 +29,22 @@ static void finish(struct run *r, struct tool **at, const struct sem_tool_result
 
 void tool_told(const struct exchange *x, const struct sem_tool_call *tc)
 {
-	for (struct tool *tool = x->run->tools; tool; tool = tool->next)
-		if (tool->conn_id == x->conn_id && tool->seq == x->seq && sv_eq(tool->id, tc->id))
+	tools_of(x->run, TOOL_OF_EXCHANGE, x->conn_id, x->seq, l)
+	{
+		struct tool *tool = l->of;
+
+		if (sv_eq(tool->id, tc->id))
 			tool->invalid |= verdict_of_tool_call(x, tc, tool->span);
+	}
 }
 
 /* Nobody will answer it. */
-static void give_up(struct run *r, struct tool **at, uint64_t ts)
+static void give_up(struct run *r, struct tool *tool, uint64_t ts)
 {
-	if (ts > (*at)->ts_start)
-		(*at)->span->end_ns = ts + r->t->wall_offset;
-	span_incomplete((*at)->span, "unanswered");
-	finish(r, at, NULL);
+	if (ts > tool->ts_start)
+		tool->span->end_ns = ts + r->t->wall_offset;
+	span_incomplete(tool->span, "unanswered");
+	finish(r, tool, NULL);
 }
 
 static struct tool *tool_new(struct run *r, const struct exchange *x,
@@ -90,11 +91,11 @@ static void set_decision(struct span *s, const struct sem_call *c)
 
 void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *tc)
 {
-	struct tool *tool, **at = &r->tools;
+	struct tool *tool;
 	struct span *s;
 
-	if (r->tool_cnt >= LIMIT_TOOL_CALLS)
-		give_up(r, &r->tools, 0);
+	if (r->tools && r->tools->cnt >= LIMIT_TOOL_CALLS)
+		give_up(r, r->tools->first, 0);
 	tool = tool_new(r, x, tc, tc->ts ? tc->ts : x->resp_last);
 	if (!tool)
 		return;
@@ -117,41 +118,36 @@ void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *t
 		span_incomplete(s, "cut");
 	if (!tc->told)
 		tool->invalid = verdict_of_tool_call(x, tc, s);
-	while (*at)
-		at = &(*at)->next;
-	*at = tool;
+	if (tool_enter(r, tool)) {
+		free_tool(tool);
+		return;
+	}
 	now_tool_asked(r, tool);
 	x->tools_asked++;
-	r->tool_cnt++;
 	r->tool_calls++;
 	r->t->totals.tool_calls++;
 }
 
 void tool_broken_off(const struct exchange *x)
 {
-	struct tool **at = &x->run->tools;
+	struct index_link *next;
 
-	while (*at) {
-		const struct tool *tool = *at;
+	for (struct index_link *l = tool_first(x->run, TOOL_OF_EXCHANGE, x->conn_id, x->seq); l;
+	     l = next) {
+		struct tool *tool = l->of;
 
-		/* what was begun may still be answered */
-		if (tool->conn_id == x->conn_id && tool->seq == x->seq && !tool->ts_begun)
-			give_up(x->run, at, x->resp_last);
-		else
-			at = &(*at)->next;
+		next = l->next;
+		if (!tool->ts_begun) /* what was begun may still be answered */
+			give_up(x->run, tool, x->resp_last);
 	}
 }
 
 void tool_dropped(struct run *r, const struct agent *a, uint64_t ts)
 {
-	struct tool **at = &r->tools;
+	struct index_link *l;
 
-	while (*at) {
-		if ((*at)->agent == a)
-			give_up(r, at, ts);
-		else
-			at = &(*at)->next;
-	}
+	while ((l = tool_first(r, TOOL_OF_AGENT, (uintptr_t)a, 0)))
+		give_up(r, l->of, ts);
 }
 
 /* Does the history tell of another call by the same id? */
@@ -172,58 +168,49 @@ static bool is_another(const struct tool *tool, const struct json *messages)
  * A conversation's own call; else one of whom it took over from, or was.  Ids may be the same in many
  * ("functions.shell:0"), and a history repeats the results of all its calls.
  */
-static struct tool **find_by_id(const struct exchange *x, struct sv id)
+static struct tool *find_by_id(const struct exchange *x, struct sv id)
 {
 	const struct agent *own = x->agent ? x->agent : x->beside;
-	struct tool **at = &x->run->tools, **found = NULL;
+	struct tool *found = NULL;
 
-	for (; id.n && *at; at = &(*at)->next) {
-		if (!sv_eq((*at)->id, id))
+	if (!id.n)
+		return NULL;
+	tools_of(x->run, TOOL_BY_ID, hash64(id), 0, l)
+	{
+		struct tool *tool = l->of;
+
+		if (!sv_eq(tool->id, id))
 			continue;
-		if ((*at)->agent == own)
-			return at;
-		if (!found && !is_another(*at, x->call->input_messages))
-			found = at;
+		if (tool->agent == own)
+			return tool;
+		if (!found && !is_another(tool, x->call->input_messages))
+			found = tool;
 	}
 	return found;
 }
 
 void tool_answered(const struct exchange *x, const struct sem_tool_result *res)
 {
-	struct tool **at = find_by_id(x, res->id);
+	struct tool *tool = find_by_id(x, res->id);
 	struct run *r = x->run;
 	struct span *s;
 
-	if (!at)
+	if (!tool)
 		return; /* answered before: a request that is sent again repeats it */
-	s = (*at)->span;
-	if (x->req_first > (*at)->ts_start)
+	s = tool->span;
+	if (x->req_first > tool->ts_start)
 		s->end_ns = x->req_first + r->t->wall_offset;
 	span_set_str(s, ATTR_ID_TOOL_RESULT, res->text);
 	if (res->has_error && res->is_error)
 		engine_fail(s, SV("tool_error"), sv_clip_utf8(res->text, 200));
-	finish(r, at, res);
+	finish(r, tool, res);
 }
 
 void tool_unanswered(struct run *r, uint64_t now)
 {
-	while (r->tools)
-		give_up(r, &r->tools, now);
-}
-
-void tool_begin(struct tool *tool, uint64_t ts)
-{
-	if (!tool->ts_begun || ts < tool->ts_begun)
-		tool->ts_begun = ts;
-}
-
-struct tool *tool_find(struct run *r, const char *span_id)
-{
-	struct tool *tool = r->tools;
-
-	while (tool && strcmp(tool->span->span_id, span_id) != 0)
-		tool = tool->next;
-	return tool;
+	while (r->tools && r->tools->first)
+		give_up(r, r->tools->first, now);
+	tools_free(r);
 }
 
 void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint64_t from,
@@ -254,17 +241,11 @@ void tool_charge(struct run *r, const char *span_id, const struct usage *u)
 		charge(tool, u);
 }
 
-static bool is_asked_in(const struct tool *tool, const struct proc *p)
-{
-	return tool->tgid == p->tgid && tool->proc_start == p->start;
-}
-
 unsigned int tools_at(const struct run *r, const struct proc *p)
 {
 	unsigned int n = 0;
 
-	for (const struct tool *tool = r->tools; tool; tool = tool->next)
-		n += is_asked_in(tool, p);
+	tools_of(r, TOOL_OF_ASKER, p->tgid, p->start, l) n++;
 	return n;
 }
 
@@ -279,47 +260,17 @@ const char *tools_nth_span(const struct run *r, const struct proc *p, uint64_t n
 void tools_charge(struct run *r, const struct proc *p, const struct usage *u, unsigned int first,
 		  unsigned int cnt)
 {
-	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		struct usage part;
+	tools_of(r, TOOL_OF_ASKER, p->tgid, p->start, l)
+	{
+		struct usage part = usage_part(u, first++, cnt);
 
-		if (!is_asked_in(tool, p))
-			continue;
-		part = usage_part(u, first++, cnt);
-		charge(tool, &part);
+		charge(l->of, &part);
 	}
-}
-
-/*
- * Questions are asked one after the other: about the oldest call that waits, or was not asked about.
- * What stands at descriptor 0 of a process that the asking one started, it put there itself.
- */
-void tool_input(struct run *r, const struct proc *p, const struct ev_input *in)
-{
-	struct tool *first = NULL, *fresh = NULL;
-
-	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		int kin = tool_kin(r, tool, p);
-
-		/* what a tool's own process reads is its business */
-		if (tool->ts_begun || in->hdr.ts < tool->ts_start || kin < KIN_APART)
-			continue;
-		if (in->src == EV_SRC_PIPE && kin >= KIN_ASKED && kin < KIN_ASKED + KIN_DEPTH)
-			continue;
-		if (!first)
-			first = tool;
-		if (!fresh && !tool->approval.blocked)
-			fresh = tool;
-	}
-	if (fresh && fresh != first && in->enter_ts > first->approval.ts_to)
-		first = fresh;
-	if (first)
-		approval_input(&first->approval, in, first->ts_start,
-			       first->tgid == in->hdr.tgid && first->proc_start == in->hdr.start);
 }
 
 void tool_each_open(struct run *r, const struct open_walk *w)
 {
-	for (const struct tool *tool = r->tools; tool; tool = tool->next) {
+	for (const struct tool *tool = r->tools ? r->tools->first : NULL; tool; tool = tool->next) {
 		struct span *s = open_copy(r, tool->span);
 
 		if (s)

@@ -1,193 +1,64 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * What did a tool call: processes, requests and files are held against the arguments of the calls that
- * have no answer yet.
+ * have no answer yet.  However many these are, only those are looked at that have something in common
+ * with it (see tool.h), and of those with the same arguments the ones that may be meant.
  */
-#include "span/tool.h"
+#include "span/tool_pick.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
 #include "base/limits.h"
 
-#define MATCH_MIN 3         /* shorter arguments match by chance */
-#define INPUT_MIN 16        /* likewise of an agent's input */
-#define CANONICAL_MAX 65536 /* of a command line or an argument that is compared */
+/* --- what a call was found to have already */
 
-/*
- * Shells, JSON and argv quote differently: what is compared has no quotes, no backslashes and one
- * space where there was white space (or the end of an argument).
- */
-static struct sv canonical(struct sv in, char *out, size_t max)
+static bool has_process(const struct tool *tool)
 {
-	size_t n = 0;
-	bool space = true;
-
-	for (size_t i = 0; i < in.n && n < max; i++) {
-		char ch = in.p[i];
-
-		if (ch == '\'' || ch == '"' || ch == '\\')
-			continue;
-		if (ch == '\0' || ch == ' ' || ch == '\n' || ch == '\t' || ch == '\r') {
-			if (!space)
-				out[n++] = ' ';
-			space = true;
-			continue;
-		}
-		out[n++] = ch;
-		space = false;
-	}
-	while (n && out[n - 1] == ' ')
-		n--;
-	return (struct sv){ out, n };
+	return tool->has_process;
 }
 
-/* --- which of several */
-
-/* The nearest decides, with p itself: who asked, or what was started for a call. */
-int tool_kin(struct run *r, const struct tool *tool, const struct proc *p)
+static bool has_ask(const struct tool *tool)
 {
-	for (int depth = 0; p && depth < KIN_DEPTH; depth++, p = p->parent) {
-		const struct pstate *ps = p->user;
-
-		if (p->tgid == tool->tgid && p->start == tool->proc_start)
-			return KIN_ASKED + KIN_DEPTH - depth;
-		if (ps && ps->tool_span[0])
-			return ps->tool_sure || tool_find(r, ps->tool_span) ? KIN_TAKEN : KIN_LOOSE;
-	}
-	return KIN_APART;
+	return tool->has_ask;
 }
 
-/* The best of the calls that were considered. */
-struct pick {
-	struct tool *tool;
-	size_t n; /* how much of its arguments was found */
-	int kin;
-	bool taken;
-	bool alike; /* others fit as well */
-};
-
-/* taken: something else was found to do it already. */
-static void consider(struct pick *pick, struct tool *tool, size_t n, int kin, bool taken)
+static bool never(const struct tool *tool)
 {
-	if (!n || kin == KIN_TAKEN || n < pick->n || (n == pick->n && kin < pick->kin))
-		return;
-	if (n > pick->n || kin > pick->kin) {
-		*pick = (struct pick){ tool, n, kin, taken, false };
-		return;
-	}
-	pick->alike = true;
-	if (pick->taken && !taken) {
-		pick->tool = tool;
-		pick->taken = false;
-	}
-}
-
-/* What fits several calls alike tells only that it is one of them. */
-static const char *link_of(const struct pick *pick)
-{
-	return pick->alike ? "time" : "argument";
+	(void)tool;
+	return false;
 }
 
 /* --- processes */
 
-static bool is_word(char ch)
+static size_t match_line(struct tool_class *class, const void *line)
 {
-	return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z');
-}
-
-/* Is it in the text, with no letter or digit next to it? */
-static bool has_word(struct sv text, struct sv word)
-{
-	long at;
-
-	while (word.n && (at = sv_find(text, word)) >= 0) {
-		size_t from = (size_t)at, to = from + word.n;
-
-		if ((!from || !is_word(text.p[from - 1])) && (to == text.n || !is_word(text.p[to])))
-			return true;
-		text = sv_sub(text, from + 1, text.n);
-	}
-	return false;
-}
-
-struct match {
-	struct sv in;  /* canonical */
-	struct sv url; /* of a request; empty: in is a command line */
-	char *scratch; /* CANONICAL_MAX bytes */
-	size_t told,
-		short_ones; /* bytes of arguments that are in it; of those that may be by chance */
-};
-
-/* Is the command line of a shell that runs nothing but this?  Two letters are enough then: ls, ps, id. */
-static bool is_command(struct sv line, struct sv text)
-{
-	return text.n + 1 == MATCH_MIN && line.n > text.n + 3 &&
-	       sv_eq(sv_sub(line, line.n - text.n, text.n), text) &&
-	       sv_is(sv_sub(line, line.n - text.n - 4, 4), " -c ");
-}
-
-static void match_text(struct match *m, struct sv text)
-{
-	struct sv want;
-
-	if (m->url.n && sv_has(text, "://")) {
-		if (has_word(m->url, text) || has_word(text, m->url))
-			m->told += text.n < m->url.n ? text.n : m->url.n;
-		return;
-	}
-	want = canonical(text, m->scratch, CANONICAL_MAX);
-	if (want.n < MATCH_MIN && !is_command(m->in, want))
-		m->short_ones += has_word(m->in, want) ? want.n : 0;
-	else if (m->url.n ? has_word(m->in, want) : sv_find(m->in, want) >= 0)
-		m->told += want.n;
-}
-
-static void match_args(struct match *m, const struct json *v, unsigned int depth)
-{
-	if (json_is(v, JSON_STRING)) {
-		match_text(m, json_sv(v));
-	} else if (depth < LIMIT_JSON_DEPTH) {
-		json_for_each (v, e)
-			match_args(m, e, depth + 1);
-	}
-}
-
-static size_t matched(const struct match *m)
-{
-	return m->told ? m->told + m->short_ones : 0;
-}
-
-static size_t match_program(const struct tool *tool, const struct program *prog, char *scratch)
-{
-	struct sv args = { prog->args, prog->args_len };
-	struct match m = { .in = canonical(args, scratch, CANONICAL_MAX),
-			   .scratch = scratch + CANONICAL_MAX };
-
-	match_args(&m, tool->args, 0);
-	return matched(&m);
-}
-
-/* The best match of a call's arguments in any of the programs that the process ran. */
-static size_t match_programs(const struct tool *tool, const struct program *programs, char *scratch)
-{
-	size_t best = 0;
-
-	for (const struct program *prog = programs; prog; prog = prog->next) {
-		size_t n = match_program(tool, prog, scratch);
-
-		if (n > best)
-			best = n;
-	}
-	return best;
+	return tool_match_line(class, *(const struct sv *)line);
 }
 
 bool tool_names_program(struct run *r, const char *span_id, const struct program *prog)
 {
 	const struct tool *tool = tool_find(r, span_id);
-	_cleanup_free_ char *scratch = tool ? malloc(2 * CANONICAL_MAX) : NULL;
+	_cleanup_free_ char *scratch = tool ? malloc(TOOL_CANONICAL_MAX) : NULL;
+	struct sv args = { prog->args, prog->args_len };
 
-	return scratch && match_program(tool, prog, scratch);
+	return scratch &&
+	       tool_match_line(tool->class, tool_canonical(args, scratch, TOOL_CANONICAL_MAX));
+}
+
+/* The best match of a call's arguments in any of the programs that the process ran. */
+static void find_by_command(struct run *r, const struct program *programs, struct pick *pick)
+{
+	_cleanup_free_ char *scratch = programs ? malloc(TOOL_CANONICAL_MAX) : NULL;
+	struct hits h = tool_hits_new(r, match_line);
+
+	for (const struct program *prog = programs; prog && scratch; prog = prog->next) {
+		struct sv args = { prog->args, prog->args_len };
+		struct sv line = tool_canonical(args, scratch, TOOL_CANONICAL_MAX);
+
+		tool_look_in(&h, &r->tools->commands, line, &line);
+	}
+	tool_consider_hits(r, pick, &h);
 }
 
 /* The only call that could be meant, when nothing but the time tells. */
@@ -207,48 +78,55 @@ static void may_be(struct lone *lone, struct tool *tool, int kin)
 	lone->cnt++;
 }
 
-/* scratch: 2 * CANONICAL_MAX bytes */
-static bool find_of_process(struct run *r, const struct proc *p, char *scratch,
-			    struct tool_ref *out)
+/* The only one that the nearest process asked for; one that a sub-agent does only where there is no other. */
+static struct tool *find_by_time(struct run *r, const struct kin *k, uint64_t ts)
 {
-	const struct program *programs = ((const struct pstate *)p->user)->programs;
-	uint64_t began = p->ts_exec ? p->ts_exec : p->ts_first;
-	struct pick pick = { 0 };
 	struct lone lone = { 0 }, delegated = { 0 };
 
-	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		int kin = tool_kin(r, tool, p->parent);
+	for (int i = 0; i < k->depth && !lone.cnt; i++) {
+		tools_of(r, TOOL_FREE_OF_ASKER, k->up[i]->tgid, k->up[i]->start, l)
+		{
+			struct tool *tool = l->of;
 
-		if (kin == KIN_TAKEN || began < tool->ts_start)
-			continue;
-		consider(&pick, tool, match_programs(tool, programs, scratch), kin,
-			 tool->has_process);
-		if (kin >= KIN_ASKED && !tool->has_process && p->ts_first >= tool->ts_start)
-			may_be(tool->has_agent ? &delegated : &lone, tool, kin);
+			if (ts < tool->ts_start)
+				continue;
+			may_be(tool->has_agent ? &delegated : &lone, tool, tool_kin_at(i));
+			if (lone.cnt > 1)
+				return NULL;
+		}
 	}
 	if (!lone.cnt) /* else it is rather for what the sub-agent asked for */
 		lone = delegated;
-	*out = (struct tool_ref){ .link = "time" };
-	if (pick.tool) {
-		lone = (struct lone){ pick.tool, pick.kin, 1 };
-		pick.tool->has_process = true;
-		out->by_args = true;
-		out->link = link_of(&pick);
-	}
-	if (lone.cnt != 1)
-		return false;
-	tool_begin(lone.tool, p->ts_first);
-	out->span_id = lone.tool->span->span_id;
-	return true;
+	return lone.cnt == 1 ? lone.tool : NULL;
 }
 
 bool tool_of_process(struct run *r, const struct proc *p, struct tool_ref *out)
 {
-	char *scratch = r->tools ? malloc(2 * CANONICAL_MAX) : NULL;
-	bool found = scratch && find_of_process(r, p, scratch, out);
+	const struct program *programs = ((const struct pstate *)p->user)->programs;
+	uint64_t began = p->ts_exec ? p->ts_exec : p->ts_first;
+	struct pick pick = { .ts = began, .is_taken = has_process };
+	struct tool *tool;
+	struct kin k;
 
-	free(scratch);
-	return found;
+	if (!r->tools || !r->tools->first)
+		return false;
+	k = tool_kin_of(r, p->parent);
+	pick.kin_of = &k;
+	find_by_command(r, programs, &pick);
+	*out = (struct tool_ref){ .link = "time" };
+	tool = pick.tool;
+	if (tool) {
+		tool_had_process(r, tool);
+		out->by_args = true;
+		out->link = tool_pick_link(&pick);
+	} else {
+		tool = find_by_time(r, &k, began < p->ts_first ? began : p->ts_first);
+	}
+	if (!tool)
+		return false;
+	tool_begin(r, tool, p->ts_first);
+	out->span_id = tool->span->span_id;
+	return true;
 }
 
 /* --- HTTP requests */
@@ -272,93 +150,101 @@ static void decode(struct buf *out, struct sv url)
 	}
 }
 
-/* scratch: likewise */
-static bool find_of_request(struct exchange *x, struct sv url, char *scratch, struct tool_ref *out)
-{
-	struct run *r = x->run;
-	const struct proc *p = proc_find(r->t->procs, x->tgid, x->proc_start);
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	struct pick pick = { 0 };
-	struct lone lone = { 0 };
-	struct match m = { .url = url, .scratch = scratch };
+struct asked {
+	struct sv request, url;
+};
 
+static size_t match_request(struct tool_class *class, const void *of)
+{
+	const struct asked *a = of;
+
+	return tool_match_request(class, a->request, a->url);
+}
+
+/* A text may also hold the URL. */
+static void look_for_url(struct hits *h, struct sv url)
+{
+	index_for_each (&h->all->by, ((struct map_key){ TOOL_CLASS_HAS_URL, 0, 0 }), l) {
+		struct tool_class *class = l->of;
+
+		if (class->longest > url.n)
+			tool_hit(h, class);
+	}
+}
+
+static void find_by_request(struct exchange *x, struct sv url, struct pick *pick)
+{
+	_cleanup_free_ char *scratch = malloc(TOOL_CANONICAL_MAX);
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct run *r = x->run;
+	struct hits h = tool_hits_new(r, match_request);
+	struct asked a = { .url = url };
+
+	if (!scratch)
+		return;
 	decode(&text, url);
 	buf_ch(&text, ' ');
 	buf_sv(&text, buf_view(&x->req_body));
-	m.in = canonical(buf_view(&text), scratch + CANONICAL_MAX, CANONICAL_MAX);
-	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		int kin = tool_kin(r, tool, p);
-		bool own = p && p->tgid == tool->tgid && p->start == tool->proc_start;
+	a.request = tool_canonical(buf_view(&text), scratch, TOOL_CANONICAL_MAX);
+	tool_look_in(&h, &r->tools->commands, a.request, &a);
+	phrases_in(&r->tools->urls, url, tool_hit_text, &h);
+	look_for_url(&h, url);
+	tool_consider_hits(r, pick, &h);
+}
 
-		if (kin < KIN_APART || x->req_first < tool->ts_start)
-			continue;
-		m.told = m.short_ones = 0;
-		match_args(&m, tool->args, 0);
-		consider(&pick, tool, matched(&m), kin, tool->has_ask);
-		/* a server may do it that was asked for it */
-		if (kin >= KIN_ASKED && !tool->has_process && !(own && tool->has_ask))
-			may_be(&lone, tool, kin);
+/* own: who asks; one request of its own is enough for a call, a server may do more that was asked for it. */
+static struct tool *lone_of_request(struct run *r, const struct kin *k, const struct proc *own,
+				    uint64_t ts)
+{
+	for (int i = 0; i < k->depth; i++) {
+		struct lone lone = { 0 };
+
+		tools_of(r, TOOL_FREE_OF_ASKER, k->up[i]->tgid, k->up[i]->start, l)
+		{
+			struct tool *tool = l->of;
+
+			if (ts < tool->ts_start || (k->up[i] == own && tool->has_ask))
+				continue;
+			may_be(&lone, tool, tool_kin_at(i));
+			if (lone.cnt > 1)
+				return NULL;
+		}
+		if (lone.cnt)
+			return lone.tool;
 	}
-	*out = (struct tool_ref){ .link = "time" };
-	if (pick.tool) {
-		lone = (struct lone){ pick.tool, pick.kin, 1 };
-		pick.tool->has_ask = true;
-		tool_begin(pick.tool, x->req_first);
-		out->link = link_of(&pick);
-	}
-	if (lone.cnt != 1)
-		return false;
-	out->span_id = lone.tool->span->span_id;
-	out->asked = lone.tool->ts_start;
-	return true;
+	return NULL;
 }
 
 bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out)
 {
-	char *scratch = x->run->tools ? malloc(2 * CANONICAL_MAX) : NULL;
-	bool found = scratch && find_of_request(x, url, scratch, out);
+	struct run *r = x->run;
+	const struct proc *p = proc_find(r->t->procs, x->tgid, x->proc_start);
+	struct pick pick = { .ts = x->req_first, .is_taken = has_ask };
+	struct tool *tool;
+	struct kin k;
 
-	free(scratch);
-	return found;
+	if (!r->tools || !r->tools->first)
+		return false;
+	k = tool_kin_of(r, p);
+	pick.kin_of = &k;
+	find_by_request(x, url, &pick);
+	*out = (struct tool_ref){ .link = "time" };
+	tool = pick.tool;
+	if (tool) {
+		tool_had_ask(r, tool);
+		tool_begin(r, tool, x->req_first);
+		out->link = tool_pick_link(&pick);
+	} else {
+		tool = lone_of_request(r, &k, p, x->req_first);
+	}
+	if (!tool)
+		return false;
+	out->span_id = tool->span->span_id;
+	out->asked = tool->ts_start;
+	return true;
 }
 
 /* --- agents */
-
-/*
- * How much a text among the arguments has in common with the input, one of which is in the other: the
- * longer the likelier, and of two that have as much the one that is the same.
- */
-static size_t match_input(const struct json *v, struct sv input, unsigned int depth)
-{
-	size_t best = 0;
-
-	if (json_is(v, JSON_STRING)) {
-		struct sv text = json_sv(v);
-
-		if (text.n < INPUT_MIN || input.n < INPUT_MIN)
-			return 0;
-		if (sv_eq(input, text))
-			return 2 * text.n + 1;
-		if (sv_find(input, text) >= 0)
-			return 2 * text.n;
-		return sv_find(text, input) >= 0 ? 2 * input.n : 0;
-	}
-	if (depth >= LIMIT_JSON_DEPTH)
-		return 0;
-	json_for_each (v, e) {
-		size_t n = match_input(e, input, depth + 1);
-
-		if (n > best)
-			best = n;
-	}
-	return best;
-}
-
-static bool names_agent(struct sv name)
-{
-	return sv_has(name, "agent") || sv_has(name, "Agent") || sv_has(name, "task") ||
-	       sv_has(name, "Task") || sv_has(name, "delegate");
-}
 
 /*
  * What the call says that its agent is called: the tool's own name may, where it is no other program
@@ -374,26 +260,61 @@ static struct sv agent_of(const struct tool *tool, const struct exchange *x)
 		if (name.n)
 			return name;
 	}
-	if (names_agent(tool->name) || (tool->tgid == x->tgid && tool->proc_start == x->proc_start))
+	if (tool->links[TOOL_NAMES_AGENT].list ||
+	    (tool->tgid == x->tgid && tool->proc_start == x->proc_start))
 		return tool->name;
 	return SV("");
 }
 
-/* The same of all that was said before the model's first answer. */
-static size_t match_messages(const struct json *args, const struct json *messages)
+/* How much of a call's arguments is in what was said before the model's first answer, or the other way. */
+static size_t match_input(struct tool_class *class, const void *input)
 {
-	size_t best = 0;
+	return tool_match_input(class, *(const struct sv *)input);
+}
+
+static void look_for_input(struct hits *h, struct sv input)
+{
+	if (input.n < TOOL_INPUT_MIN)
+		return;
+	tool_look_in(h, &h->all->inputs, input, &input);
+	for (struct tool_class *class = h->all->first_class; class; class = class->next)
+		if (class->longest > input.n)
+			tool_hit(h, class);
+}
+
+static bool is_better_agent(const struct tool *tool, const struct tool *than)
+{
+	if (!than || tool->has_agent != than->has_agent)
+		return !than || than->has_agent;
+	return tool->number < than->number;
+}
+
+/* Of those that have as much in common the oldest that no agent does yet, else the oldest. */
+static struct tool *find_by_input(struct run *r, const struct json *messages)
+{
+	struct hits h = tool_hits_new(r, match_input);
+	struct tool *best = NULL;
+	size_t n = 0;
 
 	json_for_each (messages, m) {
 		if (json_str_is(json_get(m, "role"), "assistant"))
 			break;
 		if (!json_str_is(json_get(m, "role"), "user"))
 			continue;
-		json_for_each (json_get(m, "parts"), part) {
-			size_t n = match_input(args, json_sv(json_get(part, "content")), 0);
-
-			if (n > best)
-				best = n;
+		json_for_each (json_get(m, "parts"), part)
+			look_for_input(&h, json_sv(json_get(part, "content")));
+	}
+	for (struct tool_class *class = h.first; class; class = class->next_hit) {
+		if (!class->n || class->n < n)
+			continue;
+		if (class->n > n)
+			best = NULL;
+		n = class->n;
+		for (struct tool *tool = class->first; tool; tool = tool->class_next) {
+			if (is_better_agent(tool, best))
+				best = tool;
+			if (!tool->has_agent)
+				break;
 		}
 	}
 	return best;
@@ -401,215 +322,107 @@ static size_t match_messages(const struct json *args, const struct json *message
 
 bool tool_of_input(const struct exchange *x, bool by_time, struct tool_ref *out)
 {
-	struct tool *best = NULL, *lone = NULL;
-	size_t best_n = 0, named = 0;
+	struct run *r = x->run;
+	struct tool *tool = r->tools ? find_by_input(r, x->call->input_messages) : NULL;
 
-	for (struct tool *tool = x->run->tools; tool; tool = tool->next) {
-		size_t n = match_messages(tool->args, x->call->input_messages);
+	*out = (struct tool_ref){ .link = tool ? "argument" : "time" };
+	if (!tool && by_time) {
+		struct index_link *l = tool_first(r, TOOL_NAMES_AGENT, 0, 0);
 
-		if (n > best_n || (n && n == best_n && best->has_agent && !tool->has_agent)) {
-			best = tool;
-			best_n = n;
-		}
-		if (names_agent(tool->name)) {
-			lone = tool;
-			named++;
-		}
+		tool = l && !l->next ? l->of : NULL;
 	}
-	if (!best && (!by_time || named != 1))
+	if (!tool)
 		return false;
-	*out = (struct tool_ref){ .link = best ? "argument" : "time" };
-	if (!best)
-		best = lone;
-	best->has_agent = true;
-	out->span_id = best->span->span_id;
-	out->agent = agent_of(best, x);
+	tool->has_agent = true;
+	out->span_id = tool->span->span_id;
+	out->agent = agent_of(tool, x);
 	return true;
 }
 
 /* --- files */
 
-#define FILE_NAME_MIN 4 /* a shorter name is in a text by chance */
-
-/* Is it the path, or its end? */
-static bool is_end_of(struct sv text, struct sv path)
-{
-	return text.n && text.n <= path.n && sv_eq(sv_sub(path, path.n - text.n, text.n), text) &&
-	       (text.n == path.n || text.p[0] == '/' || path.p[path.n - text.n - 1] == '/');
-}
-
-/* What leads to where a path begins that is not known: ./x, ../x, ~/x. */
-static struct sv without_lead(struct sv text)
-{
-	static const char *const leads[] = { "./", "../", "~/" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(leads);) {
-		if (sv_starts(text, leads[i])) {
-			text = sv_sub(text, strlen(leads[i]), text.n);
-			i = 0;
-		} else {
-			i++;
-		}
-	}
-	return text;
-}
-
-static bool ends_word(char ch)
-{
-	return strchr(" \t\r\n\"'`,;:=()[]{}<>|&", ch); /* and NUL */
-}
-
-/* Of the text, that names the file somewhere, as a patch or a command does: how much; 0: it does not. */
-static size_t mentions(struct sv text, struct sv path, struct sv name)
-{
-	size_t whole = text.n;
-	long at;
-
-	while (name.n >= FILE_NAME_MIN && (at = sv_find(text, name)) >= 0) {
-		size_t from = (size_t)at, to = from + name.n;
-		struct sv word;
-
-		while (from && !ends_word(text.p[from - 1]))
-			from--;
-		word = without_lead(sv_sub(text, from, to - from));
-		if ((to == text.n || ends_word(text.p[to])) &&
-		    (is_end_of(word, path) ||
-		     /* git's sides of a change */
-		     (to - from < whole && (sv_starts(word, "a/") || sv_starts(word, "b/")) &&
-		      is_end_of(sv_sub(word, 2, word.n), path))))
-			return word.n;
-		text = sv_sub(text, to, text.n);
-	}
-	return 0;
-}
-
-/* How well the arguments name the file: by more of its path is better, and an argument than a part. */
-static size_t names_path(const struct json *v, struct sv path, struct sv name, unsigned int depth)
-{
-	size_t best = 0;
-
-	if (json_is(v, JSON_STRING)) {
-		struct sv text = without_lead(json_sv(v));
-
-		return is_end_of(text, path) ? 2 * text.n + 1 : 2 * mentions(text, path, name);
-	}
-	if (depth >= LIMIT_JSON_DEPTH)
-		return 0;
-	json_for_each (v, e) {
-		size_t n = names_path(e, path, name, depth + 1);
-
-		if (n > best)
-			best = n;
-	}
-	return best;
-}
-
-static struct pick pick_of_path(struct run *r, const struct proc *p, struct sv path, uint64_t ts)
+static struct pick pick_of_path(struct run *r, const struct proc *p, struct sv path, uint64_t ts,
+				struct kin *k)
 {
 	const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
 	struct sv name = slash ? sv_sub(path, (size_t)(slash + 1 - path.p), path.n) : path;
-	struct pick pick = { 0 };
+	struct pick pick = { .ts = ts, .is_taken = never, .kin_of = k };
 
-	for (struct tool *tool = r->tools; path.n && tool; tool = tool->next)
-		if (ts >= tool->ts_start)
-			consider(&pick, tool, names_path(tool->args, path, name, 0),
-				 tool_kin(r, tool, p), false);
+	if (!r->tools || !path.n)
+		return pick;
+	*k = tool_kin_of(r, p);
+	for (const struct tool_class *class = r->tools->first_class; class; class = class->next)
+		tool_consider(r, &pick, class, tool_match_path(class, path, name));
 	return pick;
 }
 
 struct ledger **tool_of_file(struct run *r, const struct proc *p, struct sv path, uint64_t ts,
 			     const char **link)
 {
-	struct pick pick = pick_of_path(r, p, path, ts);
+	struct kin k;
+	struct pick pick = pick_of_path(r, p, path, ts, &k);
 
 	if (!pick.tool)
 		return NULL;
-	tool_begin(pick.tool, ts);
-	*link = link_of(&pick);
+	tool_begin(r, pick.tool, ts);
+	*link = tool_pick_link(&pick);
 	return &pick.tool->files;
 }
 
 struct ledger **tool_of_read(struct run *r, const struct proc *p, struct sv path, uint64_t ts,
 			     const char **link)
 {
-	struct pick pick = pick_of_path(r, p, path, ts);
+	struct kin k;
+	struct pick pick = pick_of_path(r, p, path, ts, &k);
 
 	if (!pick.tool)
 		return NULL;
-	*link = link_of(&pick);
+	*link = tool_pick_link(&pick);
 	return &pick.tool->files;
 }
 
 /* --- MCP calls */
 
-#define ID_MIN 4          /* shorter ids are counters, which match by chance */
-#define NAME_MAX_TEXT 256 /* of a tool, compared */
+#define ID_MIN 4 /* shorter ids are counters, which match by chance */
 
-/* A call without arguments may have an empty object, or none. */
-static bool same_args(const struct json *a, const struct json *b)
-{
-	return ((!a || (json_is(a, JSON_OBJECT) && !a->cnt)) &&
-		(!b || (json_is(b, JSON_OBJECT) && !b->cnt))) ||
-	       json_same(a, b);
-}
-
-/* Letters and digits; all else is one sign, as model APIs allow few others in a name. */
-static struct sv plain_name(struct sv name, char out[NAME_MAX_TEXT])
-{
-	size_t n = name.n < NAME_MAX_TEXT ? name.n : NAME_MAX_TEXT;
-
-	for (size_t i = 0; i < n; i++)
-		out[i] = is_word(name.p[i]) ? name.p[i] : '_';
-	return (struct sv){ out, n };
-}
-
-/* The same name, or with the server's before or behind it: mcp__server__tool, server.tool. */
-static bool same_name(struct sv offered, struct sv tool)
-{
-	char a[NAME_MAX_TEXT], b[NAME_MAX_TEXT];
-	struct sv long_name = plain_name(offered, a), name = plain_name(tool, b);
-	size_t more = long_name.n - name.n;
-
-	if (!name.n || long_name.n < name.n)
-		return false;
-	if (!more)
-		return sv_eq(long_name, name);
-	return (sv_eq(sv_sub(long_name, more, name.n), name) && long_name.p[more - 1] == '_') ||
-	       (sv_eq(sv_sub(long_name, 0, name.n), name) && long_name.p[name.n] == '_');
-}
-
-static bool names_id(const struct json *ids, struct sv id)
-{
-	json_for_each (ids, e) {
-		if (id.n >= ID_MIN && sv_eq(json_sv(e), id))
-			return true;
-	}
-	return false;
-}
-
-/* By the id that the model gave the call. */
+/* The oldest of those that the model gave one of these ids. */
 static struct tool *find_by_id(struct run *r, const struct tool_ask *ask)
 {
-	struct tool *tool = r->tools;
+	struct tool *found = NULL;
 
-	while (tool && !names_id(ask->ids, tool->id))
-		tool = tool->next;
-	return tool;
+	json_for_each (ask->ids, e) {
+		struct sv id = json_sv(e);
+
+		if (id.n < ID_MIN)
+			continue;
+		tools_of(r, TOOL_BY_ID, hash64(id), 0, l)
+		{
+			struct tool *tool = l->of;
+
+			if (!sv_eq(tool->id, id))
+				continue;
+			if (!found || tool->number < found->number)
+				found = tool;
+			break;
+		}
+	}
+	return found;
 }
 
 /* The only open call that nobody took; of several the only one of that name. */
-static struct tool *find_lone(struct run *r, const struct tool_ask *ask)
+static struct tool *find_lone(struct run *r, const struct kin *k, const struct tool_ask *ask)
 {
 	struct lone lone = { 0 }, named = { 0 };
 
-	for (struct tool *tool = r->tools; tool; tool = tool->next) {
-		int kin = tool_kin(r, tool, ask->proc);
+	tools_of(r, TOOL_NOBODYS, 0, 0, l)
+	{
+		struct tool *tool = l->of;
+		int kin = tool_kin_to(k, tool);
 
-		if (tool->has_ask || tool->has_process || ask->ts < tool->ts_start ||
-		    kin < KIN_APART)
+		if (ask->ts < tool->ts_start || kin < KIN_APART)
 			continue;
 		may_be(&lone, tool, kin);
-		if (same_name(tool->name, ask->name))
+		if (tool_same_name(tool->name, ask->name))
 			may_be(&named, tool, kin);
 	}
 	if (named.cnt)
@@ -619,24 +432,32 @@ static struct tool *find_lone(struct run *r, const struct tool_ask *ask)
 
 bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out)
 {
+	struct pick pick = { .ts = UINT64_MAX, .is_taken = has_ask, .name = ask->name };
 	const char *link = "exact";
 	struct tool *found = find_by_id(r, ask);
-	struct pick pick = { 0 };
+	struct kin k;
 
-	for (struct tool *tool = found ? NULL : r->tools; tool; tool = tool->next)
-		if (same_name(tool->name, ask->name) && same_args(tool->args, ask->args))
-			consider(&pick, tool, 1, tool_kin(r, tool, ask->proc), tool->has_ask);
+	if (!r->tools || !r->tools->first)
+		return false;
+	k = tool_kin_of(r, ask->proc);
+	pick.kin_of = &k;
+	if (!found && ask->name.n) {
+		const struct tool_class *class = tool_class_of(r, ask->args);
+
+		if (class)
+			tool_consider(r, &pick, class, 1);
+	}
 	if (pick.tool) {
 		found = pick.tool;
-		link = link_of(&pick);
+		link = tool_pick_link(&pick);
 	} else if (!found && ask->by_time) {
-		found = find_lone(r, ask);
+		found = find_lone(r, &k, ask);
 		link = "time";
 	}
 	if (!found)
 		return false;
-	found->has_ask = true;
-	tool_begin(found, ask->ts);
+	tool_had_ask(r, found);
+	tool_begin(r, found, ask->ts);
 	*out = (struct tool_ref){
 		.span_id = found->span->span_id,
 		.asked = found->ts_start,
@@ -644,4 +465,38 @@ bool tool_of_ask(struct run *r, const struct tool_ask *ask, struct tool_ref *out
 		.invalid = found->invalid,
 	};
 	return true;
+}
+
+/* --- questions */
+
+/*
+ * Questions are asked one after the other: about the oldest call that waits, or was not asked about.
+ * What stands at descriptor 0 of a process that the asking one started, it put there itself.
+ */
+void tool_input(struct run *r, const struct proc *p, const struct ev_input *in)
+{
+	struct tool *first = NULL, *fresh = NULL;
+	struct kin k = tool_kin_of(r, p);
+
+	tools_of(r, TOOL_NOT_BEGUN, 0, 0, l)
+	{
+		struct tool *tool = l->of;
+		int kin = tool_kin_to(&k, tool);
+
+		/* what a tool's own process reads is its business */
+		if (in->hdr.ts < tool->ts_start || kin < KIN_APART)
+			continue;
+		if (in->src == EV_SRC_PIPE && kin >= KIN_ASKED && kin < KIN_ASKED + KIN_DEPTH)
+			continue;
+		if (!first)
+			first = tool;
+		fresh = tool->approval.blocked ? NULL : tool;
+		if (fresh)
+			break;
+	}
+	if (fresh && fresh != first && in->enter_ts > first->approval.ts_to)
+		first = fresh;
+	if (first)
+		approval_input(&first->approval, in, first->ts_start,
+			       first->tgid == in->hdr.tgid && first->proc_start == in->hdr.start);
 }
