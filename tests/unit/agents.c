@@ -433,6 +433,100 @@ static void result_of_another_conversation(void **state)
 	assert_true(json_str_is(json_at(span_attr(tool, ATTR_ID_INCOMPLETE), 0), "unanswered"));
 }
 
+#define SAME CALLS("shell:0", "shell", "{}")
+
+/* ... though both ask for the very same: a request that is sent again repeats its own conversation's. */
+static void result_of_the_same_call_elsewhere(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, USER("one"));
+	answer(w, 1, SAME);
+	ask(w, 1, TOOLS, USER("one") "," MODEL(SAME) "," RESULT("shell:0", "of one"));
+	reply(w, 1, 429, "{\"error\":{\"message\":\"slow\",\"type\":\"rate_limit\"}}");
+	ask(w, 2, TOOLS, USER("two"));
+	answer(w, 2, SAME);
+	ask(w, 1, TOOLS, USER("one") "," MODEL(SAME) "," RESULT("shell:0", "of one"));
+	answer(w, 1, SAYS("fine"));
+	ask(w, 2, TOOLS, USER("two") "," MODEL(SAME) "," RESULT("shell:0", "of two"));
+	answer(w, 2, SAYS("seen"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_TOOL_CALL, 0), ATTR_ID_TOOL_RESULT),
+		  "of one");
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_TOOL_CALL, 1), ATTR_ID_TOOL_RESULT),
+		  "of two");
+	assert_null(span_attr(told_nth(&w->told, SPAN_TOOL_CALL, 1), ATTR_ID_LINK));
+}
+
+/* Nothing but the call's id is as it was: one that waits for it goes on so; of two nobody can tell which. */
+static void result_of_one_of_two(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, USER("one"));
+	answer(w, 1, SAME);
+	ask(w, 2, TOOLS, USER("two"));
+	answer(w, 2, SAME);
+	ask(w, 3, TOOLS, USER("in short") "," MODEL(SAME) "," RESULT("shell:0", "done"));
+	answer(w, 3, SAYS("seen"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 3);
+	assert_int_equal(told_count(&w->told, SPAN_TOOL_CALL), 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_null(span_attr(told_nth(&w->told, SPAN_TOOL_CALL, i), ATTR_ID_TOOL_RESULT));
+}
+
+static void result_of_the_only_one(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, USER("one"));
+	answer(w, 1, SAME);
+	ask(w, 3, TOOLS, USER("in short") "," MODEL(SAME) "," RESULT("shell:0", "done"));
+	answer(w, 3, SAYS("seen"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_TOOL_CALL, 0), ATTR_ID_TOOL_RESULT), "done");
+}
+
+/* The user goes on and takes the call back up later, where it is no longer the latest answer's. */
+static void result_of_a_call_that_only_its_id_tells(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, USER("one"));
+	answer(w, 1, SAME);
+	ask(w, 1, TOOLS, USER("one") "," MODEL(SAME) "," USER("wait"));
+	answer(w, 1, SAYS("I wait"));
+	ask(w, 3, TOOLS, USER("in short") "," MODEL(SAME) "," RESULT("shell:0", "done"));
+	answer(w, 3, SAYS("seen"));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 2);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_TOOL_CALL, 0), ATTR_ID_TOOL_RESULT), "done");
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_TOOL_CALL, 0), ATTR_ID_LINK), "time");
+}
+
+/* A model may count its calls anew in each answer: the latest result is the open call's. */
+static void result_of_an_id_used_again(void **state)
+{
+	struct world *w = *state;
+
+	ask(w, 1, TOOLS, USER("one"));
+	answer(w, 1, SAME);
+	ask(w, 1, TOOLS, USER("one") "," MODEL(SAME) "," RESULT("shell:0", "first"));
+	answer(w, 1, SAME);
+	ask(w, 1, TOOLS,
+	    USER("one") "," MODEL(SAME) "," RESULT("shell:0", "first") "," MODEL(
+		    SAME) "," RESULT("shell:0", "second"));
+	answer(w, 1, SAYS("seen"));
+	end(w);
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_TOOL_CALL, 0), ATTR_ID_TOOL_RESULT),
+		  "first");
+	ASSERT_SV(span_attr_sv(told_nth(&w->told, SPAN_TOOL_CALL, 1), ATTR_ID_TOOL_RESULT),
+		  "second");
+}
+
 static void many_conversations_over_few_connections(void **state)
 {
 	struct world *w = *state;
@@ -898,6 +992,11 @@ int main(void)
 		TEST(one_of_those_is_refused),
 		TEST(conversations_whose_calls_have_the_same_ids),
 		TEST(result_of_another_conversation),
+		TEST(result_of_the_same_call_elsewhere),
+		TEST(result_of_one_of_two),
+		TEST(result_of_the_only_one),
+		TEST(result_of_a_call_that_only_its_id_tells),
+		TEST(result_of_an_id_used_again),
 		TEST(many_conversations_over_few_connections),
 		TEST(sub_agent_hangs_under_its_tool_call),
 		TEST(tasks_that_hold_one_another),

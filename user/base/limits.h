@@ -46,8 +46,8 @@
 #define LIMIT_PROGRAMS 64     /* programs kept of one process that runs one after the other */
 #define LIMIT_FAULTS 16       /* signals kept of one process */
 #define LIMIT_LEAVES 64       /* calls of one run that wait for leave at a provider */
-#define LIMIT_TOOL_CALLS 1024 /* tool calls without an answer in one run */
-#define LIMIT_AGENTS 1024     /* conversations of one run that are remembered */
+#define LIMIT_TOOL_CALLS 4096 /* tool calls without an answer in one run */
+#define LIMIT_AGENTS 1024     /* conversations of one run that are remembered while they are idle */
 #define LIMIT_RETRY_NS 120000000000ull /* a failed call may be retried for this long */
 #define LIMIT_DNS_RECORDS 64           /* answers kept of one DNS message */
 #define LIMIT_DNS_QUERIES 1024         /* DNS queries without an answer in one run */

@@ -77,8 +77,15 @@ static void end_turn(struct agent *a, uint64_t ts)
 	engine_emit(a->run, &a->turn);
 }
 
-/* It is told and forgotten. */
-static void agent_over(struct agent *a)
+static void set_busy(struct agent *a)
+{
+	if (a->idle.list)
+		a->run->agents.idle_cnt--;
+	index_del(&a->run->agents.idle, &a->idle);
+}
+
+/* It is told and forgotten; why its turn is not over, if that is open. */
+static void agent_over(struct agent *a, const char *reason)
 {
 	struct agents *all = &a->run->agents;
 	struct span *s = a->span;
@@ -86,12 +93,12 @@ static void agent_over(struct agent *a)
 	*(a->prev ? &a->prev->next : &all->first) = a->next;
 	*(a->next ? &a->next->prev : &all->last) = a->prev;
 	all->cnt--;
-	index_del(&all->idle, &a->idle);
+	set_busy(a);
 	index_del(&all->members, &a->member);
 	chains_leave(&all->chains, &a->chain);
 
 	if (a->turn)
-		span_incomplete(a->turn, "unanswered");
+		span_incomplete(a->turn, reason);
 	end_turn(a, a->chain.ts_last);
 	s->end_ns = (a->ts_beside > a->chain.ts_last ? a->ts_beside : a->chain.ts_last) +
 		    a->run->t->wall_offset;
@@ -109,7 +116,7 @@ void agent_finish_all(struct run *r)
 
 	for (struct agent *a = r->agents.first; a; a = next) {
 		next = a->next;
-		agent_over(a);
+		agent_over(a, "unanswered");
 	}
 	chains_fini(&r->agents.chains);
 	index_fini(&r->agents.idle);
@@ -142,9 +149,14 @@ void agent_each_open(struct run *r, const struct open_walk *w)
 static void drop_idle(struct run *r)
 {
 	struct index_link *l = index_first(&r->agents.idle, idle_key);
+	struct agent *a = l ? ((struct chain *)l->of)->of : NULL;
 
-	if (l)
-		agent_over(((struct chain *)l->of)->of);
+	if (!a)
+		return;
+	r->agents.forgot = true;
+	if (a->turn)
+		r->over_limit++;
+	agent_over(a, "cap");
 }
 
 /* Something was heard of it. */
@@ -157,8 +169,10 @@ static void touch(struct agent *a, uint64_t ts)
 static void set_idle(struct agent *a)
 {
 	/* or it stays until its run is over, when memory is out */
-	if (!index_add(&a->run->agents.idle, idle_key, &a->idle, &a->chain))
-		index_sort(&a->idle, chains_before);
+	if (index_add(&a->run->agents.idle, idle_key, &a->idle, &a->chain))
+		return;
+	a->run->agents.idle_cnt++;
+	index_sort(&a->idle, chains_before);
 }
 
 /* --- calls beside the conversation */
@@ -327,7 +341,7 @@ static struct agent *agent_new(struct run *r, const struct exchange *x)
 	span_set_str(a->span, ATTR_ID_CONVERSATION_ID,
 		     x->call->conversation_id.n ? x->call->conversation_id : sv(a->span->span_id));
 	set_instructions(a->span, x->call);
-	if (r->agents.cnt >= LIMIT_AGENTS)
+	if (r->agents.idle_cnt >= LIMIT_AGENTS)
 		drop_idle(r);
 	enter(a);
 	return a;
@@ -445,13 +459,27 @@ static void join(struct exchange *x, struct agent *a, struct chain_request *q, e
 	       sizeof(x->parent_span));
 }
 
+/* It goes on from what is not known, and may have been known. */
+static void tell_forgotten(struct agent *a, const struct chain_request *q)
+{
+	if (!a->run->agents.forgot || (!q->said_cnt && !q->call->previous_response_id.n))
+		return;
+	span_incomplete(a->span, "cap");
+	a->run->over_limit++;
+}
+
 static void converse(struct exchange *x, struct agent *a, struct chain_request *q,
 		     enum chain_step step)
 {
-	if (a && step == CHAIN_HANDED)
+	x->begins = !a;
+	if (a && step == CHAIN_HANDED) {
+		x->from = a;
 		a = hand_over(a, x, q);
-	else if (!a)
+	} else if (!a) {
 		a = agent_new(x->run, x);
+		if (a)
+			tell_forgotten(a, q);
+	}
 	if (a)
 		join(x, a, q, step);
 }
@@ -666,7 +694,7 @@ const char *agents_nth_span(const struct run *r, const struct proc *p, uint64_t 
 
 void agent_hold(struct agent *a)
 {
-	index_del(&a->run->agents.idle, &a->idle);
+	set_busy(a);
 	a->calls++;
 }
 

@@ -244,7 +244,9 @@ int chain_match(const struct chain *ch, const struct chain_request *q, enum chai
 		return 0;
 	if (q->cnt == ch->cnt) {
 		*step = CHAIN_AGAIN;
-		return ch->answered && !q->said_cnt ? 0 : score(3, prefix);
+		if (q->said_cnt) /* to the letter, with what the model said: no id says more */
+			return score(5, prefix);
+		return ch->answered ? 0 : score(3, prefix);
 	}
 	if (!same_system(ch, q))
 		*step = CHAIN_HANDED;

@@ -11,7 +11,8 @@
  * that it holds the text of an earlier answer (history replaced by its summary).  As texts and ids may
  * be the same in many conversations, more messages at its start count for more.  Requests with the same
  * history to the letter are one conversation when the first of them had no answer, or the model has
- * spoken in it: the answer was of no use.  Else they are two that begin alike.
+ * spoken in it: the answer was of no use.  Else they are two that begin alike.  Where the last answers of
+ * several are there, and nothing else of any, nobody can tell whose it is: it is taken for another's.
  */
 #ifndef RINGSPAN_SPAN_CHAIN_H
 #define RINGSPAN_SPAN_CHAIN_H
@@ -24,6 +25,7 @@
 #define CHAIN_KEEP_MIN 2              /* messages that edited histories must share */
 #define CHAIN_LINKS (CHAIN_CALLS + 4) /* also answer, text, conversation and messages */
 #define CHAIN_SURE (5 << 24)          /* of chain_match(): no message says more */
+#define CHAIN_ID_ALONE (4 << 24) /* likewise: its last answer is there, and nothing before it */
 
 struct chain {
 	uint64_t *msgs; /* of its latest request */

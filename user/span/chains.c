@@ -14,6 +14,7 @@ struct pick {
 	struct chain *best;
 	int score; /* of chain_match(); 0 without one */
 	enum chain_step step;
+	bool alike; /* another one has the same score */
 };
 
 bool chains_before(const void *a, const void *b)
@@ -113,9 +114,12 @@ static void look(const struct chains *cs, struct pick *p, enum evidence by, uint
 		enum chain_step step;
 		int score = chain_match(ch, p->q, &step);
 
-		if (!score || score < p->score || (score == p->score && chains_before(ch, p->best)))
+		if (!score || score < p->score || ch == p->best)
 			continue; /* other texts have the same hash, and other conversations the same ids */
 		if (!ch->answered && by > BY_CONVERSATION && p->busy(p->ctx, ch))
+			continue;
+		p->alike = score == p->score;
+		if (p->alike && chains_before(ch, p->best))
 			continue;
 		p->best = ch;
 		p->score = score;
@@ -189,6 +193,8 @@ struct chain *chains_find(const struct chains *cs, const struct chain_request *q
 		look_by_messages(cs, &p);
 		if (p.score < CHAIN_SURE)
 			look_by_answers(cs, &p);
+		if (p.alike && p.score == CHAIN_ID_ALONE)
+			return NULL;
 	}
 	if (!p.best)
 		look_for_edited(cs, &p);

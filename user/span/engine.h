@@ -118,6 +118,8 @@ struct agents {
 	size_t cnt;
 	struct chains chains;
 	struct index idle; /* struct chain: those that nothing points to, idle longest first */
+	size_t idle_cnt;
+	bool forgot;             /* one that was idle, to make room */
 	struct index by_process; /* (tgid, start) of who began it, while a turn is open */
 	struct index members;    /* likewise, while it is there */
 };
@@ -152,6 +154,7 @@ struct run {
 	size_t rpc_cnt;
 	struct index rpc; /* (enum rpc_key, what it is of) -> struct rpc_end or rpc_call */
 	int64_t model_calls, tool_calls, errors;
+	int64_t over_limit; /* given up or forgotten, since more was open than is kept */
 	struct waits waits;
 	struct usage used;               /* by all of its processes */
 	struct call_sums calls_made;     /* by all of its processes */
@@ -304,6 +307,7 @@ struct exchange {
 	struct ev_addr addr;
 	bool request_done, response_done, response_seen;
 	bool answered; /* model_answered() was here */
+	bool begins;   /* its request begins a conversation, as far as is known */
 	struct sv method, target, host, user_agent, content_type;
 	uint64_t req_first, req_last, req_wire, req_missing;
 	unsigned int req_flags;
@@ -326,6 +330,8 @@ struct exchange {
 	struct agent *agent; /* whose conversation it is; NULL: nobody's */
 	int64_t turn;        /* ordinal in it */
 	struct usage used;
+	const struct agent
+		*from;           /* who handed the conversation over by its request; NULL: nobody */
 	struct agent *beside;    /* whose conversation it is made beside of, held; NULL: nobody's */
 	uint64_t tools_asked;    /* by its answer, so far */
 	char parent_span[HEX64]; /* "": its process's */

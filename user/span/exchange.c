@@ -170,6 +170,7 @@ void exchange_asked(struct exchange *x, bool cut)
 	index_add(calls, call_key(x), &x->of_call, x); /* or it is not found, when memory is out */
 	for (struct sem_tool_result *res = x->call->results; res; res = res->next)
 		tool_answered(x, res);
+	x->from = NULL; /* it may be gone before this is */
 	approval_of_request(x);
 }
 

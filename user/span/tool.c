@@ -47,6 +47,16 @@ static void give_up(struct run *r, struct tool *tool, uint64_t ts)
 	finish(r, tool, NULL);
 }
 
+/* It makes room for others, whoever may answer it yet. */
+static void drop_oldest(struct run *r)
+{
+	struct tool *tool = r->tools->first;
+
+	span_incomplete(tool->span, "cap");
+	r->over_limit++;
+	finish(r, tool, NULL);
+}
+
 static struct tool *tool_new(struct run *r, const struct exchange *x,
 			     const struct sem_tool_call *tc, uint64_t ts)
 {
@@ -95,7 +105,7 @@ void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *t
 	struct span *s;
 
 	if (r->tools && r->tools->cnt >= LIMIT_TOOL_CALLS)
-		give_up(r, r->tools->first, 0);
+		drop_oldest(r);
 	tool = tool_new(r, x, tc, tc->ts ? tc->ts : x->resp_last);
 	if (!tool)
 		return;
@@ -165,13 +175,15 @@ static bool is_another(const struct tool *tool, const struct json *messages)
 }
 
 /*
- * A conversation's own call; else one of whom it took over from, or was.  Ids may be the same in many
- * ("functions.shell:0"), and a history repeats the results of all its calls.
+ * A conversation's own call, or one of whom it took over from.  Ids may be the same in many
+ * ("functions.shell:0"), with the same arguments too, so another's is meant only by a conversation of
+ * which nothing is known, and when there is but one.
  */
 static struct tool *find_by_id(const struct exchange *x, struct sv id)
 {
 	const struct agent *own = x->agent ? x->agent : x->beside;
-	struct tool *found = NULL;
+	struct tool *handed = NULL, *other = NULL;
+	size_t others = 0;
 
 	if (!id.n)
 		return NULL;
@@ -183,10 +195,14 @@ static struct tool *find_by_id(const struct exchange *x, struct sv id)
 			continue;
 		if (tool->agent == own)
 			return tool;
-		if (!found && !is_another(tool, x->call->input_messages))
-			found = tool;
+		if (x->from && tool->agent == x->from && !handed)
+			handed = tool;
+		if ((own && !x->begins) || others > 1 || is_another(tool, x->call->input_messages))
+			continue;
+		other = tool;
+		others++;
 	}
-	return found;
+	return handed ? handed : others == 1 ? other : NULL;
 }
 
 void tool_answered(const struct exchange *x, const struct sem_tool_result *res)
@@ -201,6 +217,8 @@ void tool_answered(const struct exchange *x, const struct sem_tool_result *res)
 	if (x->req_first > tool->ts_start)
 		s->end_ns = x->req_first + r->t->wall_offset;
 	span_set_str(s, ATTR_ID_TOOL_RESULT, res->text);
+	if (x->begins && tool->agent != x->agent) /* it may as well be another's */
+		span_set_str(s, ATTR_ID_LINK, SV("time"));
 	if (res->has_error && res->is_error)
 		engine_fail(s, SV("tool_error"), sv_clip_utf8(res->text, 200));
 	finish(r, tool, res);
@@ -251,9 +269,13 @@ unsigned int tools_at(const struct run *r, const struct proc *p)
 
 const char *tools_nth_span(const struct run *r, const struct proc *p, uint64_t nth)
 {
-	for (const struct tool *tool = r->tools; tool; tool = tool->next)
-		if (is_asked_in(tool, p) && !nth--)
+	tools_of(r, TOOL_OF_ASKER, p->tgid, p->start, l)
+	{
+		const struct tool *tool = l->of;
+
+		if (!nth--)
 			return tool->span->span_id;
+	}
 	return NULL;
 }
 

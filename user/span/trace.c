@@ -302,6 +302,10 @@ static void run_finish(struct run *r)
 	function_set_sums(r->root, r->func_calls, r->func_untold);
 	peer_run_links(r);
 	set_result(r);
+	if (r->over_limit) {
+		span_incomplete(r->root, "cap");
+		span_set_int(r->root, ATTR_ID_OVER_LIMIT, r->over_limit);
+	}
 	if (r->not_seen)
 		span_set_int(r->root, ATTR_ID_NOT_SEEN, r->not_seen);
 	if (records || bytes) {
