@@ -263,9 +263,66 @@ def through_a_service(_connect):
         return answer
 
 
+SERVED = 20  # requests that are answered at once
+
+
+def served_at_once(connect):
+    """Asks the model for as many others at once, each in the trace that its request belongs to."""
+    all_here = threading.Barrier(SERVED)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            question = self.rfile.read(int(self.headers["content-length"])).decode()
+            model = connect()
+            trace, number = self.headers["traceparent"].split("-")[1], int(self.path[5:])
+            model.headers["traceparent"] = f"00-{trace}-{number + 1:016x}-01"
+            agent = Messages(model, "You are asked by others.", tool("note", "what"))
+            all_here.wait()
+            answer = agent.results(agent.ask(question), ["Noted."]).encode()
+            all_here.wait()  # none is answered before all have asked
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_args):
+            pass
+
+    class Service(http.server.ThreadingHTTPServer):
+        request_queue_size, daemon_threads = SERVED, False
+
+    with Service(("127.0.0.1", 0), Handler) as server:
+        print(server.server_port, flush=True)
+        for _ in range(SERVED):
+            server.handle_request()
+    return "served"
+
+
+def many_through_a_service(_connect):
+    """Has another program ask the model, many times at once, each time in another trace."""
+    command = [sys.executable, *sys.argv[:-1], "served_at_once"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as service:
+        port = int(service.stdout.readline())
+
+        def ask(number):
+            connection = http.client.HTTPConnection("127.0.0.1", port)
+            connection.request("POST", f"/ask/{number}", f"Note #{number}. [[scenario:note]]", {
+                "traceparent": f"00-{number + 1:032x}-b7ad6b7169203331-01"})
+            connection.getresponse().read()
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(SERVED)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        service.stdout.read()
+        return "asked"
+
+
 SCRIPTS = {script.__name__: script for script in (
     sub_agents, hand_off, compaction, edited, unanswered, interrupted, beside, by_response_id,
-    by_conversation_id, retrieval, through_a_service, served)}
+    by_conversation_id, retrieval, through_a_service, served,
+    many_through_a_service, served_at_once)}
 
 
 def main():

@@ -210,6 +210,146 @@ static void each_its_own(void **state)
 	assert_int_equal(tied, 2);
 }
 
+/* --- what a server asks for the requests that it answers */
+
+#define IN_TRACE(n, span) \
+	"traceparent: 00-0af7651916cd43dd8448eb211c8031" n "-b7ad6b716920333" span "-01\r\n"
+
+/* The server is asked on connection 10 + n. */
+static void is_asked(struct world *w, uint64_t ts, unsigned int n, const char *fields)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	http_flow(w, SERVER, 10 + n, 5000 + n, true);
+	buf_fmt(&b, "GET /%u HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n%s\r\n", n, fields);
+	on_socket(w, ts, SERVER, 10 + n, EV_READ, buf_cstr(&b));
+}
+
+static void answers_to(struct world *w, uint64_t ts, unsigned int n)
+{
+	on_socket(w, ts, SERVER, 10 + n, EV_WRITE, OK);
+}
+
+/* It asks the model something on connection 20 + n. */
+static void asks_model(struct world *w, uint64_t ts, unsigned int n, const char *fields,
+		       const char *history)
+{
+	static const char answer[] = "{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\","
+				     "\"content\":[{\"type\":\"text\",\"text\":\"x\"}]}";
+	_cleanup_buf_ struct buf b = BUF_INIT, body = BUF_INIT;
+
+	buf_fmt(&body, "{\"model\":\"c\",\"messages\":[%s]}", history);
+	buf_fmt(&b,
+		"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\n%s"
+		"Content-Length: %zu\r\n\r\n%s",
+		fields, body.len, buf_cstr(&body));
+	bytes(w, ts, SERVER, 20 + n, EV_SRC_OPENSSL, EV_WRITE, buf_cstr(&b));
+	buf_clear(&b);
+	buf_fmt(&b, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", sizeof(answer) - 1, answer);
+	bytes(w, ts, SERVER, 20 + n, EV_SRC_OPENSSL, EV_READ, buf_cstr(&b));
+}
+
+#define SAID(text) "{\"role\":\"user\",\"content\":\"" text "\"}"
+
+static const struct span *server_span(const struct world *w, const char *url)
+{
+	for (size_t i = 0; i < told_count(&w->told, SPAN_HTTP); i++) {
+		const struct span *s = told_nth(&w->told, SPAN_HTTP, i);
+
+		if (s->kind == SPAN_KIND_SERVER && sv_has(span_attr_sv(s, ATTR_ID_URL_FULL), url))
+			return s;
+	}
+	fail_msg("no request of %s", url);
+	return NULL;
+}
+
+/* The agent whose first turn that was. */
+static const struct span *agent_asked(const struct world *w, const char *text)
+{
+	for (size_t i = 0; i < told_count(&w->told, SPAN_TURN); i++) {
+		const struct span *s = told_nth(&w->told, SPAN_TURN, i);
+		struct sv said = json_sv(
+			json_path(span_attr(s, ATTR_ID_INPUT_MESSAGES), "0.parts.0.content"));
+
+		for (size_t k = 0; sv_is(said, text) && k < told_count(&w->told, SPAN_AGENT); k++)
+			if (strcmp(told_nth(&w->told, SPAN_AGENT, k)->span_id, s->parent_span_id) ==
+			    0)
+				return told_nth(&w->told, SPAN_AGENT, k);
+	}
+	fail_msg("nobody was asked %s", text);
+	return NULL;
+}
+
+static void hangs_under(const struct span *s, const struct span *parent, const char *link)
+{
+	assert_string_equal(s->parent_span_id, parent->span_id);
+	if (link)
+		ASSERT_SV(span_attr_sv(s, ATTR_ID_LINK), link);
+	else
+		assert_null(span_attr(s, ATTR_ID_LINK));
+}
+
+/* Of three at once; two in one trace, which name different spans. */
+static void served_by_trace(void **state)
+{
+	struct world *w = *state;
+
+	run_program(w, 3 * MS, SERVER, AGENT, "/bin/server");
+	is_asked(w, 10 * MS, 1, IN_TRACE("11", "1"));
+	is_asked(w, 11 * MS, 2, IN_TRACE("22", "1"));
+	is_asked(w, 12 * MS, 3, IN_TRACE("22", "2"));
+	asks_model(w, 14 * MS, 3, IN_TRACE("22", "2"), SAID("three"));
+	asks_model(w, 15 * MS, 1, IN_TRACE("11", "9"), SAID("one"));
+	asks_model(w, 16 * MS, 4, IN_TRACE("22", "9"), SAID("one of two"));
+	asks_model(w, 17 * MS, 5, "", SAID("any"));
+	for (unsigned int n = 1; n <= 3; n++)
+		answers_to(w, (20 + n) * MS, n);
+	end(w);
+	hangs_under(agent_asked(w, "three"), server_span(w, "/3"), "exact");
+	hangs_under(agent_asked(w, "one"), server_span(w, "/1"), "exact");
+	hangs_under(agent_asked(w, "one of two"), told_process(&w->told, SERVER), NULL);
+	hangs_under(agent_asked(w, "any"), told_process(&w->told, SERVER), NULL);
+}
+
+/* While it answers one; before and behind it, it asks for nobody. */
+static void served_by_time(void **state)
+{
+	struct world *w = *state;
+
+	run_program(w, 3 * MS, SERVER, AGENT, "/bin/server");
+	asks_model(w, 5 * MS, 1, "", SAID("before"));
+	is_asked(w, 10 * MS, 1, "");
+	asks_model(w, 12 * MS, 2, "", SAID("within"));
+	answers_to(w, 14 * MS, 1);
+	asks_model(w, 16 * MS, 3, "", SAID("behind"));
+	end(w);
+	hangs_under(agent_asked(w, "within"), server_span(w, "/1"), "time");
+	hangs_under(agent_asked(w, "before"), told_process(&w->told, SERVER), NULL);
+	hangs_under(agent_asked(w, "behind"), told_process(&w->told, SERVER), NULL);
+}
+
+/* A conversation that goes on with the next request stays where it began, and its turn links to that. */
+static void served_turn_by_turn(void **state)
+{
+	struct world *w = *state;
+	const struct span *second;
+
+	run_program(w, 3 * MS, SERVER, AGENT, "/bin/server");
+	is_asked(w, 10 * MS, 1, "");
+	asks_model(w, 12 * MS, 2, "", SAID("hi"));
+	answers_to(w, 14 * MS, 1);
+	is_asked(w, 20 * MS, 2, "");
+	asks_model(w, 22 * MS, 2, "",
+		   SAID("hi") ",{\"role\":\"assistant\",\"content\":\"x\"}," SAID("more"));
+	answers_to(w, 24 * MS, 2);
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_AGENT), 1);
+	hangs_under(told_nth(&w->told, SPAN_AGENT, 0), server_span(w, "/1"), "time");
+	assert_int_equal(told_nth(&w->told, SPAN_TURN, 0)->links->cnt, 0);
+	second = told_nth(&w->told, SPAN_TURN, 1);
+	is_link(second, second->trace_id, server_span(w, "/2")->span_id, "request");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -217,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parents),    TEST(named_by_a_header), TEST(named_by_meta),
 		cmocka_unit_test(in_one_run), TEST(in_two_runs),       TEST(each_its_own),
+		TEST(served_by_trace),        TEST(served_by_time),    TEST(served_turn_by_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

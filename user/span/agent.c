@@ -271,20 +271,24 @@ static struct sv name_of_program(const struct exchange *x)
 	return program_name(proc_exe_name(p), args, &args);
 }
 
-/* Under the tool call or process that began it, else under the run; and by what name. */
+/* Under the request, tool call or process that began it, else under the run; and by what name. */
 static void set_place(struct agent *a, const struct exchange *x)
 {
 	struct pstate *ps = engine_pstate(a->run->t, x->tgid, x->proc_start);
 	struct sv name = name_of_program(x);
 	struct span *s = a->span;
+	struct served served;
 	struct tool_ref ref;
 
 	a->top = !tool_of_input(x, !ps || ps->is_root, &ref);
-	if (!a->top) {
+	if (!a->top && ref.agent.n)
+		name = ref.agent;
+	if (served_for(x, &served) && (served.exact || a->top)) {
+		memcpy(s->parent_span_id, served.span_id, sizeof(s->parent_span_id));
+		span_set_str(s, ATTR_ID_LINK, served.exact ? SV("exact") : SV("time"));
+	} else if (!a->top) {
 		memcpy(s->parent_span_id, ref.span_id, sizeof(s->parent_span_id));
 		span_set_str(s, ATTR_ID_LINK, sv(ref.link));
-		if (ref.agent.n)
-			name = ref.agent;
 	} else if (ps) {
 		memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
 	}
@@ -390,6 +394,7 @@ static struct agent *hand_over(struct agent *from, const struct exchange *x,
 static void begin_turn(struct agent *a, const struct exchange *x)
 {
 	const struct json *list = x->call->input_messages;
+	struct served served;
 	struct json *input;
 
 	a->turn = engine_span(a->run, SPAN_TURN, x->req_first, x->req_first);
@@ -403,6 +408,8 @@ static void begin_turn(struct agent *a, const struct exchange *x)
 	memcpy(a->turn->parent_span_id, a->span->span_id, sizeof(a->turn->parent_span_id));
 	span_set_name(a->turn, arena_fmt(&a->turn->arena, "turn %lld", (long long)a->turns));
 	span_set_int(a->turn, ATTR_ID_TURN, a->turns);
+	if (served_for(x, &served) && strcmp(served.span_id, a->span->parent_span_id) != 0)
+		span_link(a->turn, a->run->trace_id, served.span_id, "request");
 	if (!list || !list->tail)
 		return;
 	input = json_array(&a->turn->arena);

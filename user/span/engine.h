@@ -5,9 +5,10 @@
  * network; the three share flow.h), stream.c (connections to protocols),
  * http.c, exchange.c and exchange_span.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool*.c (tool calls and what did them: tool.h), verdict.c
- * (validations), approval.c (waits for a human), crash.c (signals), wait.c (waits by cause), charge.c
- * (who took what), now.c (what runs are at), peer.c (the other end of connections), open.c (what is not
- * over yet), file.c (files that are changed), read.c (files that are read), function.c (functions that the user named), profile.c
+ * (validations), served.c (for which request a server asks), approval.c (waits for a human), crash.c
+ * (signals), wait.c (waits by cause), charge.c (who took what), threads.c (what threads took), now.c (what
+ * runs are at), peer.c (the other end of connections), open.c (what is not over yet), file.c (files that
+ * are changed), read.c (files that are read), function.c (functions that the user named), profile.c
  * (samples of stacks), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
  * Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
@@ -51,6 +52,7 @@ struct trace {
 	struct map runs;        /* (tgid, start) of the root -> struct run */
 	struct run *over;       /* its last process ended with this record */
 	struct index exchanges; /* (run, key of the call) -> struct exchange, once it was asked */
+	struct index served;    /* (tgid, start, hash of a trace id, or 0) -> struct exchange */
 	struct index rpc_calls; /* (address, request) -> struct rpc_call that came by HTTP */
 	uint64_t born;          /* runs, exchanges, ends and calls of MCP and A2A */
 	struct profile profile;
@@ -239,6 +241,16 @@ void peer_find(struct exchange *x);
 /* A span of the exchange: where it hangs, and its link, where the other end is known. */
 void peer_set(struct span *s, const struct exchange *x);
 
+/* served.c */
+void served_begin(struct exchange *x); /* its request is for the process */
+void served_end(struct exchange *x);   /* it is over; nothing when it never began */
+struct served {
+	char span_id[HEX64]; /* of the server's side */
+	bool exact; /* both name the same trace; else it is the only one that is answered */
+};
+/* The request that the process answers, and for which it sends x; false: none, or nobody can tell. */
+bool served_for(const struct exchange *x, struct served *out);
+
 /* log.c: what processes write to stdout and stderr */
 bool log_takes(const struct ev_hdr *rec); /* DATA of these, which is no connection's */
 void log_feed(struct trace *t, const struct ev_data *d);
@@ -295,6 +307,7 @@ struct exchange {
 	struct exchange *run_prev, *run_next; /* in its run */
 	uint64_t number;                      /* in order of birth */
 	struct index_link of_call;
+	struct index_link served, served_trace; /* see served.c */
 	struct run *run;
 	struct http_conn *http;
 	struct arena arena;

@@ -15,6 +15,7 @@ static void exchange_free(struct exchange *x)
 	if (x->run_next)
 		x->run_next->run_prev = x->run_prev;
 	index_del(&x->run->t->exchanges, &x->of_call);
+	served_end(x);
 	agent_leave(x);
 	sem_call_free(&x->call);
 	rpc_http_free(x);
@@ -134,6 +135,8 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 	if (x->client) {
 		exchange_route(&route, &x->arena, m);
 		sem_call_new(&x->call, &route); /* -ENOENT: no model API */
+	} else {
+		served_begin(x);
 	}
 	if (x->call)
 		keep_head(x, m);
@@ -203,6 +206,17 @@ static void find_tool(struct exchange *x)
 	flow_of_tool(x, &ref);
 }
 
+/* What a server asks of others hangs under the request that it answers. */
+static void find_served(struct exchange *x)
+{
+	struct served s;
+
+	if (x->parent_span[0] || x->rpc || !served_for(x, &s) || (!s.exact && !x->call))
+		return;
+	memcpy(x->parent_span, s.span_id, sizeof(x->parent_span));
+	x->link = s.exact ? "exact" : "time";
+}
+
 static void request_done(struct exchange *x, const struct http_msg *m)
 {
 	x->request_done = true;
@@ -215,6 +229,7 @@ static void request_done(struct exchange *x, const struct http_msg *m)
 	else
 		rpc_http_asked(x, m, body_is_cut(m));
 	find_tool(x);
+	find_served(x);
 	peer_find(x);
 }
 

@@ -84,6 +84,7 @@ void trace_free(struct trace **tp)
 	map_fini(&t->runs);
 	function_forget(t);
 	index_fini(&t->exchanges);
+	index_fini(&t->served);
 	index_fini(&t->rpc_calls);
 	profile_fini(&t->profile);
 	arena_fini(&t->meta);
