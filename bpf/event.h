@@ -312,6 +312,8 @@ enum ev_proto {
 	EV_PROTO_DNS = 4,     /* by its port */
 	EV_PROTO_TLS = 5,
 	EV_PROTO_QUIC = 6,
+	EV_PROTO_POSTGRES = 7, /* a client's start-up message */
+	EV_PROTO_REDIS = 8,    /* a client's first command */
 };
 
 /* In ev_flow.file: the master of the terminal whose slave has this inode number. */

@@ -282,15 +282,16 @@ static __always_inline void io_copy(struct thread_state *t, struct flow_state *f
 
 static __always_inline __u32 flow_allows(const struct thread_state *t, const struct flow_state *f)
 {
+	__u32 what = LOOK_HTTP | LOOK_FOR(EV_PROTO_TLS);
+
 	if (t->io.nested || f->stage == FLOW_COPY)
 		return LOOK_FOR(EV_PROTO_TLS);
 	if (f->src == EV_SRC_DGRAM)
 		return LOOK_FOR(EV_PROTO_QUIC);
 	if (f->src != EV_SRC_STREAM)
 		return LOOK_FOR(EV_PROTO_JSONRPC);
-	if (flow_is_inet(f))
-		return LOOK_HTTP | LOOK_FOR(EV_PROTO_TLS);
-	return LOOK_HTTP | LOOK_FOR(EV_PROTO_TLS) | LOOK_FOR(EV_PROTO_JSONRPC);
+	what |= (t->io.dir & EV_WRITE) * LOOK_DB; /* only who asks a database */
+	return flow_is_inet(f) ? what : what | LOOK_FOR(EV_PROTO_JSONRPC);
 }
 
 /* Appends to the flow's head what fits of n bytes; false when that is not all, or not readable. */

@@ -13,6 +13,7 @@
 
 /* What is looked for, as bits. */
 #define LOOK_FOR(proto) (1u << (proto))
+#define LOOK_DB (LOOK_FOR(EV_PROTO_POSTGRES) | LOOK_FOR(EV_PROTO_REDIS))
 #define LOOK_HTTP (LOOK_FOR(EV_PROTO_HTTP1) | LOOK_FOR(EV_PROTO_HTTP2))
 
 #define TLS_HANDSHAKE 22
@@ -36,6 +37,13 @@ static __always_inline enum word_is word_is(__u64 w, __u32 n, __u64 text, __u32 
 		return ((w ^ text) & mask) == 0 ? WORD_IS : WORD_OTHER;
 	mask = (1ULL << (n & 7) * 8) - 1;
 	return ((w ^ text) & mask) == 0 ? WORD_BEGINS : WORD_OTHER;
+}
+
+/* 1 or 0 without a branch: each would double what the verifier has to follow. */
+static __always_inline __u32 is_same(__u64 w, __u64 mask, __u64 text)
+{
+	w = (w ^ text) & mask;
+	return ~((w | -w) >> 63) & 1;
 }
 
 /* In a function that has `best`. */
@@ -96,12 +104,30 @@ static __always_inline __u32 look_quic(const __u8 *h, __u32 n)
 	return version == QUIC_V1 || version == QUIC_V2 ? EV_PROTO_QUIC : 0;
 }
 
-/* Without a branch: each would double what the verifier has to follow. */
 static __always_inline __u32 is_space(__u8 c)
 {
 	const __u64 spaces = 1ULL << ' ' | 1ULL << '\t' | 1ULL << '\n' | 1ULL << '\r';
 
 	return (spaces >> (c & 63)) & ~(c >> 6 | c >> 7) & 1;
+}
+
+/*
+ * What a client sends first, in its first 8 bytes.  PostgreSQL: a StartupMessage of protocol 3, behind its
+ * length (55.7); what comes before that only asks for TLS.  Redis: an array of strings, "*2\r\n$3".
+ */
+static __always_inline __u32 look_db(__u64 w, __u32 n)
+{
+	__u32 digit = ((w >> 8) - '1') & 0xff, redis;
+
+	redis = is_same(w, WORD(0xff, 0, 0xff, 0xff, 0xff, 0, 0, 0),
+			WORD('*', 0, '\r', '\n', '$', 0, 0, 0)) |
+		is_same(w, WORD(0xff, 0, 0xf0, 0xff, 0xff, 0xff, 0, 0),
+			WORD('*', 0, '0', '\r', '\n', '$', 0, 0));
+	redis &= (digit - 9) >> 31;
+	return ((8ULL - n) >> 63 & 1) * /* there are more than those */
+	       (redis * EV_PROTO_REDIS |
+		is_same(w, WORD(0xff, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xfc), 3ULL << 40) *
+			EV_PROTO_POSTGRES);
 }
 
 static __always_inline __u32 skip_space(const __u8 *h, __u32 pos)
@@ -180,6 +206,8 @@ static __always_inline __u32 look(const __u8 *head, __u32 n, __u32 what)
 		found = look_better(look_http1(w[0], n), look_http2(w, n));
 	if (!found && what & LOOK_FOR(EV_PROTO_JSONRPC))
 		found = look_better(look_json(head, n), look_framed(w, n));
+	if (!found)
+		found = look_db(w[0], n) * (what >> EV_PROTO_POSTGRES & 1);
 	return found == LOOK_MORE && n >= FLOW_HEAD ? 0 : found;
 }
 

@@ -72,6 +72,11 @@ static const struct look_case looks[] = {
 	{ EV_PROTO_UNKNOWN, 'u', 0, "GETS / HTTP/1.1\r\n" },
 	{ EV_PROTO_HTTP2, 't', 0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" },
 	{ EV_PROTO_HTTP2, 't', 10, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" },
+	{ EV_PROTO_REDIS, 't', 0, "*1\r\n$4\r\nPING\r\n" },
+	{ EV_PROTO_REDIS, 'u', 0, "*12\r\n$3\r\nDEL\r\n" },
+	{ EV_PROTO_UNKNOWN, 'p', 0, "*1\r\n$4\r\nPING\r\n" },
+	{ EV_PROTO_UNKNOWN, 'u', 0, "*1\r\nPING\r\n" },
+	{ EV_PROTO_UNKNOWN, 'u', 0, "*0\r\n$4\r\n\r\n" },
 	{ EV_PROTO_UNKNOWN, 'u', 0, "PRI * HTTP/3.0\r\n\r\nSM\r\n\r\n" },
 };
 
@@ -336,6 +341,25 @@ static void victim_look(const char *arg)
 	}
 }
 
+/* It asks for TLS first, and goes on without. */
+static const char postgres_ask[] = { 0, 0, 0, 8, 4, (char)210, 22, 47 };
+static const char postgres_start[] = {
+	0, 0, 0, 17, 0, 3, 0, 0, 'u', 's', 'e', 'r', 0, 'x', 0, 0, 0
+};
+
+static void victim_postgres(char kind)
+{
+	int fd[2];
+
+	pair(fd, kind);
+	put(fd[0], postgres_ask, sizeof(postgres_ask));
+	get(fd[1], sizeof(postgres_ask));
+	put(fd[1], "N", 1);
+	get(fd[0], 1);
+	put(fd[0], postgres_start, sizeof(postgres_start));
+	get(fd[1], sizeof(postgres_start));
+}
+
 static void victim_unknown(char kind)
 {
 	int fd[2];
@@ -505,6 +529,8 @@ static int run_victim(const char *name, const char *arg)
 		victim_input();
 	else if (strcmp(name, "look") == 0)
 		victim_look(arg);
+	else if (strcmp(name, "postgres") == 0)
+		victim_postgres(*arg);
 	else if (strcmp(name, "output") == 0)
 		victim_output();
 	else if (strcmp(name, "unknown") == 0)
@@ -748,8 +774,29 @@ static void first_bytes(void **state)
 			assert_null(trace_rec(t, EV_DATA, 0, 0));
 		else
 			check_text(t, f, EV_WRITE, c->text);
-		if (f && c->kind != 'p')
+		if (f && c->kind != 'p' &&
+		    c->proto != EV_PROTO_REDIS) /* who answers is not followed */
 			check_text(t, flow_at(t, 1), EV_READ, c->text);
+	}
+}
+
+/* Its first message holds NULs. */
+static void start_of_postgres(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow *f;
+	size_t len, missing;
+
+	run(t, "postgres", "t");
+	f = flow_at(t, 0);
+	assert_non_null(f);
+	assert_int_equal(f->proto, EV_PROTO_POSTGRES);
+	{
+		_cleanup_free_ unsigned char *p = content(t, f, EV_WRITE, &len, &missing);
+
+		assert_int_equal(missing, 0);
+		assert_int_equal(len, sizeof(postgres_start));
+		assert_memory_equal(p, postgres_start, len);
 	}
 }
 
@@ -1054,6 +1101,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(input),
 	cmocka_unit_test(nobody_asked_for_output),
 	cmocka_unit_test(first_bytes),
+	cmocka_unit_test(start_of_postgres),
 	cmocka_unit_test(unknown_on_a_pipe),
 	cmocka_unit_test(unknown_on_tcp),
 	cmocka_unit_test(tls_hello),

@@ -49,7 +49,7 @@ static const struct budget {
 	{ "io_recvfrom", 300 },
 	{ "io_recvmsg", 300 },
 	{ "io_recvmmsg", 300 },
-	{ "io_done", 65000 },
+	{ "io_done", 72000 },
 	{ "io_done_old", 160000 },
 	{ "io_close", 31000 },
 	{ "io_sock_state", 5600 },

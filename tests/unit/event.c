@@ -406,6 +406,34 @@ static void secret_in_a_path_is_masked(void **state)
 	event_scrub_free(&s);
 }
 
+/* What proves who one is to a database. */
+static void login_is_masked(void **state)
+{
+	static const char *const secrets[] = {
+		"p\0\0\0\x0egeheim123\0",
+		"*2\r\n$4\r\nAUTH\r\n$9\r\ngeheim123\r\n*1\r\n$4\r\nPING\r\n",
+		"*3\r\n$4\r\nauth\r\n$4\r\nfred\r\n$9\r\ngeheim123\r\n",
+		"*5\r\n$5\r\nHELLO\r\n$1\r\n3\r\n$4\r\nAUTH\r\n$1\r\nx\r\n$9\r\ngeheim123\r\n",
+		"*2\r\n$4\r\nAUTH\r\n$99\r\ngeheim123",
+		"*2\r\n$4\r\nAUTH\r\n$x\r\ngeheim123",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++) {
+		size_t n = i ? strlen(secrets[i]) : 15;
+		_cleanup_free_ struct ev_data *d = record_data(1, 7, 1, EV_WRITE, 0, secrets[i], n);
+		struct event_scrub *s;
+
+		assert_int_equal(event_scrub_new(&s), 0);
+		event_scrub(s, &d->hdr);
+		assert_false(sv_has(event_payload(&d->hdr), "geheim"));
+		assert_int_equal(event_payload(&d->hdr).n, n);
+		event_scrub_free(&s);
+		if (i == 1)
+			assert_true(sv_has(event_payload(&d->hdr), "\r\n*1\r\n$4\r\nPING\r\n"));
+	}
+}
+
 /* Its head was told under another name. */
 static void secret_cut_by_a_join_is_masked(void **state)
 {
@@ -506,6 +534,7 @@ int main(void)
 		cmocka_unit_test(calls_have_names),
 		cmocka_unit_test(paths_are_put_together),
 		cmocka_unit_test(secret_in_a_path_is_masked),
+		cmocka_unit_test(login_is_masked),
 		cmocka_unit_test(secret_cut_by_a_join_is_masked),
 		cmocka_unit_test(argv_is_masked),
 		cmocka_unit_test(secret_cut_by_records_is_masked),

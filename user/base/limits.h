@@ -53,17 +53,20 @@
 #define LIMIT_DNS_QUERIES 1024         /* DNS queries without an answer in one run */
 #define LIMIT_DNS_NS 30000000000ull    /* and how long one may wait for it, in stream time */
 #define LIMIT_DNS_NAMES 4096           /* addresses of one run whose names are remembered */
-#define LIMIT_LOG_LINE (16u << 10)     /* of stdout or stderr; a longer line is told in pieces */
-#define LIMIT_CHANGES 32768            /* changes of files that are held, in all */
-#define LIMIT_READS 32768              /* files that were read and are held, in all */
-#define LIMIT_READ_SPANS 50            /* of one process or tool call that are spans */
-#define LIMIT_CHANGE_SPANS 50          /* of one process or tool call that are spans */
-#define LIMIT_CHANGE_LOG 100           /* of one tool call that its span lists, and files it read */
-#define LIMIT_FUNCTIONS 4096           /* functions that the user named, as found in files */
-#define LIMIT_FUNCTION_DEPTH 1024      /* open calls of them that are remembered of one process */
-#define LIMIT_STORE_LIST (1u << 20)    /* contents of one list in the store */
-#define LIMIT_CHUNK_TIMES 65536        /* arrival times kept of one response */
-#define LIMIT_PROFILE_TEXT (64u << 20) /* names of sampled code that are remembered */
+#define LIMIT_DB_TEXT (64u << 10)      /* of a statement, and of what answers it */
+#define LIMIT_DB_ASKED 1024            /* statements without an answer on one connection */
+#define LIMIT_DB_PREPARED 256       /* statements of one connection that are remembered by name */
+#define LIMIT_LOG_LINE (16u << 10)  /* of stdout or stderr; a longer line is told in pieces */
+#define LIMIT_CHANGES 32768         /* changes of files that are held, in all */
+#define LIMIT_READS 32768           /* files that were read and are held, in all */
+#define LIMIT_READ_SPANS 50         /* of one process or tool call that are spans */
+#define LIMIT_CHANGE_SPANS 50       /* of one process or tool call that are spans */
+#define LIMIT_CHANGE_LOG 100        /* of one tool call that its span lists, and files it read */
+#define LIMIT_FUNCTIONS 4096        /* functions that the user named, as found in files */
+#define LIMIT_FUNCTION_DEPTH 1024   /* open calls of them that are remembered of one process */
+#define LIMIT_STORE_LIST (1u << 20) /* contents of one list in the store */
+#define LIMIT_CHUNK_TIMES 65536     /* arrival times kept of one response */
+#define LIMIT_PROFILE_TEXT (64u << 20)    /* names of sampled code that are remembered */
 #define LIMIT_PROFILE_FRAMES (256u << 10) /* how many */
 #define LIMIT_PROFILE_NAMES (1u << 20)    /* addresses that have one */
 #define LIMIT_PROFILE_PROGRAMS 1024       /* programs of which any is remembered */

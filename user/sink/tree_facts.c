@@ -421,6 +421,15 @@ static void dns_facts(struct buf *b, const struct span *s)
 	fact_sv(b, "", span_attr_sv(s, ATTR_ID_NET_TRANSPORT), "");
 }
 
+static void db_facts(struct buf *b, const struct span *s)
+{
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_DB_SYSTEM), "");
+	fact_sv(b, "", span_attr_sv(s, ATTR_ID_DB_QUERY), "");
+	fact_int(b, s, ATTR_ID_DB_ROWS, "",
+		 span_attr_int(s, ATTR_ID_DB_ROWS, 0) == 1 ? " row" : " rows");
+	peer_fact(b, s);
+}
+
 static void http_facts(struct buf *b, const struct span *s)
 {
 	int64_t status = span_attr_int(s, ATTR_ID_HTTP_STATUS, 0);
@@ -541,6 +550,9 @@ static void kind_facts(struct buf *b, const struct span *s, bool payload)
 		break;
 	case SPAN_FUNCTION:
 		function_facts(b, s);
+		break;
+	case SPAN_DB:
+		db_facts(b, s);
 		break;
 	case SPAN_DNS:
 		dns_facts(b, s);

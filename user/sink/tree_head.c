@@ -205,7 +205,8 @@ static void draw_error(struct tree *t, const struct node *n, size_t times)
 static bool is_agents(const struct node *n)
 {
 	return n->what != SPAN_PROCESS && n->what != SPAN_HTTP && n->what != SPAN_CONNECT &&
-	       n->what != SPAN_DNS && n->what != SPAN_TLS && n->what != SPAN_FILE;
+	       n->what != SPAN_DNS && n->what != SPAN_TLS && n->what != SPAN_FILE &&
+	       n->what != SPAN_DB;
 }
 
 bool tree_is_aside(const struct node *n)

@@ -9,7 +9,7 @@
  * (signals), wait.c (waits by cause), charge.c (who took what), threads.c (what threads took), now.c (what
  * runs are at), peer.c (the other end of connections), open.c (what is not over yet), file.c (files that
  * are changed), read.c (files that are read), function.c (functions that the user named), profile.c
- * (samples of stacks), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
+ * (samples of stacks), db*.c (databases), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
  * Nobody else includes this.  Times are CLOCK_MONOTONIC ns until a span is made.
  */
 #ifndef RINGSPAN_ENGINE_H
@@ -591,6 +591,9 @@ struct ledger **tool_of_read(struct run *r, const struct proc *p, struct sv path
  * can be told.
  */
 bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out);
+/* The same of what the process asks a database, by its text, or by the time. */
+bool tool_of_query(struct run *r, const struct proc *p, struct sv query, uint64_t ts,
+		   struct tool_ref *out);
 /* The span of the tool call that the process or one above it was started by, or NULL. */
 const char *process_tool(const struct proc *p);
 

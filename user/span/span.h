@@ -58,7 +58,8 @@ const struct attr_def *attr_find(struct sv key); /* NULL: not in the table */
 	X(WAIT, "wait")             \
 	X(FILE, "file")             \
 	X(SYSCALL, "syscall")       \
-	X(FUNCTION, "function")
+	X(FUNCTION, "function")     \
+	X(DB, "db")
 
 enum span_what {
 #define X(id, text) SPAN_##id,

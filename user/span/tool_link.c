@@ -244,6 +244,38 @@ bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out)
 	return true;
 }
 
+/* --- databases */
+
+bool tool_of_query(struct run *r, const struct proc *p, struct sv query, uint64_t ts,
+		   struct tool_ref *out)
+{
+	struct pick pick = { .ts = ts, .is_taken = has_ask };
+	struct program text = { .args = (char *)query.p, .args_len = query.n };
+	struct tool *tool;
+	struct kin k;
+
+	if (!r->tools || !r->tools->first)
+		return false;
+	k = tool_kin_of(r, p);
+	if (k.others == KIN_TAKEN) /* what a tool's own process asks hangs under that */
+		return false;
+	pick.kin_of = &k;
+	find_by_command(r, &text, &pick);
+	*out = (struct tool_ref){ .link = "time" };
+	tool = pick.tool;
+	if (tool) {
+		tool_had_ask(r, tool);
+		out->link = tool_pick_link(&pick);
+	} else {
+		tool = lone_of_request(r, &k, NULL, ts);
+	}
+	if (!tool)
+		return false;
+	tool_begin(r, tool, ts);
+	out->span_id = tool->span->span_id;
+	return true;
+}
+
 /* --- agents */
 
 /*

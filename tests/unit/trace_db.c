@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* What is asked of databases: the statements of PostgreSQL and the commands of Redis, however they are cut. */
+#include <sys/socket.h>
+#include "rpc_test.h"
+#include "base/sql.h"
+#include "proto/postgres.h"
+#include "proto/redis.h"
+
+#define DB 3 /* connection */
+
+/* Every byte of a message's length is written here, so that a text says all of it. */
+#define START "\0\0\0\x1e\0\3\0\0user\0me\0database\0zoo\0\0"
+#define B(text)                        \
+	(struct sv)                    \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
+#define READY "Z\0\0\0\5I"
+#define AUTH_OK "R\0\0\0\x8\0\0\0\0" READY
+
+static void db_flow(struct world *w, enum ev_proto proto)
+{
+	struct ev_flow *f = flow(3 * MS, AGENT, DB, EV_SRC_STREAM, 800);
+
+	f->proto = proto;
+	f->addr.family = AF_INET;
+	f->addr.lport = 5000;
+	f->addr.rport = proto == EV_PROTO_REDIS ? 6379 : 5432;
+	feed(w, f);
+}
+
+/* cut: a piece has that many bytes at most; 0: all is one. */
+static void piece(struct world *w, uint64_t *ts, enum ev_dir dir, struct sv b, size_t cut)
+{
+	while (b.n) {
+		struct sv part = sv_sub(b, 0, cut ? cut : b.n);
+		struct ev_data *d = record_data(*ts += MS / 100, AGENT, DB, dir, w->pos[DB][dir],
+						part.p, part.n);
+
+		d->src = EV_SRC_STREAM;
+		feed(w, d);
+		w->pos[DB][dir] += part.n;
+		b = sv_sub(b, part.n, b.n);
+	}
+}
+
+static const struct span *db(const struct world *w, size_t n)
+{
+	return told_nth(&w->told, SPAN_DB, n);
+}
+
+static void is_statement(const struct span *s, const char *name, const char *text, int64_t rows)
+{
+	ASSERT_SV(s->name, name);
+	ASSERT_SV(span_attr_sv(s, ATTR_ID_DB_QUERY), text);
+	assert_int_equal(span_attr_int(s, ATTR_ID_DB_ROWS, -1), rows);
+	assert_int_equal(s->kind, SPAN_KIND_CLIENT);
+}
+
+/* --- PostgreSQL */
+
+/* However many bytes a piece has. */
+static void simple_queries(void **state)
+{
+	(void)state;
+	for (size_t cut = 0; cut < 24; cut++) {
+		void *own = NULL;
+		struct world *w;
+		uint64_t ts = 10 * MS;
+
+		assert_int_equal(setup(&own), 0);
+		w = own;
+		db_flow(w, EV_PROTO_POSTGRES);
+		piece(w, &ts, EV_WRITE, B(START), cut);
+		piece(w, &ts, EV_READ, B("R\0\0\0\x8\0\0\0\3"), cut);
+		piece(w, &ts, EV_WRITE, B("p\0\0\0\x0bsecret\0"), cut);
+		piece(w, &ts, EV_READ, B(AUTH_OK), cut);
+		piece(w, &ts, EV_WRITE, B("Q\0\0\0\x27select * from cats where n = 'tom'\0"), cut);
+		piece(w, &ts, EV_READ,
+		      B("T\0\0\0\6\0\0D\0\0\0\x0c\0\1\0\0\0\2ab"
+			"D\0\0\0\x0c\0\1\0\0\0\2ab"
+			"C\0\0\0\x0dSELECT 2\0" READY),
+		      cut);
+		piece(w, &ts, EV_WRITE, B("Q\0\0\0\x17insert into dogs x\0"), cut);
+		piece(w, &ts, EV_READ,
+		      B("E\0\0\0\x29SERROR\0C42P01\0Mno such relation \"d\"\0\0" READY), cut);
+		end(w);
+		assert_int_equal(told_count(&w->told, SPAN_DB), 2);
+		is_statement(db(w, 0), "SELECT cats", "select * from cats where n = ?", 2);
+		ASSERT_SV(span_attr_sv(db(w, 0), ATTR_ID_DB_SYSTEM), "postgresql");
+		ASSERT_SV(span_attr_sv(db(w, 0), ATTR_ID_DB_NAMESPACE), "zoo");
+		assert_int_equal(span_attr_int(db(w, 0), ATTR_ID_SERVER_PORT, 0), 5432);
+		assert_int_equal(db(w, 0)->status, STATUS_UNSET);
+		is_statement(db(w, 1), "INSERT dogs", "insert into dogs x", -1);
+		assert_int_equal(db(w, 1)->status, STATUS_ERROR);
+		ASSERT_SV(span_attr_sv(db(w, 1), ATTR_ID_DB_STATUS), "42P01");
+		ASSERT_SV(db(w, 1)->status_message, "no such relation \"d\"");
+		assert_true(sv_find(buf_view(&w->told.ndjson), SV("secret")) < 0);
+		teardown(&own);
+	}
+}
+
+#define PARSE "P\0\0\0\x15s\0select $1, 7\0\0\0"
+#define BIND "B\0\0\0\x0d\0s\0\0\0\0\0\0\0"
+#define EXECUTE "E\0\0\0\x9\0\0\0\0\0"
+#define SYNC "S\0\0\0\4"
+
+/* Prepared, asked for three times at once: the second fails, the third is skipped. */
+static void prepared_statements(void **state)
+{
+	struct world *w = *state;
+	uint64_t ts = 10 * MS;
+
+	db_flow(w, EV_PROTO_POSTGRES);
+	piece(w, &ts, EV_WRITE, B(START), 0);
+	piece(w, &ts, EV_READ, B(AUTH_OK), 0);
+	piece(w, &ts, EV_WRITE, B(PARSE BIND EXECUTE BIND EXECUTE BIND EXECUTE SYNC), 0);
+	piece(w, &ts, EV_WRITE, B(BIND EXECUTE SYNC), 0);
+	piece(w, &ts, EV_READ,
+	      B("1\0\0\0\4"
+		"2\0\0\0\4"
+		"C\0\0\0\x0dSELECT 1\0"
+		"2\0\0\0\4"
+		"E\0\0\0\x13SERROR\0C22012\0\0" READY),
+	      0);
+	piece(w, &ts, EV_READ,
+	      B("2\0\0\0\4"
+		"C\0\0\0\x0dSELECT 9\0" READY),
+	      0);
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_DB), 4);
+	is_statement(db(w, 0), "SELECT", "select $1, ?", 1);
+	ASSERT_SV(span_attr_sv(db(w, 1), ATTR_ID_DB_STATUS), "22012");
+	ASSERT_SV(span_attr_sv(db(w, 2), ATTR_ID_DB_STATUS), "25P02");
+	is_statement(db(w, 3), "SELECT", "select $1, ?", 9);
+}
+
+/* Statements in between may be lost: that is told, and what comes then is right again. */
+static void after_a_hole(void **state)
+{
+	struct world *w = *state;
+	uint64_t ts = 10 * MS;
+
+	db_flow(w, EV_PROTO_POSTGRES);
+	piece(w, &ts, EV_WRITE, B(START), 0);
+	piece(w, &ts, EV_READ, B(AUTH_OK), 0);
+	piece(w, &ts, EV_WRITE, B("Q\0\0\0\x0dselect 1\0"), 0);
+	w->pos[DB][EV_READ] += 100;
+	ts += 300 * MS;
+	piece(w, &ts, EV_READ, B(READY), 0);
+	ts += 300 * MS;
+	piece(w, &ts, EV_WRITE, B("Q\0\0\0\x0dselect 2\0"), 0);
+	piece(w, &ts, EV_READ, B("C\0\0\0\x0dSELECT 5\0" READY), 0);
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_DB), 2);
+	assert_true(json_str_is(json_at(span_attr(db(w, 0), ATTR_ID_INCOMPLETE), 0), "hole"));
+	is_statement(db(w, 1), "SELECT", "select ?", 5);
+	assert_null(span_attr(db(w, 1), ATTR_ID_INCOMPLETE));
+}
+
+static void statement_of_a_tool(void **state)
+{
+	struct world *w = *state;
+	uint64_t ts = 10 * MS;
+
+	model_asks(w, 5 * MS,
+		   "[{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"name\":\"look_up\",\"input\":{"
+		   "\"name\":"
+		   "\"felix\"}},{\"type\":\"tool_use\",\"id\":\"toolu_2\",\"name\":\"look_up\","
+		   "\"input\":"
+		   "{\"name\":\"garfield\"}}]");
+	db_flow(w, EV_PROTO_POSTGRES);
+	piece(w, &ts, EV_WRITE, B(START), 0);
+	piece(w, &ts, EV_READ, B(AUTH_OK), 0);
+	piece(w, &ts, EV_WRITE, B("Q\0\0\0\x16select 'garfield'\0"), 0);
+	piece(w, &ts, EV_READ, B("C\0\0\0\x0dSELECT 1\0" READY), 0);
+	end(w);
+	assert_string_equal(db(w, 0)->parent_span_id, told_tool(&w->told, "toolu_2")->span_id);
+	ASSERT_SV(span_attr_sv(db(w, 0), ATTR_ID_LINK), "argument");
+}
+
+/* --- Redis */
+
+static void commands(void **state)
+{
+	(void)state;
+	for (size_t cut = 0; cut < 24; cut++) {
+		void *own = NULL;
+		struct world *w;
+		uint64_t ts = 10 * MS;
+
+		assert_int_equal(setup(&own), 0);
+		w = own;
+		db_flow(w, EV_PROTO_REDIS);
+		piece(w, &ts, EV_WRITE, B("*2\r\n$4\r\nauth\r\n$6\r\nsecret\r\n"), cut);
+		piece(w, &ts, EV_READ, B("+OK\r\n"), cut);
+		piece(w, &ts, EV_WRITE,
+		      B("*3\r\n$3\r\nset\r\n$3\r\ncat\r\n$3\r\nt\no\r\n"
+			"*2\r\n$3\r\nGET\r\n$3\r\ncat\r\n*2\r\n$4\r\nLPOP\r\n$3\r\ncat\r\n"),
+		      cut);
+		piece(w, &ts, EV_READ,
+		      B(">2\r\n+invalidate\r\n*0\r\n+OK\r\n%1\r\n+a\r\n*2\r\n$-1\r\n:1\r\n"
+			"-WRONGTYPE not a list\r\n"),
+		      cut);
+		piece(w, &ts, EV_WRITE, B("*1\r\n$4\r\nPING\r\n"), cut);
+		end(w);
+		assert_int_equal(told_count(&w->told, SPAN_DB), 5);
+		is_statement(db(w, 0), "AUTH", "AUTH ?", -1);
+		is_statement(db(w, 1), "SET", "SET cat ?", -1);
+		is_statement(db(w, 2), "GET", "GET cat", -1);
+		assert_int_equal(db(w, 2)->status, STATUS_UNSET);
+		is_statement(db(w, 3), "LPOP", "LPOP cat", -1);
+		ASSERT_SV(span_attr_sv(db(w, 3), ATTR_ID_DB_STATUS), "WRONGTYPE");
+		assert_int_equal(db(w, 3)->status, STATUS_ERROR);
+		assert_non_null(span_attr(db(w, 4), ATTR_ID_INCOMPLETE));
+		assert_true(sv_find(buf_view(&w->told.ndjson), SV("secret")) < 0);
+		teardown(&own);
+	}
+}
+
+/* What comes then is no answer. */
+static void subscription(void **state)
+{
+	struct world *w = *state;
+	uint64_t ts = 10 * MS;
+
+	db_flow(w, EV_PROTO_REDIS);
+	piece(w, &ts, EV_WRITE, B("*2\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n"), 0);
+	piece(w, &ts, EV_READ, B("*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n"), 0);
+	piece(w, &ts, EV_READ, B("*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n"), 0);
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_DB), 1);
+}
+
+/* --- what anybody may send */
+
+static unsigned int next_random(void)
+{
+	static uint64_t seed = 1;
+
+	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+	return seed >> 33;
+}
+
+static void on_message(void *ctx, const struct postgres_msg *m)
+{
+	*(size_t *)ctx += m->bytes.n;
+}
+
+static void on_value(void *ctx, const struct redis_value *v)
+{
+	*(size_t *)ctx += v->texts ? v->text[0].n : 0;
+}
+
+/* Bytes that look like it, changed here and there. */
+static void hostile(void **state)
+{
+	static const char pg[] = START PARSE BIND EXECUTE SYNC "Q\0\0\0\x0dselect 1\0" AUTH_OK;
+	static const char redis[] =
+		"*3\r\n$3\r\nset\r\n$3\r\ncat\r\n$3\r\nt\no\r\n%1\r\n+a\r\n*2\r\n$-1\r\n:1\r\n"
+		"*2\r\n*1\r\n:1\r\n$2\r\nab\r\n|1\r\n+k\r\n+v\r\n:7\r\n";
+	size_t sum = 0;
+
+	(void)state;
+	for (unsigned int round = 0; round < 20000; round++) {
+		struct postgres p = { .client = round % 2, .fn = on_message, .ctx = &sum };
+		struct redis r = { .fn = on_value, .ctx = &sum };
+		char a[sizeof(pg)], b[sizeof(redis)];
+
+		memcpy(a, pg, sizeof(a));
+		memcpy(b, redis, sizeof(b));
+		for (unsigned int n = next_random() % 6; n; n--) {
+			a[next_random() % sizeof(a)] = (char)next_random();
+			b[next_random() % sizeof(b)] = "0129\r\n$*%|-"[next_random() % 11];
+		}
+		for (size_t at = 0; at < sizeof(a);) {
+			size_t n = 1 + next_random() % 40;
+			struct sv part = sv_sub((struct sv){ a, sizeof(a) }, at, n);
+
+			if (next_random() % 16)
+				postgres_feed(&p, at, part);
+			else
+				postgres_gap(&p);
+			at += n;
+		}
+		for (size_t at = 0; at < sizeof(b);) {
+			size_t n = 1 + next_random() % 40;
+			struct sv part = sv_sub((struct sv){ b, sizeof(b) }, at, n);
+
+			if (next_random() % 16)
+				redis_feed(&r, at, part);
+			else
+				redis_gap(&r);
+			at += n;
+		}
+		postgres_fini(&p);
+	}
+	assert_true(sum > 0);
+}
+
+/* --- SQL */
+
+static void is_plain(const char *from, const char *to, const char *operation, const char *table)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	char word[32];
+
+	sql_plain(&b, sv(from));
+	ASSERT_SV(buf_view(&b), to);
+	ASSERT_SV(sql_operation(buf_view(&b), word), operation);
+	ASSERT_SV(sql_table(buf_view(&b)), table);
+}
+
+static void sql(void **state)
+{
+	(void)state;
+	is_plain(" select  a1, 12.5e-3\n from \"Cats\" where b='x''y' -- or\n and c = $1;",
+		 "select a1, ? from \"Cats\" where b=? and c = $1", "SELECT", "\"Cats\"");
+	is_plain("insert into zoo.cats values (E'a\\'b', $$ it's $$, $t$ $$ $t$, -7)",
+		 "insert into zoo.cats values (?, ?, ?, -?)", "INSERT", "zoo.cats");
+	is_plain("/* hi */ UPDATE only cats SET n = 'open", "UPDATE only cats SET n = ?", "UPDATE",
+		 "cats");
+	is_plain("select 1 from a join b on a.x = b.y", "select ? from a join b on a.x = b.y",
+		 "SELECT", "");
+	is_plain("insert into t values (1) on conflict do update set n = 2",
+		 "insert into t values (?) on conflict do update set n = ?", "INSERT", "t");
+	is_plain("create table if not exists t (n int)", "create table if not exists t (n int)",
+		 "CREATE", "t");
+	is_plain("", "", "", "");
+	is_plain("'", "?", "", "");
+	is_plain("/*", "", "", "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(simple_queries), TEST(prepared_statements),  TEST(after_a_hole),
+		TEST(statement_of_a_tool),        cmocka_unit_test(commands), TEST(subscription),
+		cmocka_unit_test(hostile),        cmocka_unit_test(sql),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

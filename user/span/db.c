@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Statements and commands that wait for their answer: see db.h. */
+#include "span/db.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/limits.h"
+
+static void ask_free(struct db_ask *a)
+{
+	free(a->text);
+	free(a->table);
+	free(a->message);
+	free(a);
+}
+
+static void find_tool(const struct db_conn *c, struct db_ask *a, struct sv query)
+{
+	const struct conn *conn = c->stream->conn;
+	const struct proc *p = proc_find(c->stream->t->procs, conn->tgid, conn->start);
+	struct tool_ref ref;
+
+	if (!p || !tool_of_query(c->stream->run, p, query, a->ts, &ref))
+		return;
+	memcpy(a->tool, ref.span_id, sizeof(a->tool));
+	a->link = ref.link;
+}
+
+struct db_ask *db_asked(struct db_conn *c, uint64_t ts, struct sv text, struct sv query)
+{
+	struct db_ask *a = c->cnt < LIMIT_DB_ASKED ? calloc(1, sizeof(*a)) : NULL;
+
+	if (!a) {
+		c->over_limit++;
+		return NULL;
+	}
+	a->ts = ts;
+	a->number = c->asked++;
+	a->rows = -1;
+	a->text = text.n ? strndup(text.p, text.n) : NULL;
+	find_tool(c, a, query);
+	*(c->last ? &c->last->next : &c->first) = a;
+	c->last = a;
+	c->cnt++;
+	return a;
+}
+
+void db_failed(struct db_ask *a, struct sv code, struct sv message)
+{
+	code = sv_sub(code, 0, sizeof(a->code) - 1);
+	memcpy(a->code, code.p, code.n);
+	a->code[code.n] = '\0';
+	free(a->message);
+	a->message = message.n ? strndup(message.p, message.n) : NULL;
+}
+
+static void describe(struct span *s, const struct db_conn *c, const struct db_ask *a)
+{
+	const struct conn *conn = c->stream->conn;
+	struct sv what = a->operation[0] ? sv(a->operation) : sv(c->system), of = sv(a->table);
+
+	s->kind = SPAN_KIND_CLIENT;
+	span_set_name(s, of.n ? arena_fmt(&s->arena, SV_FMT " " SV_FMT, SV_ARG(what), SV_ARG(of))
+			      : what);
+	span_set_str(s, ATTR_ID_DB_SYSTEM, sv(c->system));
+	span_set_str(s, ATTR_ID_DB_NAMESPACE, sv(c->database));
+	span_set_str(s, ATTR_ID_DB_OPERATION, sv(a->operation));
+	span_set_str(s, ATTR_ID_DB_COLLECTION, of);
+	span_set_str(s, ATTR_ID_DB_QUERY, sv(a->text));
+	if (a->rows >= 0)
+		span_set_int(s, ATTR_ID_DB_ROWS, a->rows);
+	if (a->cut)
+		span_incomplete(s, "cap");
+	flow_addr(c->stream->run, s, &conn->addr);
+	if (conn->addr.rport)
+		span_set_int(s, ATTR_ID_SERVER_PORT, conn->addr.rport);
+	span_set_int(s, ATTR_ID_PROCESS_PID, conn->tgid);
+	span_set_int(s, ATTR_ID_CONNECTION, conn->id);
+	if (!a->code[0])
+		return;
+	span_set_str(s, ATTR_ID_DB_STATUS, sv(a->code));
+	engine_fail(s, sv(a->code), sv(a->message));
+}
+
+/* reason: why nothing is known of an answer, or NULL. */
+static void tell(struct db_conn *c, uint64_t ts, const char *reason)
+{
+	struct run *r = c->stream->run;
+	const struct conn *conn = c->stream->conn;
+	struct pstate *ps = engine_pstate(r->t, conn->tgid, conn->start);
+	struct db_ask *a = c->first;
+	struct span *s = engine_span(r, SPAN_DB, a->ts, ts);
+
+	c->first = a->next;
+	c->last = c->first ? c->last : NULL;
+	c->cnt--;
+	if (s) {
+		engine_id(s->span_id, r, SPAN_DB,
+			  (uint64_t[4]){ conn->tgid, conn->start, conn->id, a->number });
+		if (ps)
+			memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
+		if (a->tool[0])
+			memcpy(s->parent_span_id, a->tool, sizeof(s->parent_span_id));
+		span_set_str(s, ATTR_ID_LINK, sv(a->link));
+		describe(s, c, a);
+		if (reason)
+			span_incomplete(s, reason);
+		if (c->over_limit) { /* those behind it were not told */
+			span_incomplete(s, "cap");
+			c->over_limit = 0;
+		}
+		engine_emit(r, &s);
+	}
+	ask_free(a);
+}
+
+void db_over(struct db_conn *c, uint64_t ts)
+{
+	if (c->first)
+		tell(c, ts, NULL);
+}
+
+void db_give_up(struct db_conn *c, uint64_t ts, const char *reason)
+{
+	while (c->first)
+		tell(c, ts, reason);
+}
+
+void db_fini(struct db_conn *c, uint64_t ts)
+{
+	db_give_up(c, ts, c->stream->t->ending ? "unfinished" : "unanswered");
+	free(c->database);
+}

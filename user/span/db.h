@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What clients ask databases, as spans of kind `db`: db_postgres.c and db_redis.c follow the protocols, and
+ * db.c pairs what is asked with what answers it, in order.  Names: OpenTelemetry, database conventions.
+ */
+#ifndef RINGSPAN_SPAN_DB_H
+#define RINGSPAN_SPAN_DB_H
+
+#include "span/engine.h"
+
+/* A statement or command without an answer. */
+struct db_ask {
+	struct db_ask *next;
+	uint64_t ts, number; /* in its connection */
+	uint64_t batch;      /* PostgreSQL's: up to which ReadyForQuery */
+	bool simple;         /* likewise: only that ends it */
+	bool done;           /* likewise: what comes before that is another's */
+	int64_t rows;        /* -1: not known */
+	char tool[HEX64];    /* the tool call that it is for; "": none */
+	const char *link;    /* how sure that is */
+	char *text;          /* without literals; may be NULL */
+	char operation[32];
+	char *table; /* may be NULL */
+	char code[32];
+	char *message; /* of its failure, with a code; may be NULL */
+	bool cut;
+};
+
+/* A connection to a database. */
+struct db_conn {
+	struct stream *stream;
+	const char *system; /* db.system.name */
+	char *database;     /* may be NULL */
+	struct db_ask *first, *last;
+	size_t cnt;
+	uint64_t asked, over_limit;
+};
+
+/*
+ * What is asked, as db.query.text has it; query: as it was sent, by which its tool call is found.  NULL: no
+ * memory, or too many wait.
+ */
+struct db_ask *db_asked(struct db_conn *c, uint64_t ts, struct sv text, struct sv query);
+void db_failed(struct db_ask *a, struct sv code, struct sv message);
+void db_over(struct db_conn *c, uint64_t ts); /* the first of them is answered: tells it */
+/* No answer will be known, for that reason (ringspan.incomplete). */
+void db_give_up(struct db_conn *c, uint64_t ts, const char *reason);
+void db_fini(struct db_conn *c, uint64_t ts); /* the connection is over */
+
+#endif
