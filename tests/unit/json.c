@@ -602,18 +602,71 @@ static void linear_time(void **state)
 	assert_true(clock() < end);
 }
 
+static bool same(struct arena *a, const char *x, const char *y)
+{
+	return json_same(json_parse(a, sv(x), NULL), json_parse(a, sv(y), NULL));
+}
+
+static void sameness(void **state)
+{
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 0);
+	assert_true(same(&a, "{\"a\":1,\"b\":[2.0]}", "{\"b\":[2],\"a\":1}"));
+	assert_false(same(&a, "{\"a\":1}", "{\"a\":1,\"b\":1}"));
+	assert_false(same(&a, "{\"a\":1,\"b\":1}", "{\"a\":1}"));
+	assert_false(same(&a, "[1]", "[1,2]"));
+	/* of equal keys the last one counts, on either side */
+	assert_true(same(&a, "{\"a\":1,\"a\":2}", "{\"a\":1,\"a\":2}"));
+	assert_true(same(&a, "{\"a\":1,\"a\":2}", "{\"a\":2}"));
+	assert_false(same(&a, "{\"a\":1,\"a\":1}", "{\"a\":1,\"b\":2}"));
+	assert_false(same(&a, "{\"a\":1,\"b\":2}", "{\"a\":1,\"a\":1}"));
+	arena_fini(&a);
+}
+
+/* 100,000 keys in another order: whoever looks for each among all is at it for minutes. */
+static void sameness_is_bounded(void **state)
+{
+	_cleanup_buf_ struct buf up = BUF_INIT, down = BUF_INIT;
+	const int keys = 100000;
+	struct arena a;
+
+	(void)state;
+	arena_init(&a, 0);
+	for (int i = 0; i < keys; i++) {
+		buf_fmt(&up, "%c\"%d\":0", i ? ',' : '{', i);
+		buf_fmt(&down, "%c\"%d\":0", i ? ',' : '{', keys - 1 - i);
+	}
+	buf_ch(&up, '}');
+	buf_ch(&down, '}');
+	assert_true(same(&a, buf_cstr(&up), buf_cstr(&up)));
+	assert_false(same(&a, buf_cstr(&up), buf_cstr(&down)));
+	arena_fini(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_texts), cmocka_unit_test(strings),
-		cmocka_unit_test(cut_texts),   cmocka_unit_test(broken_texts),
-		cmocka_unit_test(cut_marks),   cmocka_unit_test(cut_everywhere),
-		cmocka_unit_test(deep_texts),  cmocka_unit_test(small_arena),
-		cmocka_unit_test(looking),     cmocka_unit_test(integers),
-		cmocka_unit_test(doubles),     cmocka_unit_test(making),
-		cmocka_unit_test(full_arena),  cmocka_unit_test(writing),
-		cmocka_unit_test(deep_trees),  cmocka_unit_test(fuzz),
+		cmocka_unit_test(whole_texts),
+		cmocka_unit_test(strings),
+		cmocka_unit_test(cut_texts),
+		cmocka_unit_test(broken_texts),
+		cmocka_unit_test(cut_marks),
+		cmocka_unit_test(cut_everywhere),
+		cmocka_unit_test(deep_texts),
+		cmocka_unit_test(small_arena),
+		cmocka_unit_test(looking),
+		cmocka_unit_test(integers),
+		cmocka_unit_test(doubles),
+		cmocka_unit_test(making),
+		cmocka_unit_test(full_arena),
+		cmocka_unit_test(writing),
+		cmocka_unit_test(deep_trees),
+		cmocka_unit_test(fuzz),
 		cmocka_unit_test(linear_time),
+		cmocka_unit_test(sameness),
+		cmocka_unit_test(sameness_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,13 +87,63 @@ bool json_str_is(const struct json *v, const char *cstr)
 	return json_is(v, JSON_STRING) && sv_is(v->s, cstr);
 }
 
-static bool same_json(const struct json *a, const struct json *b, unsigned int depth)
+static bool same_json(const struct json *a, const struct json *b, unsigned int depth,
+		      size_t *steps);
+
+static bool same_array(const struct json *a, const struct json *b, unsigned int depth,
+		       size_t *steps)
 {
-	const struct json *x, *y;
+	const struct json *x = a->head, *y = b->head;
+
+	for (; x && y; x = x->next, y = y->next)
+		if (!same_json(x, y, depth + 1, steps))
+			return false;
+	return !x && !y;
+}
+
+static bool same_order(const struct json *a, const struct json *b)
+{
+	const struct json *x = a->head, *y = b->head;
+
+	while (x && y && sv_eq(x->key, y->key)) {
+		x = x->next;
+		y = y->next;
+	}
+	return !x && !y;
+}
+
+static bool spend(size_t *steps, size_t n)
+{
+	if (*steps < n)
+		return false;
+	*steps -= n;
+	return true;
+}
+
+/* In any order; of equal keys the last one counts. */
+static bool same_object(const struct json *a, const struct json *b, unsigned int depth,
+			size_t *steps)
+{
+	if (same_order(a, b))
+		return same_array(a, b, depth, steps);
+	json_for_each (a, x) {
+		if (!spend(steps, a->cnt + b->cnt))
+			return false;
+		if (json_get_sv(a, x->key) == x &&
+		    !same_json(x, json_get_sv(b, x->key), depth + 1, steps))
+			return false;
+	}
+	json_for_each (b, y)
+		if (!spend(steps, a->cnt) || !json_get_sv(a, y->key))
+			return false;
+	return true;
+}
+
+static bool same_json(const struct json *a, const struct json *b, unsigned int depth, size_t *steps)
+{
 	double m, n;
 
-	if (!a || !b || a->type != b->type || a->cut || b->cut || depth >= LIMIT_JSON_DEPTH ||
-	    a->cnt != b->cnt)
+	if (!a || !b || a->type != b->type || a->cut || b->cut || depth >= LIMIT_JSON_DEPTH)
 		return false;
 	switch (a->type) {
 	case JSON_NULL:
@@ -105,22 +155,18 @@ static bool same_json(const struct json *a, const struct json *b, unsigned int d
 	case JSON_NUMBER:
 		return sv_eq(a->s, b->s) || (json_f64(a, &m) && json_f64(b, &n) && m == n);
 	case JSON_ARRAY:
-		for (x = a->head, y = b->head; x && y; x = x->next, y = y->next)
-			if (!same_json(x, y, depth + 1))
-				return false;
-		return true;
+		return a->cnt == b->cnt && same_array(a, b, depth, steps);
 	case JSON_OBJECT:
-		for (x = a->head; x; x = x->next)
-			if (!same_json(x, json_get_sv(b, x->key), depth + 1))
-				return false;
-		return true;
+		return same_object(a, b, depth, steps);
 	}
 	return false;
 }
 
 bool json_same(const struct json *a, const struct json *b)
 {
-	return same_json(a, b, 0);
+	size_t steps = LIMIT_JSON_STEPS;
+
+	return same_json(a, b, 0, &steps);
 }
 
 static bool is_digit(char c)

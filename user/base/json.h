@@ -61,7 +61,10 @@ bool json_i64(const struct json *v, int64_t *out); /* also 3.0 and 3e0; false if
 bool json_f64(const struct json *v, double *out);
 bool json_true(const struct json *v);
 bool json_str_is(const struct json *v, const char *cstr);
-/* The same value: objects have no order, and 1 is 1.0.  What is cut is like nothing. */
+/*
+ * The same value: objects have no order, of equal keys the last one counts, and 1 is 1.0.  Like nothing is
+ * what is cut, and what takes more than LIMIT_JSON_STEPS to find out.
+ */
 bool json_same(const struct json *a, const struct json *b);
 
 #define json_for_each(v, e)                                                                  \

@@ -42,6 +42,8 @@ size_t schema_weight(const struct json *v, unsigned int depth)
 {
 	size_t n = 1;
 
+	if (json_is(v, JSON_OBJECT))
+		n += v->cnt * v->cnt; /* each of its keys may be looked for among all */
 	if (depth < LIMIT_JSON_DEPTH)
 		json_for_each (v, e)
 			n += schema_weight(e, depth + 1);

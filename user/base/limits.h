@@ -8,6 +8,7 @@
 
 #define LIMIT_JSON_DEPTH 128           /* nesting of a JSON text */
 #define LIMIT_JSON_ARENA (256u << 20)  /* bytes one parsed JSON text may take */
+#define LIMIT_JSON_STEPS (4u << 20)    /* looks at keys that comparing two values may take */
 #define LIMIT_SCHEMA_DEPTH 48          /* schemas inside schemas, by $ref too */
 #define LIMIT_SCHEMA_STEPS 1000000     /* comparisons that checking one value may take */
 #define LIMIT_HTTP_HEAD (256u << 10)   /* start line and headers of a message */
