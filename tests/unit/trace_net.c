@@ -156,6 +156,31 @@ static void nobody_asks_by_tcp(void **state)
 	assert_true(says(s, "cut"));
 }
 
+/* A question of which the first bytes came with the end of another began with these. */
+static void questions_in_odd_pieces(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT, one = BUF_INIT, two = BUF_INIT;
+	struct world *w = *state;
+
+	put_question(&one, 7, 0x0100, "a.example", DNS_A, 0);
+	put_question(&two, 8, 0x0100, "b.example", DNS_A, 0);
+	put16(&b, one.len);
+	buf_sv(&b, buf_view(&one));
+	put16(&b, two.len);
+	buf_sv(&b, buf_view(&two));
+	begin(w);
+	flow(w, 3 * MS, 1, address("10.0.0.1", 53, 40001), EV_SRC_STREAM, EV_PROTO_DNS, SV(""));
+	send_dns(w, 10 * MS, 1, EV_WRITE, EV_SRC_STREAM, sv_sub(buf_view(&b), 0, 5));
+	send_dns(w, 20 * MS, 1, EV_WRITE, EV_SRC_STREAM, sv_sub(buf_view(&b), 5, one.len + 5));
+	send_dns(w, 30 * MS, 1, EV_WRITE, EV_SRC_STREAM,
+		 sv_sub(buf_view(&b), one.len + 10, SIZE_MAX));
+	end(w);
+	assert_int_equal(told_count(&w->told, SPAN_DNS), 2);
+	assert_int_equal(told_nth(&w->told, SPAN_DNS, 1)->start_ns -
+				 told_nth(&w->told, SPAN_DNS, 0)->start_ns,
+			 10 * MS);
+}
+
 static void there_is_no_such_name(void **state)
 {
 	struct world *w = *state;
@@ -489,6 +514,7 @@ int main(void)
 		TEST(another_server_is_asked),
 		cmocka_unit_test(what_is_too_long_goes_by_tcp),
 		TEST(nobody_asks_by_tcp),
+		TEST(questions_in_odd_pieces),
 		TEST(there_is_no_such_name),
 		TEST(nobody_answers),
 		TEST(the_process_serves_names),

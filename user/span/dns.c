@@ -201,7 +201,8 @@ static void emit(struct run *r, const struct dns_query *q, const struct dns_msg 
 	if (!s)
 		return;
 	engine_id(s->span_id, r, SPAN_DNS,
-		  (uint64_t[4]){ q->tgid, q->start, q->ts_first, (uint64_t)q->type << 16 | q->id });
+		  (uint64_t[4]){ q->tgid, q->start, q->ts_first,
+				 (uint64_t)!q->client << 32 | (uint64_t)q->type << 16 | q->id });
 	if (ps)
 		memcpy(s->parent_span_id, engine_parent(ps), sizeof(s->parent_span_id));
 	s->kind = q->client ? SPAN_KIND_CLIENT : SPAN_KIND_SERVER;
@@ -373,20 +374,18 @@ static void message(void *ctx, struct sv bytes)
 	_cleanup_arena_ struct arena a = { 0 };
 	struct dns_conn *d = ctx;
 	struct dns_msg m;
-	uint64_t ts = d->ts;
+	uint64_t ts = d->ts_first[d->dir] ? d->ts_first[d->dir] : d->ts;
 	bool client;
 
+	d->ts_first[d->dir] = 0; /* it is this message's alone */
 	arena_init(&a, 4 * EV_SIZE_MAX);
 	if (dns_parse(&m, &a, bytes))
 		return;
 	client = m.response == (d->dir == EV_READ);
-	if (m.response) {
-		answered(d, &m, client, ts);
-		return;
-	}
-	if (d->ts_first[d->dir])
-		ts = d->ts_first[d->dir];
-	ask(d, &m, client, ts);
+	if (m.response)
+		answered(d, &m, client, d->ts);
+	else
+		ask(d, &m, client, ts);
 }
 
 /* --- connections */
