@@ -277,8 +277,7 @@ static void test_hostile(void **state)
 		"{'setup':[1],'clientContent':{'turns':{'a':1},'turnComplete':true}}",
 		"{'toolResponse':{'functionResponses':[1,{}]},'realtimeInput':{'mediaChunks':1}}",
 		"{'serverContent':{'modelTurn':{'parts':[1,{'inlineData':1}]}},'usageMetadata':1}",
-		"{'toolCall':{'functionCalls':{'a':[]}},'usageMetadata':{'responseTokenCount':'x'}"
-		"}",
+		"{'toolCall':{'functionCalls':{}},'usageMetadata':{'responseTokenCount':'x'}}",
 		"[]",
 	};
 	uint64_t seed = 4711;

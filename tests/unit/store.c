@@ -255,7 +255,6 @@ static void add_open(struct store *st, const char *trace, unsigned int id, enum 
 /* Unfinished spans are those of the last look; a finished one takes its place in the order. */
 static void test_unfinished(void **state)
 {
-	_cleanup_buf_ struct buf out = BUF_INIT;
 	_cleanup_store_ struct store *st = NULL;
 
 	(void)state;
