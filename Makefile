@@ -4,7 +4,7 @@
 #   make demo          installs what is missing, builds, traces a bundled agent, prints its tree (root)
 #   make test          installs what is missing, builds, runs every test (root for the last two groups)
 #   make check         the tests that need no privilege
-#   make lint          layers, licences, formatting, clang-tidy
+#   make lint          layers, licences, formatting, clang-tidy, cppcheck, compiles for arm64
 #   make corpus CORPUS=DIR   parsers against recorded provider traffic
 #   make bench         what `record` sustains and costs (root), and bench-replay
 #   make bench-replay  spans a second and memory of a replay, up to a million spans
@@ -38,8 +38,10 @@ CFLAGS_  := -std=gnu11 $(CFLAGS) $(WARN) $(SANITIZE)
 CPPFLAGS_ = $(CPPFLAGS) -D_GNU_SOURCE -Ibpf -Iuser -Ischemas -I$(OUT) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS_   = $(shell pkg-config --libs $(PKGS)) -lZydis -lm
 TEST_LIBS = $(shell pkg-config --libs cmocka)
+# <asm/types.h>; Debian has those of another machine elsewhere
+KERNEL_HEADERS ?= /usr/include/$(shell $(CC) -print-multiarch)
 BPFFLAGS := -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(ARCH) -Ibpf -Ivmlinux/$(ARCH) \
-	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
+	-idirafter $(KERNEL_HEADERS)
 
 ifeq ($(V),1)
   Q :=
@@ -111,6 +113,13 @@ $(OUT)/case-run: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/case/*.c)) $(OUT)/li
 
 $(OUT)/corpus-run: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/corpus/*.c)) $(OUT)/libringspan.a
 	$(call say,LD)$(CC) $(CFLAGS_) $(LDFLAGS) $^ $(LDLIBS_) -o $@
+
+# All of the tool but its link, for the other machine: Debian's libraries have the same headers on both.
+arm64:
+	$(Q)$(MAKE) --no-print-directory OUT=$(OUT)/arm64 ARCH=arm64 CC=aarch64-linux-gnu-gcc \
+		CPPFLAGS="-idirafter /usr/include" CFLAGS=-O1 \
+		KERNEL_HEADERS=/usr/aarch64-linux-gnu/include \
+		$(OUT)/arm64/libringspan.a $(OUT)/arm64/user/main.o
 
 tests-build: $(OUT)/ringspan $(UNIT) $(BPF_TEST) $(OUT)/case-run
 
@@ -191,7 +200,7 @@ install: $(OUT)/ringspan
 clean:
 	$(Q)rm -rf $(OUT)
 
-.PHONY: all tests-build demo test check lint corpus bench bench-replay bench-syscalls bench-functions bench-sched bench-tls bench-profile bench-agent bench-attach format install clean
+.PHONY: all arm64 tests-build demo test check lint corpus bench bench-replay bench-syscalls bench-functions bench-sched bench-tls bench-profile bench-agent bench-attach format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
