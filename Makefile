@@ -5,6 +5,8 @@
 #   make test          installs what is missing, builds, runs every test (root for the last two groups)
 #   make check         the tests that need no privilege
 #   make lint          layers, licences, formatting, clang-tidy, cppcheck, compiles for arm64
+#   make coverage      the tests that need no privilege, with sanitizers; which lines they ran
+#   make fuzz T=60     fuzzes every parser, so many seconds in all
 #   make corpus CORPUS=DIR   parsers against recorded provider traffic
 #   make bench         what `record` sustains and costs (root), and bench-replay
 #   make bench-replay  spans a second and memory of a replay, up to a million spans
@@ -17,7 +19,7 @@
 #   make bench-attach  how long `attach --all` takes among 500 processes (root)
 #   make install PREFIX=/usr/local DESTDIR=
 #
-#   V=1 shows commands, DEBUG=1 builds with -O0 and sanitizers, OUT=DIR builds elsewhere
+#   V=1 shows commands, DEBUG=1 builds with gcc's sanitizers, OUT=DIR builds elsewhere
 
 OUT     ?= build
 PREFIX  ?= /usr/local
@@ -34,6 +36,14 @@ PKGS     := libbpf libelf zlib libzstd libbrotlidec libnghttp2 sqlite3 libxxhash
 WARN     := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wshadow -Wundef
 SANITIZE := $(if $(DEBUG),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined)
 CFLAGS   ?= -g $(if $(DEBUG),-O1 -fno-omit-frame-pointer,-O2)
+# One build for sanitizers, fuzzing and coverage, in a folder of its own: see san-build.  Pointer
+# overflow is left out because it takes NULL + 0 for one, which every compiler makes NULL.
+ifeq ($(INSTRUMENT),1)
+  override CC := $(CLANG)
+  SANITIZE    := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=pointer-overflow \
+	-fno-sanitize-recover=undefined -fprofile-instr-generate -fcoverage-mapping
+  CFLAGS      := -gline-tables-only -O1 -fno-omit-frame-pointer
+endif
 CFLAGS_  := -std=gnu11 $(CFLAGS) $(WARN) $(SANITIZE)
 CPPFLAGS_ = $(CPPFLAGS) -D_GNU_SOURCE -Ibpf -Iuser -Ischemas -I$(OUT) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LDLIBS_   = $(shell pkg-config --libs $(PKGS)) -lZydis -lm
@@ -121,6 +131,12 @@ arm64:
 		KERNEL_HEADERS=/usr/aarch64-linux-gnu/include \
 		$(OUT)/arm64/libringspan.a $(OUT)/arm64/user/main.o
 
+# only with INSTRUMENT=1: its libFuzzer is clang's
+$(OUT)/fuzz: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fuzz/*.c)) $(OUT)/tests/case/driver.o $(OUT)/libringspan.a
+	$(call say,LD)$(CC) $(CFLAGS_) -fsanitize=fuzzer $(LDFLAGS) $^ $(LDLIBS_) -o $@
+
+san-build: $(OUT)/ringspan $(UNIT) $(OUT)/case-run $(OUT)/fuzz
+
 tests-build: $(OUT)/ringspan $(UNIT) $(BPF_TEST) $(OUT)/case-run
 
 # --- what a user calls.  Packages first: only then can a fresh machine's pkg-config answer.
@@ -129,9 +145,13 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/demo/demo.sh $(OUT)/ringspan
 
+build-san:
+	$(Q)$(MAKE) --no-print-directory OUT=$(OUT)/san INSTRUMENT=1 san-build
+
 test:
 	$(Q)tests/deps.sh test
 	$(Q)$(MAKE) --no-print-directory tests-build
+	$(Q)$(MAKE) --no-print-directory build-san
 	$(Q)OUT=$(OUT) tests/run.sh all
 
 check:
@@ -140,6 +160,12 @@ check:
 
 lint:
 	$(Q)OUT=$(OUT) tests/run.sh lint
+
+coverage: build-san
+	$(Q)OUT=$(OUT) tests/run.sh san
+
+fuzz: build-san
+	$(Q)OUT=$(OUT) tests/fuzz/run.sh time $(or $(T),60)
 
 corpus: $(OUT)/corpus-run
 	$(Q)tests/corpus/run.sh $(OUT)/corpus-run $(CORPUS)
@@ -200,7 +226,7 @@ install: $(OUT)/ringspan
 clean:
 	$(Q)rm -rf $(OUT)
 
-.PHONY: all arm64 tests-build demo test check lint corpus bench bench-replay bench-syscalls bench-functions bench-sched bench-tls bench-profile bench-agent bench-attach format install clean
+.PHONY: all arm64 san-build build-san tests-build demo test check lint coverage fuzz corpus bench bench-replay bench-syscalls bench-functions bench-sched bench-tls bench-profile bench-agent bench-attach format install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

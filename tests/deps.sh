@@ -7,7 +7,7 @@ set -eu
 build="gcc make pkg-config clang bpftool libbpf-dev libelf-dev libzydis-dev zlib1g-dev libzstd-dev libbrotli-dev
 libsqlite3-dev libxxhash-dev libseccomp-dev libcap-ng-dev libnghttp2-dev libncurses-dev libc6-dev"
 demo="python3 openssl"
-test="clang-format clang-tidy cppcheck gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libssl-dev systemtap-sdt-dev git procps zstd tmux
+test="clang-format clang-tidy cppcheck libclang-rt-14-dev llvm-14 gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libssl-dev systemtap-sdt-dev git procps zstd tmux
 strace iproute2 curl wget gnutls-bin libcurl3-gnutls libcurl3-nss python3-requests python3-httpx python3-h2 python3-aiohttp"
 
 case "${1:-}" in

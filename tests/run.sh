@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs the tests of the build in $OUT: lint, unit, case, golden, bpf, e2e, in that order, or the
-# groups that are named.  Prints a line for each check and, last of all, `N passed, N failed, N
+# Runs the tests of the build in $OUT: lint, unit, case, golden, san, fuzz, bpf, e2e, in that order, or
+# the groups that are named.  Prints a line for each check and, last of all, `N passed, N failed, N
 # skipped`; exits 1 when one failed.
 #
 #	OUT=build tests/run.sh all | GROUP...
@@ -12,7 +12,7 @@
 cd "$(dirname "$0")/.." || exit 1
 out=$(realpath "${OUT:-build}")
 groups=("$@")
-[ "${*:-all}" != all ] || groups=(lint unit case golden bpf e2e)
+[ "${*:-all}" != all ] || groups=(lint unit case golden san fuzz bpf e2e)
 export CMOCKA_MESSAGE_OUTPUT=TAP OUT=$out RINGSPAN=$out/ringspan
 passed=0 failed=0 skipped=0
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/tests.XXXXXX")
@@ -79,6 +79,7 @@ group_case() {
 	program case "$out/case-run" tests/case/*/*.md
 }
 
+# group_golden [PREFIX]: what a capture replays to, twice.
 group_golden() {
 	local capture name
 	for capture in tests/golden/*.rsp; do
@@ -89,12 +90,35 @@ group_golden() {
 			cmp "$tmp/$round" "tests/golden/$name.ndjson" >>"$tmp/err" 2>&1
 		done
 		if [ -s "$tmp/err" ]; then
-			say "not ok - golden $name"
+			say "not ok - ${1:-}golden $name"
 			sed 's/^/# /' "$tmp/err"
 		else
-			say "ok - golden $name"
+			say "ok - ${1:-}golden $name"
 		fi
 	done
+}
+
+# The three groups above again, built with sanitizers; then which lines they ran.
+group_san() {
+	local -x OUT=$out/san RINGSPAN=$out/san/ringspan LLVM_PROFILE_FILE=$tmp/profile/%m
+	local out=$out/san
+
+	if [ ! -x "$out/fuzz" ]; then
+		say "not ok - san: nothing is built in $out; make build-san"
+		return
+	fi
+	programs "san unit" "$out/unit"
+	program "san case" "$out/case-run" tests/case/*/*.md
+	group_golden "san "
+	if ! tests/coverage.py "$RINGSPAN" "$tmp"/profile/* 2>"$tmp/err"; then
+		sed 's/^/# /' "$tmp/err"
+		say "not ok - san: there are no figures of coverage"
+	fi
+}
+
+# A short run of each target, always with the same inputs.
+group_fuzz() {
+	program fuzz tests/fuzz/run.sh runs 2000
 }
 
 group_bpf() {
@@ -111,7 +135,7 @@ group_e2e() {
 
 for group in "${groups[@]}"; do
 	if [ "$(type -t "group_$group")" != function ]; then
-		echo "there is no group $group; there are lint unit case golden bpf e2e" >&2
+		echo "there is no group $group; there are lint unit case golden san fuzz bpf e2e" >&2
 		exit 2
 	fi
 	"group_$group"

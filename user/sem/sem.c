@@ -68,26 +68,29 @@ const struct sem_ops *sem_find(const struct sem_route *r)
 int sem_call_new(struct sem_call **out, const struct sem_route *r)
 {
 	const struct sem_ops *best = sem_find(r);
-	struct sem_call *c;
 
-	if (!best)
-		return -ENOENT;
-	c = calloc(1, sizeof(*c));
+	return best ? sem_call_of(out, best, r) : -ENOENT;
+}
+
+int sem_call_of(struct sem_call **out, const struct sem_ops *api, const struct sem_route *r)
+{
+	struct sem_call *c = calloc(1, sizeof(*c));
+
 	if (!c)
 		return -ENOMEM;
 	arena_init(&c->arena, LIMIT_JSON_ARENA);
-	c->state = arena_alloc(&c->arena, best->state_sz);
+	c->state = arena_alloc(&c->arena, api->state_sz);
 	if (!c->state) {
 		sem_call_free(&c);
 		return -ENOMEM;
 	}
 	set_absent(c);
-	c->ops = best;
-	c->api = best->api;
-	c->operation = best->operation;
+	c->ops = api;
+	c->api = api->api;
+	c->operation = api->operation;
 	c->provider = provider_of(r);
-	if (best->route)
-		best->route(c, r);
+	if (api->route)
+		api->route(c, r);
 	*out = c;
 	return 0;
 }

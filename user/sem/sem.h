@@ -165,6 +165,8 @@ const struct sem_ops *sem_find(const struct sem_route *r);
  * Only the API, provider, operation and what the path holds are filled.
  */
 int sem_call_new(struct sem_call **out, const struct sem_route *r);
+/* The same of an API that is named, whoever claims the request. */
+int sem_call_of(struct sem_call **out, const struct sem_ops *api, const struct sem_route *r);
 void sem_call_free(struct sem_call **c);
 void sem_request(struct sem_call *c, struct sv body, bool cut);     /* the decoded request body */
 void sem_head(struct sem_call *c, const struct http_msg *response); /* before body or events */
