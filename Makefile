@@ -146,7 +146,8 @@ demo:
 	$(Q)tests/demo/demo.sh $(OUT)/ringspan
 
 build-san:
-	$(Q)$(MAKE) --no-print-directory OUT=$(OUT)/san INSTRUMENT=1 san-build
+	$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j $(shell nproc)) \
+		OUT=$(OUT)/san INSTRUMENT=1 san-build
 
 test:
 	$(Q)tests/deps.sh test

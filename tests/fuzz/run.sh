@@ -23,11 +23,12 @@ export LLVM_PROFILE_FILE=${LLVM_PROFILE_FILE:-/dev/null}
 tests/fuzz/seeds.py "$out/san" "$tmp/seeds" || exit 1
 mkdir -p "$found"
 
-# by runs: the same inputs every time, none of them kept
-bounds=(-rss_limit_mb=1024 -timeout=20 -print_final_stats=1 "-artifact_prefix=$found/")
+# by runs: the same inputs every time, none of them kept; the machine may be busy with others
+bounds=(-rss_limit_mb=1024 -print_final_stats=1 "-artifact_prefix=$found/")
 if [ "$how" = runs ]; then
-	bounds+=("-runs=$much" -seed=1)
+	bounds+=("-runs=$much" -seed=1 -timeout=600)
 else
+	bounds+=(-timeout=20)
 	each=$((much * ${JOBS:-$(nproc)} / ${#targets[@]}))
 	bounds+=("-max_total_time=$((each > 0 ? each : 1))" -reload=0)
 fi
