@@ -52,13 +52,14 @@ DROPPED = re.compile(r"""
   | ringspan\.file\.open_ns               # only of a slow one
   | ringspan\.connection\.retransmits     # a loaded loopback has them
   | ringspan\.connection\.reset           # of who closes with bytes in flight
+  | ringspan\.threads                    # those that took a millisecond
   | ringspan\.cost\.prices_date           # of the table, which tests/unit holds
   | host\..* | os\..*
 """, re.X)
 
 # What is charged to spans, of which a short one gets nothing; processes and runs have the RESOURCES.
 CHARGED = re.compile(r"""
-    ringspan\.(cpu|io|context_switches|page_faults|memory|blocked)\..*
+    ringspan\.(cpu|io|context_switches|page_faults|memory|blocked|syscalls)\..*
   | ringspan\.migrations | ringspan\.shared | ringspan\.wait\.(cpu|lock)_ns
 """, re.X)
 

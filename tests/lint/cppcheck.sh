@@ -29,6 +29,7 @@ cat >"$list" <<-END
 	readdirCalled
 	legacyUninitvar:user/proto/decode.c
 	uninitvar:user/sink/store_request.c
+	uninitvar:user/sink/store_profile.c
 	uninitStructMember:user/sink/store_request.c
 	zerodivcond:user/sink/tree_draw.c
 	incorrectLogicOperator:user/sink/where_value.c

@@ -33,7 +33,7 @@ static int remove_named(struct store *s, int argc, char **argv)
 
 static int keep_limits(struct store *s, const struct store_limits *limits)
 {
-	struct store_pruned before, after;
+	struct store_pruned before, after = { 0 };
 	int err = store_pruned(s, NULL, &before);
 
 	if (!err)
@@ -41,7 +41,7 @@ static int keep_limits(struct store *s, const struct store_limits *limits)
 	if (!err)
 		err = store_pruned(s, NULL, &after);
 	if (!err)
-		printf("removed %s runs of %s spans\n",
+		printf("removed %s runs, %s spans\n",
 		       human_count((uint64_t)(after.runs - before.runs)).s,
 		       human_count((uint64_t)(after.spans - before.spans)).s);
 	return err;

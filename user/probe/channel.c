@@ -61,10 +61,13 @@ static int map_queue(struct channel *c)
 		c->data = NULL;
 		return -errno;
 	}
-	for (int i = 0; i < 2; i++)
-		if (mmap(c->data + (size_t)i * c->bytes, c->bytes, prot, MAP_SHARED | MAP_FIXED, fd,
-			 0) == MAP_FAILED)
+	for (int i = 0; i < 2; i++) {
+		void *half = mmap(c->data + (size_t)i * c->bytes, c->bytes, prot,
+				  MAP_SHARED | MAP_FIXED, fd, 0);
+
+		if (half == MAP_FAILED)
 			return -errno;
+	}
 	c->shared = mmap(NULL, sizeof(*c->shared), prot, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (c->shared == MAP_FAILED) {
 		c->shared = NULL;

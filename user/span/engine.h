@@ -202,7 +202,7 @@ struct pstate {
 		*command; /* the one that is what a tool call asks for; NULL: the first */
 	uint64_t lost;    /* records that were lost before it was born */
 	struct usage_totals used;
-	uint64_t samples;  /* of its stacks, so far */
+	uint64_t samples; /* of its stacks, so far */
 	struct now_proc now;
 	bool program_lost; /* and more of them before its first program was seen */
 };
