@@ -689,12 +689,13 @@ const char *agents_nth_span(const struct run *r, const struct proc *p, uint64_t 
 		of = &r->agents.members;
 	index_for_each (of, key, l)
 		cnt++;
+	if (cnt)
+		nth %= cnt;
 	index_for_each (of, key, l) {
 		const struct agent *a = l->of;
 
-		if (nth % cnt == 0)
+		if (nth-- == 0)
 			return a->turn ? a->turn->span_id : a->span->span_id;
-		nth--;
 	}
 	return NULL;
 }

@@ -407,29 +407,26 @@ void exchange_abandon(struct exchange *x)
 
 /* --- the HTTP parsers' callbacks */
 
-/* Answers whose request did not come with its last chance are over. */
-static void end_orphans(struct http_conn *h, uint64_t seq)
+/*
+ * An answer whose request did not come with its last chance is over, and so is a request behind whose answer's
+ * hole a later one is answered: HTTP/1 answers in order.
+ */
+static bool is_past(const struct exchange *x, const struct http_msg *m, bool in_order)
 {
-	struct exchange *x = h->open;
-
-	while (x) {
-		struct exchange *next = x->next;
-
-		if (x->response_done && !x->method.n && x->seq != seq)
-			exchange_end(x);
-		x = next;
-	}
+	if (x->response_done)
+		return !x->method.n && x->seq != m->seq;
+	return in_order && x->seq < m->seq && exchange_answer_is_lost(x);
 }
 
-/* HTTP/1 answers in order: what is older than the answer behind a hole never gets its own. */
-static void end_skipped(struct http_conn *h, uint64_t seq)
+static void end_past(struct http_conn *h, const struct http_msg *m)
 {
+	bool in_order = h->http1 && m->dir == HTTP_RESPONSE && m->flags & HTTP_JOINED;
 	struct exchange *x = h->open;
 
 	while (x) {
 		struct exchange *next = x->next;
 
-		if (x->seq < seq && exchange_answer_is_lost(x))
+		if (is_past(x, m, in_order))
 			exchange_end(x);
 		x = next;
 	}
@@ -440,9 +437,7 @@ static void on_head(void *ctx, struct http_msg *m)
 	struct http_conn *h = ctx;
 	struct exchange *x;
 
-	end_orphans(h, m->seq);
-	if (h->http1 && m->dir == HTTP_RESPONSE && m->flags & HTTP_JOINED)
-		end_skipped(h, m->seq);
+	end_past(h, m);
 	x = exchange_find(h, m->seq); /* either side may be seen first */
 	if (!x && (m->dir == HTTP_REQUEST || (m->flags & HTTP_UNPAIRED)))
 		x = exchange_new(h, m->seq);

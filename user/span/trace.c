@@ -337,35 +337,35 @@ static void run_over(struct run *r)
 	run_free(r);
 }
 
-int trace_feed(struct trace *t, const struct ev_hdr *rec)
+/* What processes and connections make of it.  *p: who does something now; NULL: nobody that is known. */
+static int feed_rooms(struct trace *t, const struct ev_hdr *rec, struct proc **p)
 {
-	struct proc *p = NULL;
 	int err;
 
-	t->totals.records++;
-	t->hdr_lost += rec->lost;
-	if (rec->ts > t->now)
-		t->now = rec->ts;
+	if (log_takes(rec)) {
+		log_feed(t, (const void *)rec);
+		return 0;
+	}
 	if (rec->kind == EV_EXIT) { /* its connections end first: their spans belong to it */
 		err = conn_feed(t->conns, rec);
 		flow_feed(t, rec);
 		proc_feed(t->procs, rec);
-	} else if (log_takes(rec)) {
-		log_feed(t, (const void *)rec);
-		err = 0;
-	} else {
-		p = proc_feed(t->procs, rec);
-		err = conn_feed(t->conns, rec);
-		flow_feed(t, rec);
+		return err;
 	}
-	now_heard(p, rec);
+	*p = proc_feed(t->procs, rec);
+	err = conn_feed(t->conns, rec);
+	flow_feed(t, rec);
+	return err;
+}
+
+static int feed_kind(struct trace *t, const struct ev_hdr *rec)
+{
 	switch (rec->kind) {
 	case EV_META:
 		feed_meta(t, (const void *)rec);
 		break;
 	case EV_RUN:
-		err = feed_run(t, (const void *)rec);
-		break;
+		return feed_run(t, (const void *)rec);
 	case EV_DATA:
 		t->totals.data_bytes += ((const struct ev_data *)(const void *)rec)->len;
 		break;
@@ -423,7 +423,22 @@ int trace_feed(struct trace *t, const struct ev_hdr *rec)
 	default:
 		break;
 	}
-	return err;
+	return 0;
+}
+
+int trace_feed(struct trace *t, const struct ev_hdr *rec)
+{
+	struct proc *p = NULL;
+	int err, kind_err;
+
+	t->totals.records++;
+	t->hdr_lost += rec->lost;
+	if (rec->ts > t->now)
+		t->now = rec->ts;
+	err = feed_rooms(t, rec, &p);
+	now_heard(p, rec);
+	kind_err = feed_kind(t, rec);
+	return err ? err : kind_err;
 }
 
 void trace_end(struct trace *t)
