@@ -13,7 +13,7 @@ unfinished() {
 
 start_mock
 agent_command python anthropic parallel
-"$RINGSPAN" record --store db --capture c.rsp -- sh -c 'sleep 2; exec "$@"' sh "${agent[@]}" >out 2>err &
+"$RINGSPAN" record --files changed --store db --capture c.rsp -- sh -c 'sleep 2; exec "$@"' sh "${agent[@]}" >out 2>err &
 recorder=$!
 pids+=("$recorder")
 wait_for 10 test -s db

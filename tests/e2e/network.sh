@@ -22,7 +22,8 @@ if ! ip netns add $a 2>err || ! ip netns add $b 2>>err; then
 	exit 0
 fi
 
-# in_a COMMAND..., in_b COMMAND...: at the two ends of the link
+# in_a COMMAND..., in_b COMMAND...: at the two ends of the link.  Not for what runs in the background: a
+# function would be killed there, and not its command.
 in_a() { ip netns exec $a "$@"; }
 in_b() { ip netns exec $b "$@"; }
 
@@ -88,7 +89,7 @@ connection.send(b".")
 connection.recv(1)
 END
 start_link --drop-every 30 || { echo "not ok - network: the link does not start"; exit 1; }
-in_b timeout 100 "$PYTHON" sink.py >port &
+ip netns exec "$b" timeout 100 "$PYTHON" sink.py >port &
 pids+=($!)
 wait_for 20 test -s port
 : >problems
@@ -140,7 +141,7 @@ openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 
 s_server() {
 	local port=$1
 	shift
-	in_b timeout 300 openssl s_server -quiet -www -key key.pem -cert cert.pem -accept "$port" "$@" \
+	ip netns exec "$b" timeout 300 openssl s_server -quiet -www -key key.pem -cert cert.pem -accept "$port" "$@" \
 		>/dev/null 2>>s_server.err &
 	pids+=($!)
 	wait_for 20 eval "in_b ss -tlnH 'sport = :$port' | grep -q ."
@@ -197,7 +198,7 @@ context.load_cert_chain("cert.pem", "key.pem")
 server.socket = context.wrap_socket(server.socket, server_side=True)
 server.serve_forever()
 END
-in_b timeout 300 "$PYTHON" keep.py 2>>s_server.err &
+ip netns exec "$b" timeout 300 "$PYTHON" keep.py 2>>s_server.err &
 pids+=($!)
 wait_for 20 eval "in_b ss -tlnH 'sport = :4433' | grep -q ."
 for version in 1.3 1.2; do
@@ -256,7 +257,7 @@ while True:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 END
-in_b timeout 300 "$PYTHON" rude.py 2>>s_server.err &
+ip netns exec "$b" timeout 300 "$PYTHON" rude.py 2>>s_server.err &
 pids+=($!)
 wait_for 20 eval "in_b ss -tlnH 'sport = :4434' | grep -q ."
 port=4434 fails "a server that closes" closed curl -sk --resolve "close.test:4434:$server" https://close.test:4434/
