@@ -11,13 +11,19 @@ unfinished() {
 		sed 's/.*"ringspan.kind":"\([a-z_]*\)".*/\1/' | sort -u | tr '\n' ' '
 }
 
+# asleep STORE: the command that the shell started first is there; for a moment it is a shell itself.
+asleep() {
+	"$RINGSPAN" show --store "$1" | grep -q 'sleep.*unfinished'
+}
+
 start_mock
 agent_command python anthropic parallel
 "$RINGSPAN" record --files changed --store db --capture c.rsp -- sh -c 'sleep 2; exec "$@"' sh "${agent[@]}" >out 2>err &
 recorder=$!
 pids+=("$recorder")
 wait_for 10 test -s db
-wait_for 10 eval '[ "$(unfinished db)" = "process run " ]'
+wait_for 10 asleep db
+[ "$(unfinished db)" = "process run " ]
 result "a run in flight is there" $? err
 "$RINGSPAN" show --store db >show.txt 2>>err
 grep -q 'so far' show.txt && grep -q 'sleep.*unfinished' show.txt
@@ -45,7 +51,7 @@ result "and the spans are those of a replay" $? problems
 rm -f db db-*
 "$RINGSPAN" record --store db -- sh -c 'sleep 1; sleep 60' >out 2>err &
 recorder=$!
-wait_for 10 eval 'unfinished db | grep -q process'
+wait_for 10 asleep db
 kill -KILL "$recorder"
 wait "$recorder" 2>/dev/null
 "$RINGSPAN" show --store db >show.txt 2>err
