@@ -59,7 +59,8 @@ END
 		import json
 		spans = [json.loads(line) for line in open("both.ndjson", encoding="utf-8")]
 		calls = {s["span_id"] for s in spans if s["attributes"]["ringspan.kind"] == "model_call"}
-		served = [s["parent_span_id"] for s in spans if s["kind"] == "SERVER"]
+		served = [s["parent_span_id"] for s in spans
+		          if s["kind"] == "SERVER" and s["attributes"]["ringspan.kind"] == "http"]
 		if len(calls) != 3 or sorted(served) != sorted(calls):
 		    print(f"calls {sorted(calls)}, served under {sorted(served)}")
 	END
