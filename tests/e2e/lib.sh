@@ -130,10 +130,10 @@ tree_options() {
 	tree_names=" $* "
 }
 
-# tree_case NAME COMMAND...: records the command, which runs in an empty folder; the whole tree of its run
-# is that of trees/NAME.tree (see tree.py, which gets the options in tree_extra), obeys the schema, and
-# is the same when it is replayed.
-tree_extra=()
+# tree_case NAME COMMAND...: records the command (with the options in tree_record), which runs in an empty
+# folder; the whole tree of its run is that of trees/NAME.tree (see tree.py, which gets the options in
+# tree_extra), obeys the schema, and is the same when it is replayed.
+tree_extra=() tree_record=()
 tree_case() {
 	local name=$1
 	shift
@@ -144,8 +144,8 @@ tree_case() {
 	{
 		# it exits as the command did, which the tree holds; ls -l tells no time; what interpreters
 		# read is another machine's
-		(cd run && TIME_STYLE=+ bounded "$RINGSPAN" record --files changed --store ../db \
-			--capture ../c.rsp -- "$@") >out 2>err
+		(cd run && TIME_STYLE=+ bounded "$RINGSPAN" record --files changed "${tree_record[@]}" \
+			--store ../db --capture ../c.rsp -- "$@") >out 2>err
 		grep -q "nothing lost" err || cat err
 		bounded "$RINGSPAN" export --store db --format ndjson --payload >spans.ndjson ||
 			echo "export fails"

@@ -52,7 +52,9 @@ done_by reexec python reexec
 done_by twins python twins
 done_by timeout python timeout --timeout 2
 done_by daemon python daemon
+tree_record=(--wait) # what is left behind goes on for as long as a recording does by itself
 done_by orphan python orphan
+tree_record=()
 printf 'test:\n\t@exit 1\n' >checks
 done_by failing_tests python check
 printf '%s\n' "$PYTHON $tests/agents/agent.py --base-url https://127.0.0.1:$mock_port --ca $mock_ca \
