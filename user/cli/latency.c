@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* latency: how long system calls and spans took, of a run, a capture, or a process that runs. */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -9,8 +8,6 @@
 #include "cli/live.h"
 #include "cli/read.h"
 #include "sink/term.h"
-
-#define STEP_MS 100
 
 enum by { BY_SYSCALL, BY_CLASS, BY_PROCESS, BY_HOST, BY_SPAN, BY_FILE, BY_CNT };
 
@@ -266,23 +263,6 @@ static int from_capture(struct gather *g, const char *path)
 	return session_replay(&cfg, path);
 }
 
-/* Until a signal, the end of the time or of the processes. */
-static int follow(struct live *l, const struct latency_opts *o, size_t runs)
-{
-	uint64_t began = live_now();
-	struct signalfd_siginfo sig;
-
-	while (!live_over(l, runs) && !(o->duration_ns && live_now() - began >= o->duration_ns)) {
-		int ret = live_step(l, STEP_MS, &sig);
-
-		if (ret < 0)
-			return ret;
-		if (ret && sig.ssi_signo != SIGCHLD)
-			break;
-	}
-	return 0;
-}
-
 static int from_live(struct gather *g, const struct latency_opts *o)
 {
 	struct live_opts live = { .no_store = true,
@@ -292,23 +272,8 @@ static int from_live(struct gather *g, const struct latency_opts *o)
 				  .watch_span = on_span,
 				  .watch_calls = on_calls,
 				  .watch_ctx = g };
-	struct live *l = NULL;
-	size_t runs = 0;
-	int err = live_new(&l, &live), end_err;
 
-	for (size_t i = 0; !err && i < o->pids.cnt; i++)
-		runs += monitor_watch(live_monitor(l), o->pids.pid[i], EV_RUN_ATTACH) == 0;
-	if (!err && !runs)
-		err = -ESRCH;
-	if (!err)
-		err = live_confine(l);
-	if (!err) {
-		err = follow(l, o, runs);
-		end_err = live_end(l);
-		err = err ? err : end_err;
-	}
-	live_free(&l);
-	return err;
+	return live_watch_pids(&live, &o->pids, o->duration_ns);
 }
 
 static int read_by(const char *name, enum by *by)

@@ -21,7 +21,8 @@
 #define NS_PER_S 1000000000ull
 #define OPEN_NS (NS_PER_S / 2)   /* between two looks at what is not over */
 #define OUTPUT_RATE (256u << 10) /* bytes a second; a build log stays below it */
-#define ANSWER_MS 200 /* a step waits so long for the probe, which may be at work in a file */
+#define ANSWER_MS 200     /* a step waits so long for the probe, which may be at work in a file */
+#define WATCH_STEP_MS 100 /* also the longest that a record waits in the ring */
 #define DRAIN_NS (NS_PER_S / 2) /* at the end, where processes go on that nobody waits for */
 
 struct live {
@@ -417,4 +418,43 @@ int live_end(struct live *l)
 	if (!l->opts->watch_calls && !l->opts->watch_sample)
 		report(l, duration, !n);
 	return err ? err : n;
+}
+
+/* --- who only watches */
+
+static int watch_until(struct live *l, uint64_t duration_ns, size_t runs)
+{
+	uint64_t began = live_now();
+	struct signalfd_siginfo sig = { 0 };
+
+	while (!live_over(l, runs) && !(duration_ns && live_now() - began >= duration_ns)) {
+		int ret = live_step(l, WATCH_STEP_MS, &sig);
+
+		if (ret < 0)
+			return ret;
+		if (ret && sig.ssi_signo != SIGCHLD)
+			break;
+	}
+	return 0;
+}
+
+int live_watch_pids(const struct live_opts *o, const struct opt_pids *pids, uint64_t duration_ns)
+{
+	struct live *l = NULL;
+	size_t runs = 0;
+	int err = live_new(&l, o), end_err;
+
+	for (size_t i = 0; !err && i < pids->cnt; i++)
+		runs += monitor_watch(l->monitor, pids->pid[i], EV_RUN_ATTACH) == 0;
+	if (!err && !runs)
+		err = -ESRCH;
+	if (!err)
+		err = live_confine(l);
+	if (!err) {
+		err = watch_until(l, duration_ns, runs);
+		end_err = live_end(l);
+		err = err ? err : end_err;
+	}
+	live_free(&l);
+	return err;
 }

@@ -117,6 +117,12 @@ int live_step(struct live *l, int timeout_ms, struct signalfd_siginfo *sig);
 /* Whether as many runs as that have come to their end. */
 bool live_over(const struct live *l, size_t runs);
 
+/*
+ * Traces processes that run, and all that they start, for o's watch_*: until a signal, their end, or the end
+ * of the time (ns; 0: none).  0 or -errno, logged.
+ */
+int live_watch_pids(const struct live_opts *o, const struct opt_pids *pids, uint64_t duration_ns);
+
 /* Takes in what is left, ends the session and prints what was seen.  0, or the first failure. */
 int live_end(struct live *l);
 

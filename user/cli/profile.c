@@ -3,7 +3,6 @@
 #include "cli/profile.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
@@ -13,7 +12,6 @@
 #include "sink/flame.h"
 #include "sink/term.h"
 
-#define STEP_MS 100
 #define ROWS_USUAL 30
 
 static const char *const by_names[] = {
@@ -117,23 +115,6 @@ static int from_capture(struct gather *g, const char *path)
 	return session_replay(&cfg, path);
 }
 
-/* Until a signal, the end of the time or of the processes. */
-static int follow(struct live *l, const struct profile_opts *o, size_t runs)
-{
-	uint64_t began = live_now();
-	struct signalfd_siginfo sig;
-
-	while (!live_over(l, runs) && !(o->duration_ns && live_now() - began >= o->duration_ns)) {
-		int ret = live_step(l, STEP_MS, &sig);
-
-		if (ret < 0)
-			return ret;
-		if (ret && sig.ssi_signo != SIGCHLD)
-			break;
-	}
-	return 0;
-}
-
 static int from_live(struct gather *g, const struct profile_opts *o)
 {
 	struct live_opts live = { .no_store = true,
@@ -142,25 +123,9 @@ static int from_live(struct gather *g, const struct profile_opts *o)
 				  .watch_span = on_span,
 				  .watch_sample = on_sample,
 				  .watch_ctx = g };
-	struct live *l = NULL;
-	size_t runs = 0;
-	int err = live_read_opts(&live), end_err;
+	int err = live_read_opts(&live);
 
-	if (!err)
-		err = live_new(&l, &live);
-	for (size_t i = 0; !err && i < o->pids.cnt; i++)
-		runs += monitor_watch(live_monitor(l), o->pids.pid[i], EV_RUN_ATTACH) == 0;
-	if (!err && !runs)
-		err = -ESRCH;
-	if (!err)
-		err = live_confine(l);
-	if (!err) {
-		err = follow(l, o, runs);
-		end_err = live_end(l);
-		err = err ? err : end_err;
-	}
-	live_free(&l);
-	return err;
+	return err ? err : live_watch_pids(&live, &o->pids, o->duration_ns);
 }
 
 /* --- the verb */
