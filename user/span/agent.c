@@ -65,7 +65,7 @@ static void end_turn(struct agent *a, uint64_t ts)
 	if (!s)
 		return;
 	index_del(&a->run->agents.by_process, &a->of_process);
-	s->end_ns = ts + a->run->t->wall_offset;
+	s->end_ns = engine_wall(a->run, ts);
 	if (s->end_ns < s->start_ns)
 		s->end_ns = s->start_ns;
 	set_totals(s, &a->turn_sum);
@@ -100,8 +100,8 @@ static void agent_over(struct agent *a, const char *reason)
 	if (a->turn)
 		span_incomplete(a->turn, reason);
 	end_turn(a, a->chain.ts_last);
-	s->end_ns = (a->ts_beside > a->chain.ts_last ? a->ts_beside : a->chain.ts_last) +
-		    a->run->t->wall_offset;
+	s->end_ns = engine_wall(a->run,
+				a->ts_beside > a->chain.ts_last ? a->ts_beside : a->chain.ts_last);
 	span_set_int(s, ATTR_ID_TURNS, a->turns);
 	set_totals(s, &a->sum);
 	usage_set(s, &a->used);
@@ -642,7 +642,7 @@ void agent_process_waited(struct run *r, const struct proc *p, enum wait_cause c
 	index_for_each (&r->agents.by_process, ((struct map_key){ p->tgid, p->start, 0 }), l) {
 		struct agent *a = l->of;
 
-		if (from + r->t->wall_offset >= a->turn->start_ns)
+		if (engine_wall(r, from) >= a->turn->start_ns)
 			wait_add(&a->turn_waits.by[cause], from, to);
 	}
 }
@@ -725,7 +725,7 @@ void agent_release(struct agent *a)
 void agent_now(const struct run *r, struct now *n)
 {
 	for (const struct agent *a = r->agents.first; a; a = a->next) {
-		uint64_t last = a->chain.ts_last + (uint64_t)r->t->wall_offset;
+		uint64_t last = trace_unix(r->t, a->chain.ts_last);
 
 		n->agents++;
 		n->turns += a->turns;

@@ -216,6 +216,5 @@ void approval_now(const struct run *r, struct now *n)
 	const struct leave *l = r->leaves;
 
 	if (l)
-		n->human = (struct now_human){ l->ts + (uint64_t)r->t->wall_offset, "request",
-					       sv(l->tool) };
+		n->human = (struct now_human){ trace_unix(r->t, l->ts), "request", sv(l->tool) };
 }

@@ -51,8 +51,6 @@ void calls_feed(struct trace *t, const struct ev_syscalls *s)
 	const struct ev_count *counts = (const void *)(s + 1);
 	char room[16];
 	struct trace_calls c = {
-		.since_ns = s->since_ts + t->wall_offset,
-		.time_ns = s->hdr.ts + t->wall_offset,
 		.pid = s->hdr.tgid,
 		.name = name_of(t, s->nr, room),
 		.class = sv(syscall_class_name(class_of(t, s->nr))),
@@ -72,6 +70,8 @@ void calls_feed(struct trace *t, const struct ev_syscalls *s)
 	sums_add(&ps->run->calls_made, class_of(t, s->nr), s);
 	if (!t->cfg.calls)
 		return;
+	c.since_ns = engine_wall(ps->run, s->since_ts);
+	c.time_ns = engine_wall(ps->run, s->hdr.ts);
 	memcpy(c.trace_id, ps->run->trace_id, sizeof(c.trace_id));
 	memcpy(c.span_id, engine_parent(ps), sizeof(c.span_id));
 	t->cfg.calls(t->ctx, &c);

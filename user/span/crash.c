@@ -202,7 +202,7 @@ static void add_survived(struct span *s, const struct pstate *ps, const struct f
 	set(a, attrs, ATTR_ID_STACK_METHOD, sv(f->method));
 	json_set(a, attrs, attr_defs[ATTR_ID_THREAD_ID].key, json_int(a, f->tid));
 	set(a, attrs, ATTR_ID_THREAD_NAME, sv(f->thread));
-	span_event(s, f->ts + ps->run->t->wall_offset, "exception", attrs);
+	span_event(s, engine_wall(ps->run, f->ts), "exception", attrs);
 }
 
 void crash_survived(struct span *s, const struct pstate *ps, int ended_by)

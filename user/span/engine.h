@@ -229,6 +229,11 @@ struct pstate *engine_pstate(struct trace *t, uint32_t tgid, uint64_t start); /*
 /* Where a span of that process hangs: its own process span, or the run for the root. */
 const char *engine_parent(const struct pstate *p);
 
+/* clock.c: from CLOCK_MONOTONIC to the time of day, and nowhere else */
+uint64_t engine_wall(const struct run *r,
+		     uint64_t ts); /* Unix time, ns, as the run's spans have it */
+uint64_t engine_ts(const struct run *r, uint64_t wall_ns); /* the other way */
+
 /* peer.c */
 /*
  * The trace context that a request carries, as attributes; a link goes from the span and from the run to

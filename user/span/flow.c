@@ -156,7 +156,7 @@ static void set_reset(struct span *s, const struct run *r, const struct flow *f)
 	if (attrs)
 		json_set(&s->arena, attrs, attr_defs[ATTR_ID_RESET].key,
 			 json_string(&s->arena, sv(by)));
-	span_event(s, f->reset_ts + r->t->wall_offset, "reset", attrs);
+	span_event(s, engine_wall(r, f->reset_ts), "reset", attrs);
 }
 
 static void set_not_seen(struct run *r, struct span *s, const struct flow *f,
@@ -390,7 +390,7 @@ static bool made_for(const struct flow *f, const struct exchange *x, uint64_t as
 {
 	const struct ev_addr *a = &x->http->stream->conn->addr;
 
-	if (!f->connect || !f->connected || f->connect->start_ns < asked + x->run->t->wall_offset)
+	if (!f->connect || !f->connected || f->connect->start_ns < engine_wall(x->run, asked))
 		return false;
 	return f->conn == x->conn_id ||
 	       (a->lport && a->lport == f->addr.lport && a->rport == f->addr.rport);
@@ -398,11 +398,10 @@ static bool made_for(const struct flow *f, const struct exchange *x, uint64_t as
 
 static void is_for_tool(struct run *r, struct span *s, const struct tool_ref *ref)
 {
-	uint64_t offset = (uint64_t)r->t->wall_offset;
-
 	memcpy(s->parent_span_id, ref->span_id, HEX64);
 	span_set_str(s, ATTR_ID_LINK, sv(ref->link));
-	tool_waited(r, ref->span_id, WAIT_NETWORK, s->start_ns - offset, s->end_ns - offset);
+	tool_waited(r, ref->span_id, WAIT_NETWORK, engine_ts(r, s->start_ns),
+		    engine_ts(r, s->end_ns));
 }
 
 void flow_of_tool(const struct exchange *x, const struct tool_ref *ref)

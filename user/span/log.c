@@ -29,7 +29,7 @@ bool log_takes(const struct ev_hdr *rec)
 static void tell(const struct pstate *ps, uint32_t pid, int fd, struct output *o)
 {
 	struct trace *t = ps->run->t;
-	struct trace_log l = { .time_ns = o->ts + t->wall_offset, .pid = pid, .fd = fd };
+	struct trace_log l = { .time_ns = engine_wall(ps->run, o->ts), .pid = pid, .fd = fd };
 
 	if (o->line.len && o->line.p[o->line.len - 1] == '\r')
 		o->line.len--;

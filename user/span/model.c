@@ -454,7 +454,7 @@ static void join(struct run *r, struct call *call, struct exchange *x, struct sp
 {
 	emit_wait(x, call);
 	memcpy(s->span_id, call->span->span_id, sizeof(s->span_id));
-	s->start_ns = call->ts_first + r->t->wall_offset;
+	s->start_ns = engine_wall(r, call->ts_first);
 	call->req_wire += x->req_wire;
 	call->resp_wire += x->resp_wire;
 	span_set_int(s, ATTR_ID_HTTP_REQUEST_BODY, call->req_wire);
@@ -674,7 +674,7 @@ void model_now(const struct run *r, struct now *n)
 	n->failed.status = span_attr_int(last->span, ATTR_ID_HTTP_STATUS, 0);
 	n->failed.attempts = last->attempts;
 	n->failed.throttled = is_throttled(last->span);
-	n->failed.failed_ns = last->ts_last + (uint64_t)r->t->wall_offset;
+	n->failed.failed_ns = trace_unix(r->t, last->ts_last);
 	n->failed.retry_ns =
 		n->failed.failed_ns + (uint64_t)span_attr_int(last->span, ATTR_ID_RETRY_AFTER, 0);
 }

@@ -156,7 +156,7 @@ struct telling {
 
 static uint64_t wall(const struct run *r, uint64_t ts)
 {
-	return ts ? ts + (uint64_t)r->t->wall_offset : 0;
+	return ts ? trace_unix(r->t, ts) : 0;
 }
 
 static bool in_flight(const struct exchange *x)
@@ -318,11 +318,6 @@ bool trace_now(const struct trace *t, const char *trace_id, now_fn fn, void *ctx
 		}
 	}
 	return false;
-}
-
-uint64_t trace_unix(const struct trace *t, uint64_t monotonic_ns)
-{
-	return (monotonic_ns ? monotonic_ns : t->now) + (uint64_t)t->wall_offset;
 }
 
 struct sv trace_host(const struct trace *t)

@@ -10,7 +10,7 @@ void open_give(const struct open_walk *w, struct run *r, struct span **s)
 {
 	if (!*s)
 		return;
-	(*s)->end_ns = r->t->now + r->t->wall_offset;
+	(*s)->end_ns = engine_wall(r, r->t->now);
 	if ((*s)->end_ns < (*s)->start_ns)
 		(*s)->end_ns = (*s)->start_ns;
 	span_set_bool(*s, ATTR_ID_UNFINISHED, true);

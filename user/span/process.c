@@ -190,7 +190,7 @@ static void exec_events(struct span *s, const struct run *r, const struct progra
 		json_set(a, attrs, attr_defs[ATTR_ID_PROCESS_EXE_PATH].key,
 			 json_string(a, sv(prog->path)));
 		json_set(a, attrs, attr_defs[ATTR_ID_PROCESS_ARGS].key, args_json(a, args));
-		span_event(s, prog->ts + r->t->wall_offset, "exec", attrs);
+		span_event(s, engine_wall(r, prog->ts), "exec", attrs);
 	}
 }
 

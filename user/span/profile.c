@@ -262,7 +262,6 @@ void profile_sample(struct trace *t, const struct ev_sample *e)
 	const struct program_names *own = map_get(&t->profile.programs, key);
 	struct stack stack = { .p = &t->profile, .cnt = 0 };
 	struct trace_sample s = {
-		.time_ns = e->hdr.ts + t->wall_offset,
 		.period_ns = e->period_ns,
 		.cnt = 1,
 		.pid = e->hdr.tgid,
@@ -276,6 +275,7 @@ void profile_sample(struct trace *t, const struct ev_sample *e)
 	if (own && own->exec_ts == e->exec_ts)
 		stack.own = own;
 	read_stack(&stack, e);
+	s.time_ns = engine_wall(ps->run, e->hdr.ts);
 	s.frame_cnt = stack.cnt;
 	memcpy(s.trace_id, ps->run->trace_id, sizeof(s.trace_id));
 	usage_owner(ps, proc_find(t->procs, e->hdr.tgid, e->hdr.start), ps->samples++, s.span_id);

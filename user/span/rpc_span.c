@@ -148,7 +148,7 @@ void rpc_span_note(struct rpc_end *e, struct rpc_call *c, const struct mcp_note 
 	add_event(attrs, a, ATTR_ID_EVENT_MESSAGE, n->text);
 	add_event(attrs, a, ATTR_ID_LOG_LEVEL, n->level);
 	add_event(attrs, a, ATTR_ID_LOG_NAME, n->logger);
-	span_event(c->span, ts + e->run->t->wall_offset, names[n->what], attrs);
+	span_event(c->span, engine_wall(e->run, ts), names[n->what], attrs);
 }
 
 static void set_mcp(struct span *s, const struct rpc_end *e, const struct rpc_facts *f)
@@ -363,7 +363,7 @@ void rpc_span_emit(struct rpc_end *e, struct rpc_call *c)
 	struct span *s = c->span;
 
 	rpc_span_parent(e, c, true);
-	s->end_ns = c->ts_last + e->run->t->wall_offset;
+	s->end_ns = engine_wall(e->run, c->ts_last);
 	set_name(s, f);
 	if (s->what == SPAN_A2A)
 		set_a2a(s, e, f);

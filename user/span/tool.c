@@ -42,7 +42,7 @@ void tool_told(const struct exchange *x, const struct sem_tool_call *tc)
 static void give_up(struct run *r, struct tool *tool, uint64_t ts)
 {
 	if (ts > tool->ts_start)
-		tool->span->end_ns = ts + r->t->wall_offset;
+		tool->span->end_ns = engine_wall(r, ts);
 	span_incomplete(tool->span, "unanswered");
 	finish(r, tool, NULL);
 }
@@ -215,7 +215,7 @@ void tool_answered(const struct exchange *x, const struct sem_tool_result *res)
 		return; /* answered before: a request that is sent again repeats it */
 	s = tool->span;
 	if (x->req_first > tool->ts_start)
-		s->end_ns = x->req_first + r->t->wall_offset;
+		s->end_ns = engine_wall(r, x->req_first);
 	span_set_str(s, ATTR_ID_TOOL_RESULT, res->text);
 	if (x->begins && tool->agent != x->agent) /* it may as well be another's */
 		span_set_str(s, ATTR_ID_LINK, SV("time"));

@@ -132,8 +132,8 @@ struct span *engine_span(struct run *r, enum span_what what, uint64_t ts_start, 
 	s->no_redact = r->t->cfg.no_redact;
 	memcpy(s->trace_id, r->trace_id, sizeof(s->trace_id));
 	memcpy(s->parent_span_id, r->span_id, sizeof(s->parent_span_id));
-	s->start_ns = ts_start + r->t->wall_offset;
-	s->end_ns = (ts_end > ts_start ? ts_end : ts_start) + r->t->wall_offset;
+	s->start_ns = engine_wall(r, ts_start);
+	s->end_ns = engine_wall(r, ts_end > ts_start ? ts_end : ts_start);
 	s->kind = SPAN_KIND_INTERNAL;
 	return s;
 }

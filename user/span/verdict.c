@@ -17,11 +17,11 @@
 static struct span *verdict_span(struct run *r, const struct span *of, const char *subject,
 				 struct sv by)
 {
-	uint64_t offset = (uint64_t)r->t->wall_offset;
-	struct span *s = engine_span(r, SPAN_VALIDATION, of->end_ns - offset, of->end_ns - offset);
+	struct span *s = engine_span(r, SPAN_VALIDATION, 0, 0);
 
 	if (!s)
 		return NULL;
+	s->start_ns = s->end_ns = of->end_ns;
 	engine_id(s->span_id, r, SPAN_VALIDATION,
 		  (uint64_t[4]){ hash64(sv(of->span_id)), hash64(sv(subject)) });
 	memcpy(s->parent_span_id, of->span_id, sizeof(s->parent_span_id));
