@@ -77,7 +77,8 @@ enum ev_call_class {
 	X(CGROUP, 519, ev_cgroup)    \
 	X(STACK, 520, ev_stack)      \
 	X(FRAMES, 521, ev_frames)    \
-	X(PROBE, 522, ev_probe)
+	X(PROBE, 522, ev_probe)      \
+	X(CLOCK, 523, ev_clock)
 
 enum ev_kind {
 #define X(name, id, type) EV_##name = id,
@@ -775,6 +776,16 @@ struct ev_stats {
 	__u64 lost_fault_bytes; /* payload the kernel could not read */
 	__u64 lost_cap_bytes;   /* payload cut because one call moved more than the cap */
 	__u64 data_bytes;       /* payload delivered */
+};
+
+/*
+ * The clocks at one moment, that of hdr.ts: when recording began, and again whenever CLOCK_REALTIME was set
+ * or the machine had been suspended.  clock_gettime(2): CLOCK_MONOTONIC stands still while it is,
+ * CLOCK_BOOTTIME does not.
+ */
+struct ev_clock {
+	struct ev_hdr hdr;
+	__u64 realtime_ns, boottime_ns;
 };
 
 /* Time passes (TICK), or the stream ends in good order (END). */

@@ -28,7 +28,7 @@ void diff_side_fini(struct diff_side *s)
 
 static uint64_t length(const struct span *sp)
 {
-	return sp->end_ns > sp->start_ns ? sp->end_ns - sp->start_ns : 0;
+	return span_awake_ns(sp);
 }
 
 static void add_totals(struct diff_side *s, const struct span *sp)

@@ -53,6 +53,8 @@
 #define LIMIT_DNS_RECORDS 64           /* answers kept of one DNS message */
 #define LIMIT_DNS_QUERIES 1024         /* DNS queries without an answer in one run */
 #define LIMIT_DNS_NS 30000000000ull    /* and how long one may wait for it, in stream time */
+#define LIMIT_SUSPENDS 1024            /* of the machine, that are told apart */
+#define LIMIT_CLOCK_STEPS 8            /* of the wall clock that one run tells of */
 #define LIMIT_DNS_NAMES 4096           /* addresses of one run whose names are remembered */
 #define LIMIT_DB_TEXT (64u << 10)      /* of a statement, and of what answers it */
 #define LIMIT_DB_ASKED 1024            /* statements without an answer on one connection */

@@ -124,9 +124,9 @@ static void add_connection(struct gather *g, const struct span *s)
 	int64_t rtt = span_attr_int(s, ATTR_ID_RTT, 0);
 
 	if (s->kind == SPAN_KIND_CLIENT)
-		add_part(g, s, CONNECT, s->end_ns - s->start_ns);
+		add_part(g, s, CONNECT, span_awake_ns(s));
 	else if (span_attr(s, ATTR_ID_QUEUE_NS))
-		add_part(g, s, QUEUE, s->end_ns - s->start_ns);
+		add_part(g, s, QUEUE, span_awake_ns(s));
 	if (rtt > 0)
 		add_part(g, s, ROUND_TRIP, (uint64_t)rtt);
 }
@@ -148,21 +148,21 @@ static void add_exchange(struct gather *g, const struct span *s)
 		add_part(g, s, WAIT, (uint64_t)(first - request));
 		add_part(g, s, TRANSFER, (uint64_t)span_attr_int(s, ATTR_ID_TRANSFER_NS, 0));
 	}
-	add_part(g, s, EXCHANGE, s->end_ns - s->start_ns);
+	add_part(g, s, EXCHANGE, span_awake_ns(s));
 }
 
 static void add_host(struct gather *g, const struct span *s)
 {
 	switch (s->what) {
 	case SPAN_DNS:
-		add_part(g, s, DNS, s->end_ns - s->start_ns);
+		add_part(g, s, DNS, span_awake_ns(s));
 		break;
 	case SPAN_CONNECT:
 		add_connection(g, s);
 		break;
 	case SPAN_TLS:
 		if (span_attr(s, ATTR_ID_TLS_ESTABLISHED))
-			add_part(g, s, TLS, s->end_ns - s->start_ns);
+			add_part(g, s, TLS, span_awake_ns(s));
 		break;
 	case SPAN_MODEL_CALL:
 	case SPAN_ATTEMPT:
@@ -208,7 +208,7 @@ static void gather_span(struct gather *g, const struct span *s)
 	else if (g->by == BY_FILE)
 		add_file(g, s);
 	else if (g->by == BY_SPAN)
-		g->err = latency_add(&g->l, s->name, s->end_ns, s->end_ns - s->start_ns,
+		g->err = latency_add(&g->l, s->name, s->end_ns, span_awake_ns(s),
 				     s->status == STATUS_ERROR);
 }
 

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/capture.h"
+#include "capture/clock.h"
 #include "cli/calls_opt.h"
 #include "cli/confine.h"
 #include "cli/read.h"
@@ -36,6 +37,8 @@ struct live {
 	uint64_t began, last_record, last_open;
 	bool busy;            /* something was recorded since last_record was set */
 	struct ev_stats told; /* what the session was last told about loss */
+	struct clock_watch clock;
+	bool step_told, suspend_told;
 };
 
 uint64_t live_now(void)
@@ -126,11 +129,39 @@ static int open_session(struct live *l, const struct live_opts *o)
 	return session_new(&l->session, &cfg);
 }
 
+/* Said once each: a clock that is set once may be set often. */
+static void tell_clock(struct live *l)
+{
+	const struct clock_watch *w = &l->clock;
+
+	if (w->stepped_ns && !l->step_told)
+		log_warn("the wall clock was set %s by %s; runs that go on keep the time that they "
+			 "began with, and say so",
+			 w->stepped_ns < 0 ? "back" : "forward",
+			 human_duration((uint64_t)llabs(w->stepped_ns)).s);
+	if (w->suspended_ns && !l->suspend_told)
+		log_warn("the machine was suspended for %s: spans that were open say so",
+			 human_duration(w->suspended_ns).s);
+	l->step_told |= w->stepped_ns != 0;
+	l->suspend_told |= w->suspended_ns != 0;
+}
+
+static int look_at_clock(struct live *l)
+{
+	struct ev_clock rec;
+
+	if (!clock_watch_look(&l->clock, &rec))
+		return 0;
+	tell_clock(l);
+	return session_feed(l->session, &rec.hdr);
+}
+
 static int feed_meta(struct live *l)
 {
 	_cleanup_free_ struct ev_meta *meta = capture_meta(RINGSPAN_VERSION);
+	int err = meta ? session_feed(l->session, &meta->hdr) : -ENOMEM;
 
-	return meta ? session_feed(l->session, &meta->hdr) : -ENOMEM;
+	return err ? err : look_at_clock(l);
 }
 
 static int read_files(enum probe_files *out, const char *which)
@@ -180,6 +211,7 @@ int live_new(struct live **out, const struct live_opts *o)
 		return -ENOMEM;
 	l->opts = o;
 	l->signal_fd = -1;
+	l->clock.gettime = clock_gettime;
 	l->last_record = live_now();
 	err = open_session(l, o);
 	if (!err)
@@ -295,7 +327,10 @@ int live_step(struct live *l, int timeout_ms, struct signalfd_siginfo *sig)
 
 	if (poll(fds, ARRAY_SIZE(fds), timeout_ms) < 0 && errno != EINTR)
 		return log_err(-errno, "poll: %s", strerror(errno));
-	n = take_records(l, ANSWER_MS);
+	/* before the records that came since, so that runs that begin then have the clock of then */
+	n = look_at_clock(l);
+	if (!n)
+		n = take_records(l, ANSWER_MS);
 	if (n >= 0)
 		n = pass_time(l);
 	if (n < 0)

@@ -6,7 +6,7 @@
  * http.c, exchange.c and exchange_span.c (HTTP exchanges), ws.c, dns.c, model.c (model calls and their attempts),
  * agent.c (agents and turns), tool*.c (tool calls and what did them: tool.h), verdict.c
  * (validations), served.c (for which request a server asks), approval.c (waits for a human), crash.c
- * (signals), wait.c (waits by cause), charge.c (who took what), threads.c (what threads took), now.c (what
+ * (signals), clock.c (the time of day), wait.c (waits by cause), charge.c (who took what), threads.c (what threads took), now.c (what
  * runs are at), peer.c (the other end of connections), open.c (what is not over yet), file.c (files that
  * are changed), read.c (files that are read), function.c (functions that the user named), profile.c
  * (samples of stacks), db*.c (databases), rpc*.c (MCP and A2A; grpc_call.c: gRPC).
@@ -16,6 +16,7 @@
 #define RINGSPAN_ENGINE_H
 
 #include "base/index.h"
+#include "base/limits.h"
 #include "proc/proc.h"
 #include "proto/framing.h"
 #include "proto/http1.h"
@@ -41,6 +42,20 @@ struct rpc_exchange;
 struct exchange;
 struct grpc_call;
 
+/* The machine was suspended: at one moment of CLOCK_MONOTONIC. */
+struct suspend {
+	uint64_t ts, ns;
+	uint64_t sum; /* of it and all before it */
+};
+
+struct suspends {
+	bool known;           /* CLOCK was there */
+	uint64_t boot_offset; /* CLOCK_BOOTTIME - CLOCK_MONOTONIC then */
+	uint64_t forgotten;   /* length of those that are too old for any run */
+	unsigned int cnt;
+	struct suspend of[LIMIT_SUSPENDS]; /* by rising time */
+};
+
 struct trace {
 	struct trace_cfg cfg;
 	trace_span_fn fn;
@@ -58,7 +73,8 @@ struct trace {
 	struct profile profile;
 	struct arena meta;
 	struct sv boot_id, host, kernel, arch;
-	int64_t wall_offset;
+	uint64_t wall_offset; /* CLOCK_REALTIME - CLOCK_MONOTONIC - all suspends, now */
+	struct suspends suspends;
 	uint64_t now;
 	bool ending;           /* what ends now ends because the recording does */
 	struct ev_stats stats; /* the latest */
@@ -135,6 +151,12 @@ struct run {
 	char trace_id[HEX128], span_id[HEX64];
 	unsigned int origin; /* enum ev_run_origin */
 	uint64_t ts_start;
+	uint64_t wall_offset; /* as that of the trace was when it began */
+	struct clock_step {
+		uint64_t ts;
+		int64_t ns;
+	} steps[LIMIT_CLOCK_STEPS];
+	unsigned int step_cnt;
 	unsigned int live;    /* processes of it that have not ended */
 	char *agent;          /* gen_ai.agent.name */
 	struct span *root;    /* made when the root process ended */
@@ -230,9 +252,18 @@ struct pstate *engine_pstate(struct trace *t, uint32_t tgid, uint64_t start); /*
 const char *engine_parent(const struct pstate *p);
 
 /* clock.c: from CLOCK_MONOTONIC to the time of day, and nowhere else */
-uint64_t engine_wall(const struct run *r,
-		     uint64_t ts); /* Unix time, ns, as the run's spans have it */
+/*
+ * Unix time, ns, as the spans of the run have it: by the wall clock as it was when the run began, and going
+ * on while the machine was suspended.  So what is inside of another span stays there, and what came
+ * first is first, whatever is done to the wall clock meanwhile: its steps are events of the run.
+ */
+uint64_t engine_wall(const struct run *r, uint64_t ts);
 uint64_t engine_ts(const struct run *r, uint64_t wall_ns); /* the other way */
+void clock_feed(struct trace *t, const struct ev_clock *e);
+void clock_run_begins(struct run *r);
+void clock_set_suspended(const struct run *r,
+			 struct span *s); /* while it was open; it has its end */
+void clock_set_steps(const struct run *r, struct span *root);
 
 /* peer.c */
 /*

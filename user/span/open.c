@@ -13,6 +13,7 @@ void open_give(const struct open_walk *w, struct run *r, struct span **s)
 	(*s)->end_ns = engine_wall(r, r->t->now);
 	if ((*s)->end_ns < (*s)->start_ns)
 		(*s)->end_ns = (*s)->start_ns;
+	clock_set_suspended(r, *s);
 	span_set_bool(*s, ATTR_ID_UNFINISHED, true);
 	(*s)->resource = engine_resource(r, &(*s)->arena);
 	w->fn(w->ctx, *s);

@@ -401,6 +401,7 @@ static void open_one(void *ctx, struct proc *p)
 	else if (!p->ts_exit)
 		s = process_span(o->t, p, ps);
 	if (s && ps->is_root) {
+		clock_set_steps(ps->run, s);
 		calls_set_sums(s, &ps->run->calls_made);
 		function_set_sums(s, ps->run->func_calls, ps->run->func_untold);
 	}

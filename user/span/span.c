@@ -165,6 +165,14 @@ void span_link(struct span *s, const char *trace_id, const char *span_id, const 
 	json_push(s->links, link);
 }
 
+uint64_t span_awake_ns(const struct span *s)
+{
+	uint64_t ns = s->end_ns > s->start_ns ? s->end_ns - s->start_ns : 0;
+	int64_t suspended = span_attr_int(s, ATTR_ID_SUSPENDED, 0);
+
+	return suspended > 0 && (uint64_t)suspended <= ns ? ns - (uint64_t)suspended : ns;
+}
+
 void span_incomplete(struct span *s, const char *reason)
 {
 	struct json *list = json_get(s->attributes, attr_defs[ATTR_ID_INCOMPLETE].key);

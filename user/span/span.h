@@ -112,6 +112,8 @@ void span_set_json(struct span *s, enum attr_id id,
 		   const struct json *v); /* copied; NULL sets nothing */
 void span_event(struct span *s, uint64_t time_ns, const char *name, struct json *attributes);
 void span_link(struct span *s, const char *trace_id, const char *span_id, const char *relation);
+uint64_t span_awake_ns(
+	const struct span *s); /* how long it took, but while the machine was suspended */
 void span_incomplete(struct span *s, const char *reason); /* adds it once */
 
 const struct json *span_attr(const struct span *s, enum attr_id id);

@@ -154,6 +154,7 @@ void engine_emit(struct run *r, struct span **s)
 		t->totals.errors++;
 		r->errors++;
 	}
+	clock_set_suspended(r, *s);
 	crash_keep(r, *s);
 	t->fn(t->ctx, *s);
 	span_free(s);
@@ -188,7 +189,7 @@ static void feed_meta(struct trace *t, const struct ev_meta *m)
 {
 	if (t->boot_id.p)
 		return; /* one capture, one boot */
-	t->wall_offset = m->wall_offset_ns;
+	t->wall_offset = (uint64_t)m->wall_offset_ns;
 	t->boot_id = arena_dup(&t->meta, event_meta_get(m, "boot_id"));
 	t->host = arena_dup(&t->meta, event_meta_get(m, "host"));
 	t->kernel = arena_dup(&t->meta, event_meta_get(m, "kernel"));
@@ -264,6 +265,7 @@ static int feed_run(struct trace *t, const struct ev_run *e)
 	r->start = e->hdr.start;
 	r->origin = e->origin;
 	r->ts_start = e->hdr.ts;
+	clock_run_begins(r);
 	r->live = 1;
 	r->lost_records = engine_lost(t);
 	r->lost_bytes = engine_lost_bytes(t);
@@ -301,6 +303,7 @@ static void run_finish(struct run *r)
 	file_set_sums(r->root, &r->files);
 	calls_set_sums(r->root, &r->calls_made);
 	function_set_sums(r->root, r->func_calls, r->func_untold);
+	clock_set_steps(r, r->root);
 	peer_run_links(r);
 	set_result(r);
 	if (r->over_limit) {
@@ -363,6 +366,9 @@ static int feed_kind(struct trace *t, const struct ev_hdr *rec)
 	switch (rec->kind) {
 	case EV_META:
 		feed_meta(t, (const void *)rec);
+		break;
+	case EV_CLOCK:
+		clock_feed(t, (const void *)rec);
 		break;
 	case EV_RUN:
 		return feed_run(t, (const void *)rec);
