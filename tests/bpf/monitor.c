@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include "probe/monitor.h"
 
 #define VICTIMS 200
 #define WAIT_NS 20000000000ull
+#define STORM_AHEAD 500 /* children that a storm starts while nothing is taken of it */
 
 struct seen {
 	pid_t pid; /* of the victim */
@@ -128,6 +131,82 @@ static void test_sealed(void **state)
 	monitor_free(&m);
 }
 
+/* Starts processes until it is killed. */
+static pid_t start_storm(volatile uint64_t *started)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		pid_t child = fork();
+
+		if (!child)
+			_exit(0);
+		waitpid(child, NULL, 0);
+		(*started)++;
+	}
+}
+
+static void until_started(volatile const uint64_t *started, uint64_t more)
+{
+	uint64_t want = *started + more, end = now_ns() + WAIT_NS;
+
+	while (*started < want && now_ns() < end)
+		usleep(1000);
+	assert_true(*started >= want);
+}
+
+struct slow {
+	volatile const uint64_t *started;
+	uint64_t records;
+};
+
+/* Slower than what is traced, always. */
+static int on_record_slowly(void *ctx, const struct ev_hdr *rec)
+{
+	struct slow *s = ctx;
+
+	(void)rec;
+	until_started(s->started, 1); /* which is two records at least */
+	s->records++;
+	return 0;
+}
+
+/* Whoever records faster than is parsed is let go all the same, and what it recorded by then is told. */
+static void test_detach(void **state)
+{
+	volatile uint64_t *started = mmap(NULL, sizeof(*started), PROT_READ | PROT_WRITE,
+					  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct probe_cfg cfg = { .ring_bytes = 16u << 10 };
+	struct slow slow = { .started = started };
+	struct ev_stats before, after;
+	struct monitor *m = NULL;
+	pid_t storm;
+
+	(void)state;
+	assert_ptr_not_equal(started, MAP_FAILED);
+	alarm(120); /* where it never ends */
+	assert_int_equal(monitor_new(&m, &cfg), 0);
+	storm = start_storm(started);
+	assert_int_equal(monitor_watch(m, storm, EV_RUN_ATTACH), 0);
+	until_started(started, STORM_AHEAD); /* ring and queue are full */
+	assert_int_equal(monitor_detach(m), 0);
+	assert_int_equal(monitor_stats(m, &before), 0);
+	assert_true(monitor_poll(m, -1, on_record_slowly, &slow) >= 0);
+	assert_true(slow.records > 0);
+	until_started(started, STORM_AHEAD / 10);
+	assert_int_equal(monitor_stats(m, &after), 0);
+	assert_int_equal(after.produced, before.produced);
+	kill(storm, SIGKILL);
+	waitpid(storm, NULL, 0);
+	monitor_free(&m);
+	alarm(0);
+	munmap((void *)started, sizeof(*started));
+}
+
 static void test_one_of_them_ends(void **state)
 {
 	struct monitor *m = NULL;
@@ -169,6 +248,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_detach),
 		cmocka_unit_test(test_one_of_them_ends),
 	};
 	int skipped;

@@ -24,7 +24,6 @@
 #define OUTPUT_RATE (256u << 10) /* bytes a second; a build log stays below it */
 #define ANSWER_MS 200     /* a step waits so long for the probe, which may be at work in a file */
 #define WATCH_STEP_MS 100 /* also the longest that a record waits in the ring */
-#define DRAIN_NS (NS_PER_S / 2) /* at the end, where processes go on that nobody waits for */
 
 struct live {
 	const struct live_opts *opts;
@@ -435,12 +434,12 @@ static void report(const struct live *l, uint64_t duration, bool stored)
 
 int live_end(struct live *l)
 {
-	uint64_t began_draining = live_now(), duration = began_draining - l->began;
+	uint64_t duration = live_now() - l->began;
 	int n, err;
 
-	do {
+	n = monitor_detach(l->monitor);
+	if (n >= 0)
 		n = take_records(l, -1);
-	} while (n > 0 && live_now() - began_draining < DRAIN_NS);
 	if (n >= 0)
 		n = monitor_tell_counts(l->monitor);
 	if (n >= 0)

@@ -75,11 +75,16 @@ static void forget_seen(struct files *fs)
 	map_fini(&fs->seen);
 }
 
-void files_fini(struct files *fs, struct detach *d)
+void files_detach(struct files *fs, struct detach *d)
 {
 	map_for_each (&fs->hooked, m)
 		unhook(m->value, d);
 	map_fini(&fs->hooked);
+}
+
+void files_fini(struct files *fs, struct detach *d)
+{
+	files_detach(fs, d);
 	forget_seen(fs);
 	map_fini(&fs->pass);
 	cache_free(&fs->cache);

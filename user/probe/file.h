@@ -30,6 +30,9 @@ struct files {
 void files_init(struct files *fs, struct kern *kern, struct buf *facts, struct files_how how);
 void files_fini(struct files *fs, struct detach *d); /* d: as detach.h says, may be NULL */
 
+/* Takes the probes away, and keeps what is known of the files: no file is hooked after that. */
+void files_detach(struct files *fs, struct detach *d);
+
 /* Functions hooked now; 0 when there are none or they are hooked already; -errno. */
 int files_hook_path(struct files *fs, const char *path);
 /* A look at many processes begins: a file that they share is opened once in it. */

@@ -231,6 +231,11 @@ int monitor_seal(struct monitor *m)
 	return ask_plain(m, MONITOR_SEAL);
 }
 
+int monitor_detach(struct monitor *m)
+{
+	return ask_plain(m, MONITOR_DETACH);
+}
+
 int monitor_loud(struct monitor *m, __u32 tgid, __u64 start)
 {
 	struct monitor_say say;

@@ -33,6 +33,12 @@ int monitor_cost(struct monitor *m, probe_cost_fn fn, void *ctx, __u64 *cpu_ns);
 int monitor_tell_unmet(struct monitor *m);
 int monitor_stats(struct monitor *m, struct ev_stats *out);
 
+/*
+ * What is traced is let go, and nothing new is recorded: 0 or -errno, logged.  Polls hand over the rest, which
+ * without this may never be all: who is traced may record more than is parsed meanwhile.
+ */
+int monitor_detach(struct monitor *m);
+
 /* All is set up: 0 or -errno, logged. */
 int monitor_seal(struct monitor *m);
 

@@ -18,6 +18,7 @@ enum monitor_op {
 	MONITOR_COUNT_COST,
 	MONITOR_COST,
 	MONITOR_STATS,
+	MONITOR_DETACH,
 	MONITOR_DRAIN, /* answered when what waits in the kernel is in the channel */
 	MONITOR_READY, /* no command: told once, with the result of probe_new() */
 };

@@ -158,6 +158,9 @@ static void answer(struct server *s, const struct monitor_ask *ask)
 	case MONITOR_STATS:
 		out.ret = probe_stats(s->probe, &out.stats);
 		break;
+	case MONITOR_DETACH:
+		probe_detach(s->probe);
+		break;
 	case MONITOR_DRAIN:
 		s->draining = true;
 		s->drain_seq = ask->seq;
@@ -223,6 +226,8 @@ static void drain(struct server *s)
 	do {
 		n = probe_poll(s->probe, 0, forward, s);
 		channel_tell(s->channel);
+		if (asked) /* who is traced may leave no gap to take one in */
+			take_command(s);
 	} while (n > 0 && asked);
 	if (n < 0) {
 		log_err(n, "recording stops: %s", strerror(-n));

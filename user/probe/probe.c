@@ -43,7 +43,8 @@ struct probe {
 	struct selection *selection; /* NULL: there is none */
 	struct ev_stats told;        /* last STATS fact */
 	__u64 swept_ts;
-	bool ended; /* a process ended since the last sweep */
+	bool ended;    /* a process ended since the last sweep */
+	bool detached; /* nothing is looked at any more to set probes */
 
 	/* of the poll that runs */
 	probe_record_fn fn;
@@ -105,9 +106,9 @@ static void give_facts(struct probe *p)
 /* What a record means to this room. */
 static void act(struct probe *p, const struct ev_hdr *rec)
 {
-	if (rec->kind == EV_EXEC)
+	if (rec->kind == EV_EXEC && !p->detached)
 		files_hook_program(&p->files, (const void *)rec);
-	else if (rec->kind == EV_MAP)
+	else if (rec->kind == EV_MAP && !p->detached)
 		files_hook_mapping(&p->files, rec->tgid, ((const struct ev_map *)rec)->addr);
 	else if (rec->kind == EV_EXIT)
 		on_end(p, rec);
@@ -124,7 +125,7 @@ static int on_seen(struct probe *p, const struct ev_seen *e)
 		run.hdr.kind = EV_RUN;
 		run.hdr.size = sizeof(run);
 		hand_over(p, &run.hdr);
-	} else if (p->selection) {
+	} else if (p->selection && !p->detached) {
 		watch_seen(p->kern, &p->files, &p->facts, p->selection, e);
 		give_facts(p);
 	}
@@ -253,18 +254,25 @@ int probe_new(struct probe **out, const struct probe_cfg *cfg)
 	return 0;
 }
 
-void probe_free(struct probe **p)
+void probe_detach(struct probe *p)
 {
 	struct detach d = { .cnt = 0 };
 
+	p->detached = true;
+	files_detach(&p->files, &d);
+	funcs_detach(p->funcs, &d);
+	if (p->kern)
+		kern_detach(p->kern, &d);
+	detach_finish(&d);
+}
+
+void probe_free(struct probe **p)
+{
 	if (!*p)
 		return;
+	probe_detach(*p);
 	frames_fini(&(*p)->frames);
-	files_fini(&(*p)->files, &d);
-	funcs_detach((*p)->funcs, &d);
-	if ((*p)->kern)
-		kern_detach((*p)->kern, &d);
-	detach_finish(&d);
+	files_fini(&(*p)->files, NULL);
 	funcs_free(&(*p)->funcs);
 	ring_buffer__free((*p)->ring);
 	if ((*p)->epoll >= 0)

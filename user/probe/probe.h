@@ -110,6 +110,12 @@ int probe_select(struct probe *p, const struct probe_select *sel);
 int probe_loud(struct probe *p, __u32 tgid, __u64 start);
 
 /*
+ * Takes away all that runs in others' way: no record is made any more, and no file gets probes.  What was
+ * recorded and counted until then can still be polled and asked for, and is no more than fits the ring.
+ */
+void probe_detach(struct probe *p);
+
+/*
  * Sets probes in a file that is about to run.  How many functions were hooked: 0 when it holds no TLS
  * functions or has its probes already; -errno when it cannot be read or a probe cannot be set.
  */
