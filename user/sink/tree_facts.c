@@ -5,7 +5,6 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
 #include "proc/program.h"
@@ -231,17 +230,6 @@ static void validation_facts(struct buf *b, const struct span *s)
 	joined(b, span_attr(s, ATTR_ID_VALIDATION_REASONS), "");
 	fact_sv(b, "by ", span_attr_sv(s, ATTR_ID_VALIDATION_BY), "");
 	fact_sv(b, "rule ", span_attr_sv(s, ATTR_ID_VALIDATION_RULE), "");
-}
-
-/* What was done to the clocks while it was open. */
-static void clock_facts(struct buf *b, const struct span *s)
-{
-	int64_t step = span_attr_int(s, ATTR_ID_CLOCK_STEP, 0);
-
-	fact_ns(b, s, ATTR_ID_SUSPENDED, "suspended ", "");
-	if (step)
-		fact(b, step < 0 ? "clock set back " : "clock set forward ",
-		     human_duration((uint64_t)llabs(step)).s, "");
 }
 
 static bool reason_given(const struct span *s, const char *reason)
@@ -611,7 +599,7 @@ void tree_describe(struct tree *t, struct node *n, const struct span *s)
 	if (n->unfinished)
 		fact(&b, "", "unfinished", "");
 	kind_facts(&b, s, t->cfg.payload);
-	clock_facts(&b, s);
+	fact_ns(&b, s, ATTR_ID_SUSPENDED, "suspended ", "");
 	joined(&b, span_attr(s, ATTR_ID_INCOMPLETE), "incomplete: ");
 	n->facts = arena_dup(&t->arena, buf_view(&b));
 	n->first_token = first_token(n, s);

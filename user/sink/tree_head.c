@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
 #include "sink/tree_priv.h"
@@ -274,6 +275,22 @@ static void draw_missing(struct line *l, const struct tree_run *r)
 	end_line(l);
 }
 
+static void draw_clocks(struct line *l, const struct tree_run *r)
+{
+	if (r->suspended_ns <= 0 && !r->step_ns)
+		return;
+	term_style(&l->t->out, l->t->cfg.colour, STYLE_YELLOW);
+	if (r->suspended_ns > 0)
+		item(l, "the machine was suspended for %s",
+		     human_duration((uint64_t)r->suspended_ns).s);
+	if (r->step_ns)
+		item(l, "the wall clock was set %s by %s: times are by the clock of its beginning",
+		     r->step_ns < 0 ? "back" : "forward",
+		     human_duration((uint64_t)llabs(r->step_ns)).s);
+	term_style(&l->t->out, l->t->cfg.colour, STYLE_PLAIN);
+	end_line(l);
+}
+
 /* Connections whose content was not seen: how many, and the first of them by name. */
 static void draw_not_seen(struct line *l, const struct tree_run *r)
 {
@@ -313,6 +330,7 @@ void tree_draw_head(struct tree *t, const struct tree_run *r)
 	draw_times(&l, r);
 	draw_errors(t, r);
 	draw_missing(&l, r);
+	draw_clocks(&l, r);
 	if (r->not_seen)
 		draw_not_seen(&l, r);
 	buf_ch(&t->out, '\n');
