@@ -7,6 +7,7 @@
 
 #define NS_PER_S 1000000000ull
 #define DAY (86400 * NS_PER_S)
+#define HOUR (DAY / 24)
 
 static const char *trace_of(unsigned int n)
 {
@@ -120,6 +121,56 @@ static void test_by_age(void **state)
 	assert_int_equal(
 		sql_int(path, "SELECT count(*) FROM blob WHERE CAST(data AS TEXT) = '\"shared\"'"),
 		1);
+}
+
+/* A recorder that was killed before it wrote that its run began. */
+static void test_a_run_without_its_root(void **state)
+{
+	_cleanup_store_ struct store *st = NULL;
+	uint64_t now = wall();
+
+	(void)state;
+	assert_int_equal(store_open_write(&st, path), 0);
+	add_run(st, 1, 2, now - 3 * DAY);
+	for (unsigned int run = 2; run <= 4; run++)
+		for (unsigned int i = 1; i <= 200; i++)
+			add(st, call_at(run, i, run == 4 ? now : now - run * 3 * DAY));
+	add_run(st, 5, 2, now - DAY);
+	assert_int_equal(store_prune(st, &(struct store_limits){ .age_ns = 7 * DAY }), 0);
+	assert_int_equal(spans_of(1), 3);
+	assert_int_equal(spans_of(2), 200);
+	assert_int_equal(spans_of(3), 0);
+	assert_int_equal(store_prune(st, &(struct store_limits){ .bytes = 1 }), 0);
+	for (unsigned int run = 1; run <= 5; run++)
+		assert_int_equal(spans_of(run), run == 4 ? 200 : 0); /* it may have just begun */
+	assert_whole();
+}
+
+/* The clock of the machine jumps by years, and every run seems to be old. */
+static void test_a_clock_that_jumps(void **state)
+{
+	_cleanup_store_ struct store *st = NULL;
+	const struct store_limits limits = { .age_ns = 30 * DAY };
+	uint64_t now = wall();
+
+	(void)state;
+	assert_int_equal(store_open_write(&st, path), 0);
+	for (unsigned int run = 1; run <= 3; run++)
+		add_run(st, run, 2, now - (4000 + run) * DAY);
+	add_run(st, 4, 2, now);
+	assert_int_equal(store_prune(st, &limits), 0);
+	for (unsigned int run = 1; run <= 4; run++)
+		assert_int_equal(spans_of(run), 3);
+	/* it has said so for more than a day */
+	add_run(st, 5, 2, now - 25 * HOUR);
+	assert_int_equal(store_prune(st, &limits), 0);
+	for (unsigned int run = 1; run <= 5; run++)
+		assert_int_equal(spans_of(run), run < 4 ? 0 : 3);
+	/* it was set back since: what ended later than now is not old */
+	add_run(st, 6, 2, now + 4000 * DAY);
+	assert_int_equal(store_prune(st, &limits), 0);
+	assert_int_equal(spans_of(6), 3);
+	assert_whole();
 }
 
 static void test_by_size(void **state)
@@ -269,6 +320,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_by_age, fresh),
+		cmocka_unit_test_setup(test_a_run_without_its_root, fresh),
+		cmocka_unit_test_setup(test_a_clock_that_jumps, fresh),
 		cmocka_unit_test_setup(test_by_size, fresh),
 		cmocka_unit_test_setup(test_a_run_that_goes_on, fresh),
 		cmocka_unit_test_setup(test_a_run_that_nobody_ends, fresh),

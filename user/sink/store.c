@@ -391,6 +391,7 @@ int store_open_write(struct store **out, const char *path)
 		return err;
 	}
 	s->writable = true;
+	s->boot_wall = store_now(CLOCK_REALTIME) - store_now(CLOCK_BOOTTIME);
 	*out = s;
 	return 0;
 }

@@ -40,6 +40,8 @@ enum store_stmt {
 	STMT_DROP_NODE,
 	STMT_DROP_BLOB,
 	STMT_FIRST_OVER,
+	STMT_FIRST_ORPHAN,
+	STMT_LAST_OVER,
 	STMT_FIRST_OPEN,
 	STMT_OLD_OF_OVER,
 	STMT_OLD_OF_OPEN,
@@ -79,6 +81,9 @@ struct store {
 	uint64_t prune_at;   /* monotonic ns when to look at them again */
 	bool pruned;         /* it was told that something is removed */
 	int prune_err;       /* as last_err */
+	uint64_t orphans_at; /* monotonic ns when to look for runs without a root again */
+	uint64_t boot_wall;  /* CLOCK_REALTIME - CLOCK_BOOTTIME when it was opened */
+	bool doubted;        /* it was told that the clock may be wrong */
 	struct buf resource; /* the last one and its id */
 	sqlite3_int64 resource_id;
 };

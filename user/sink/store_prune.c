@@ -15,14 +15,17 @@
 #include "sink/human.h"
 
 #define NS_PER_S 1000000000ull
-#define SLICE 128                   /* spans of one transaction */
-#define SLICE_ROWS 2048             /* of the tables beside them, which hold no contents */
-#define SLICE_PAGES 256             /* given back to the file system */
-#define PAUSE 4                     /* times what a slice took, before the next one */
-#define LOOK_NS (2 * NS_PER_S)      /* between looks, where not */
-#define SILENT_NS (3600 * NS_PER_S) /* a run that is written to is so every second */
-#define FREE_SHARE 8  /* of the file that may be free pages before some are given back */
-#define FREE_MIN 1024 /* pages */
+#define SLICE 128                    /* spans of one transaction */
+#define SLICE_ROWS 2048              /* of the tables beside them, which hold no contents */
+#define SLICE_PAGES 256              /* given back to the file system */
+#define PAUSE 4                      /* times what a slice took, before the next one */
+#define LOOK_NS (2 * NS_PER_S)       /* between looks, where not */
+#define SILENT_NS (3600 * NS_PER_S)  /* a run that is written to is so every second */
+#define ORPHANS_NS (3600 * NS_PER_S) /* between looks for runs without a root */
+#define DAY_NS (86400 * NS_PER_S)
+#define GAP_NS (90 * DAY_NS) /* that nothing was recorded for so long is doubted */
+#define FREE_SHARE 8         /* of the file that may be free pages before some are given back */
+#define FREE_MIN 1024        /* pages */
 
 /* A run from which something has to go. */
 struct victim {
@@ -76,7 +79,7 @@ static int first(struct store *s, enum store_stmt id, struct victim *v)
 	if (found) {
 		snprintf(v->trace_id, sizeof(v->trace_id), SV_FMT, SV_ARG(store_column_sv(st, 0)));
 		v->end_ns = (uint64_t)sqlite3_column_int64(st, 1);
-		v->over = id == STMT_FIRST_OVER;
+		v->over = id != STMT_FIRST_OPEN;
 	} else if (ret != SQLITE_DONE) {
 		found = store_errno(s);
 	}
@@ -84,16 +87,53 @@ static int first(struct store *s, enum store_stmt id, struct victim *v)
 	return found;
 }
 
-/* Whatever ended first.  1: found, 0: none, -errno. */
-static int find_oldest(struct store *s, struct victim *v)
+/*
+ * The time of day, for what is older than that to be removed.  A clock that is set forward while the store
+ * is open does not make what is in it old.
+ */
+static uint64_t careful_now(const struct store *s)
 {
-	uint64_t now = store_now(CLOCK_REALTIME);
-	struct victim open = { 0 };
-	int over, opened;
+	uint64_t wall = store_now(CLOCK_REALTIME), kept = s->boot_wall + store_now(CLOCK_BOOTTIME);
 
-	sqlite3_bind_int64(store_stmt(s, STMT_FIRST_OVER), 1,
-			   now > SILENT_NS ? (sqlite3_int64)(now - SILENT_NS) : 0);
+	return wall < kept ? wall : kept;
+}
+
+/* 1 or 0, or -errno. */
+static int find_orphan(struct store *s, int64_t silent, struct victim *v)
+{
+	int found;
+
+	if (store_now(CLOCK_MONOTONIC) < s->orphans_at)
+		return 0;
+	sqlite3_bind_int64(store_stmt(s, STMT_FIRST_ORPHAN), 1, silent);
+	found = first(s, STMT_FIRST_ORPHAN, v);
+	if (!found)
+		s->orphans_at = store_now(CLOCK_MONOTONIC) + ORPHANS_NS;
+	return found;
+}
+
+/* Of what is over; silent: what nobody has written to since then is. */
+static int find_over(struct store *s, int64_t silent, struct victim *v)
+{
+	struct victim orphan = { 0 };
+	int over, lost;
+
+	sqlite3_bind_int64(store_stmt(s, STMT_FIRST_OVER), 1, silent);
 	over = first(s, STMT_FIRST_OVER, v);
+	lost = over < 0 ? 0 : find_orphan(s, silent, &orphan);
+	if (over < 0 || lost < 0)
+		return over < 0 ? over : lost;
+	if (lost && (!over || orphan.end_ns < v->end_ns))
+		*v = orphan;
+	return over || lost;
+}
+
+/* Whatever ended first.  1: found, 0: none, -errno. */
+static int find_oldest(struct store *s, uint64_t now, struct victim *v)
+{
+	struct victim open = { 0 };
+	int over = find_over(s, now > SILENT_NS ? (int64_t)(now - SILENT_NS) : 0, v), opened;
+
 	opened = over < 0 ? 0 : first(s, STMT_FIRST_OPEN, &open);
 	if (over < 0 || opened < 0)
 		return over < 0 ? over : opened;
@@ -259,10 +299,35 @@ static void tell_once(struct store *s, const struct store_limits *l, bool size)
 			 human_duration(l->age_ns).s);
 }
 
+/*
+ * A clock that jumped by years makes every run old.  Only a machine that was not used for so long looks the
+ * same, and it can wait for a day: until there is something that the same clock says ended a day ago.
+ * 1 or 0, or -errno.
+ */
+static int is_doubtful(struct store *s, const struct store_limits *l, uint64_t now)
+{
+	uint64_t wanted = l->age_ns > GAP_NS ? l->age_ns : GAP_NS;
+	struct victim last = { 0 };
+	int found;
+
+	sqlite3_bind_int64(store_stmt(s, STMT_LAST_OVER), 1,
+			   now > DAY_NS ? (sqlite3_int64)(now - DAY_NS) : 0);
+	found = first(s, STMT_LAST_OVER, &last);
+	if (found <= 0 || !last.end_ns || now - last.end_ns < wanted)
+		return found < 0 ? found : 0;
+	if (!s->doubted)
+		log_warn("store %s: by the clock nothing was recorded for %s; if it is right, what "
+			 "is older than --store-age is removed from tomorrow on, and "
+			 "`ringspan prune RUN` removes it now",
+			 s->path, human_duration(now - last.end_ns).s);
+	s->doubted = true;
+	return 1;
+}
+
 /* One slice.  1: there may be more, 0: nothing is over the limits; -errno. */
 static int prune_some(struct store *s, const struct store_limits *l)
 {
-	uint64_t now = store_now(CLOCK_REALTIME), before;
+	uint64_t now = careful_now(s), before;
 	bool size = l->bytes && store_bytes(s) > l->bytes, aged;
 	struct victim v = { 0 };
 	struct slice done;
@@ -270,13 +335,16 @@ static int prune_some(struct store *s, const struct store_limits *l)
 
 	if (!size && !l->age_ns)
 		return 0;
-	ret = find_oldest(s, &v);
+	ret = find_oldest(s, now, &v);
 	if (ret <= 0)
 		return ret ? fail_once(s, ret) : 0;
 	before = l->age_ns && now > l->age_ns ? now - l->age_ns : 0;
 	aged = v.end_ns < before;
 	if (!size && !aged)
 		return 0;
+	ret = size ? 0 : is_doubtful(s, l, now);
+	if (ret)
+		return ret < 0 ? fail_once(s, ret) : 0;
 	tell_once(s, l, size);
 	ret = remove_slice(s, &v, size ? UINT64_MAX : before, true, &done);
 	return ret ? ret : done.spans || v.over;
@@ -327,6 +395,7 @@ int store_prune(struct store *s, const struct store_limits *limits)
 
 	if (err)
 		return err;
+	s->orphans_at = 0;
 	s->pruned = true; /* who asks for it need not be told */
 	do {
 		more = prune_some(s, limits);

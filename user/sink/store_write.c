@@ -82,6 +82,18 @@ static const char *const statements[STMT_CNT] = {
 			     "UNION ALL "
 			     "SELECT trace_id, max(end_ns) FROM span WHERE unfinished = 1 "
 			     "GROUP BY trace_id HAVING max(end_ns) < ?1) ORDER BY end_ns LIMIT 1"),
+	/* killed before it was written that they began; by trace_id from one to the next, not by span */
+	[STMT_FIRST_ORPHAN] =
+		("WITH RECURSIVE one(id) AS ("
+		 "SELECT min(trace_id) FROM span WHERE unfinished IS NULL UNION ALL "
+		 "SELECT (SELECT min(trace_id) FROM span WHERE unfinished IS NULL AND trace_id > "
+		 "id) "
+		 "FROM one WHERE id IS NOT NULL) "
+		 "SELECT id, (SELECT max(end_ns) FROM span WHERE trace_id = id) AS ended FROM one "
+		 "WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM span WHERE trace_id = id "
+		 "AND (what = 'run' OR unfinished = 1)) AND ended < ?1 ORDER BY ended LIMIT 1"),
+	[STMT_LAST_OVER] = ("SELECT '', max(end_ns) FROM span INDEXED BY span_over "
+			    "WHERE what = 'run' AND unfinished IS NULL AND end_ns <= ?1"),
 	[STMT_FIRST_OPEN] =
 		("WITH open(id) AS (SELECT DISTINCT trace_id FROM span WHERE unfinished = 1) "
 		 "SELECT s.trace_id, s.end_ns FROM open JOIN span AS s ON s.seq = "
