@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* A store keeps within its limits: what is oldest goes, what is shared or not over stays, and it is told. */
 #include "store.h"
+#include "sink/store_priv.h"
 
 #include <sys/stat.h>
 #include <time.h>
@@ -144,6 +145,27 @@ static void test_a_run_without_its_root(void **state)
 	for (unsigned int run = 1; run <= 5; run++)
 		assert_int_equal(spans_of(run), run == 4 ? 200 : 0); /* it may have just begun */
 	assert_whole();
+}
+
+/* More runs than one look goes through, and the recording removes it by and by. */
+static void test_a_run_without_its_root_among_many(void **state)
+{
+	_cleanup_store_ struct store *st = NULL;
+	uint64_t now = wall();
+
+	(void)state;
+	assert_int_equal(store_open_write(&st, path), 0);
+	for (unsigned int run = 1; run <= 150; run++)
+		add(st, make_at(run, 1, run == 140 ? SPAN_PROCESS : SPAN_RUN,
+				now - (run == 140 ? 3 : 1) * DAY));
+	assert_int_equal(store_commit(st), 0);
+	store_limit(st, &(struct store_limits){ .age_ns = 2 * DAY });
+	for (int i = 0; i < 10 && spans_of(140); i++) {
+		st->prune_at = 0;
+		assert_int_equal(store_tick(st), 0);
+	}
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM span"), 149);
+	assert_int_equal(spans_of(140), 0);
 }
 
 /* The clock of the machine jumps by years, and every run seems to be old. */
@@ -321,6 +343,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_by_age, fresh),
 		cmocka_unit_test_setup(test_a_run_without_its_root, fresh),
+		cmocka_unit_test_setup(test_a_run_without_its_root_among_many, fresh),
 		cmocka_unit_test_setup(test_a_clock_that_jumps, fresh),
 		cmocka_unit_test_setup(test_by_size, fresh),
 		cmocka_unit_test_setup(test_a_run_that_goes_on, fresh),

@@ -40,7 +40,7 @@ enum store_stmt {
 	STMT_DROP_NODE,
 	STMT_DROP_BLOB,
 	STMT_FIRST_OVER,
-	STMT_FIRST_ORPHAN,
+	STMT_ORPHANS,
 	STMT_LAST_OVER,
 	STMT_FIRST_OPEN,
 	STMT_OLD_OF_OVER,
@@ -78,13 +78,15 @@ struct store {
 	uint64_t refused;              /* spans that could not be taken */
 	int last_err;                  /* of commits; a failure that goes on is logged once */
 	struct store_limits limits;
-	uint64_t prune_at;   /* monotonic ns when to look at them again */
-	bool pruned;         /* it was told that something is removed */
-	int prune_err;       /* as last_err */
-	uint64_t orphans_at; /* monotonic ns when to look for runs without a root again */
-	uint64_t boot_wall;  /* CLOCK_REALTIME - CLOCK_BOOTTIME when it was opened */
-	bool doubted;        /* it was told that the clock may be wrong */
-	struct buf resource; /* the last one and its id */
+	uint64_t prune_at;         /* monotonic ns when to look at them again */
+	bool limits_once;          /* all of what is over them goes now, in one call */
+	bool pruned;               /* it was told that something is removed */
+	int prune_err;             /* as last_err */
+	uint64_t orphans_at;       /* monotonic ns when to look for runs without a root again */
+	char orphan_after[HEX128]; /* which were looked at, by rising id */
+	uint64_t boot_wall;        /* CLOCK_REALTIME - CLOCK_BOOTTIME when it was opened */
+	bool doubted;              /* it was told that the clock may be wrong */
+	struct buf resource;       /* the last one and its id */
 	sqlite3_int64 resource_id;
 };
 

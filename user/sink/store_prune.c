@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/cleanup.h"
@@ -22,6 +23,7 @@
 #define LOOK_NS (2 * NS_PER_S)       /* between looks, where not */
 #define SILENT_NS (3600 * NS_PER_S)  /* a run that is written to is so every second */
 #define ORPHANS_NS (3600 * NS_PER_S) /* between looks for runs without a root */
+#define ORPHAN_BATCH 64              /* runs of one look */
 #define DAY_NS (86400 * NS_PER_S)
 #define GAP_NS (90 * DAY_NS) /* that nothing was recorded for so long is doubted */
 #define FREE_SHARE 8         /* of the file that may be free pages before some are given back */
@@ -98,18 +100,41 @@ static uint64_t careful_now(const struct store *s)
 	return wall < kept ? wall : kept;
 }
 
-/* 1 or 0, or -errno. */
+/*
+ * A run of which only spans were written, not that it began: its recorder was killed before that.  A part
+ * of all runs in each look, since there may be many.  1 or 0, or -errno.
+ */
 static int find_orphan(struct store *s, int64_t silent, struct victim *v)
 {
-	int found;
+	sqlite3_stmt *st = store_stmt(s, STMT_ORPHANS);
+	unsigned int batch = s->limits_once ? INT_MAX : ORPHAN_BATCH, cnt = 0;
+	char last[HEX128] = "";
+	int ret = SQLITE_ERROR, found = 0;
 
 	if (store_now(CLOCK_MONOTONIC) < s->orphans_at)
 		return 0;
-	sqlite3_bind_int64(store_stmt(s, STMT_FIRST_ORPHAN), 1, silent);
-	found = first(s, STMT_FIRST_ORPHAN, v);
-	if (!found)
+	store_bind_sv(st, 1, sv(s->orphan_after));
+	sqlite3_bind_int64(st, 2, batch);
+	for (; st && (ret = sqlite3_step(st)) == SQLITE_ROW; cnt++) {
+		int64_t ended = sqlite3_column_int64(st, 1);
+
+		snprintf(last, sizeof(last), SV_FMT, SV_ARG(store_column_sv(st, 0)));
+		if (sqlite3_column_type(st, 1) == SQLITE_NULL || ended >= silent ||
+		    (found && (uint64_t)ended >= v->end_ns))
+			continue;
+		*v = (struct victim){ .end_ns = (uint64_t)ended, .over = true };
+		memcpy(v->trace_id, last, sizeof(last));
+		found = 1;
+	}
+	if (ret != SQLITE_DONE)
+		found = store_errno(s);
+	sqlite3_reset(st);
+	if (found) /* until it is gone */
+		return found;
+	memcpy(s->orphan_after, cnt < batch ? "" : last, cnt < batch ? 1 : sizeof(last));
+	if (cnt < batch)
 		s->orphans_at = store_now(CLOCK_MONOTONIC) + ORPHANS_NS;
-	return found;
+	return 0;
 }
 
 /* Of what is over; silent: what nobody has written to since then is. */
@@ -396,6 +421,7 @@ int store_prune(struct store *s, const struct store_limits *limits)
 	if (err)
 		return err;
 	s->orphans_at = 0;
+	s->limits_once = true;
 	s->pruned = true; /* who asks for it need not be told */
 	do {
 		more = prune_some(s, limits);

@@ -82,16 +82,16 @@ static const char *const statements[STMT_CNT] = {
 			     "UNION ALL "
 			     "SELECT trace_id, max(end_ns) FROM span WHERE unfinished = 1 "
 			     "GROUP BY trace_id HAVING max(end_ns) < ?1) ORDER BY end_ns LIMIT 1"),
-	/* killed before it was written that they began; by trace_id from one to the next, not by span */
-	[STMT_FIRST_ORPHAN] =
-		("WITH RECURSIVE one(id) AS ("
-		 "SELECT min(trace_id) FROM span WHERE unfinished IS NULL UNION ALL "
-		 "SELECT (SELECT min(trace_id) FROM span WHERE unfinished IS NULL AND trace_id > "
-		 "id) "
-		 "FROM one WHERE id IS NOT NULL) "
-		 "SELECT id, (SELECT max(end_ns) FROM span WHERE trace_id = id) AS ended FROM one "
-		 "WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM span WHERE trace_id = id "
-		 "AND (what = 'run' OR unfinished = 1)) AND ended < ?1 ORDER BY ended LIMIT 1"),
+	/* runs behind ?1, ?2 of them at most, by seeking and not by span; of those without a root when they ended */
+	[STMT_ORPHANS] = ("WITH RECURSIVE one(id, cnt) AS (SELECT (SELECT min(trace_id) FROM span "
+			  "WHERE unfinished IS NULL AND trace_id > ?1), 1 UNION ALL "
+			  "SELECT (SELECT min(trace_id) FROM span WHERE unfinished IS NULL AND "
+			  "trace_id > id), "
+			  "cnt + 1 FROM one WHERE id IS NOT NULL AND cnt < ?2) "
+			  "SELECT id, CASE WHEN NOT EXISTS (SELECT 1 FROM span WHERE trace_id = id "
+			  "AND (what = 'run' OR unfinished = 1)) "
+			  "THEN (SELECT max(end_ns) FROM span WHERE trace_id = id) END "
+			  "FROM one WHERE id IS NOT NULL"),
 	[STMT_LAST_OVER] = ("SELECT '', max(end_ns) FROM span INDEXED BY span_over "
 			    "WHERE what = 'run' AND unfinished IS NULL AND end_ns <= ?1"),
 	[STMT_FIRST_OPEN] =
