@@ -383,6 +383,267 @@ static void test_disk_full(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static int take_run(void *ctx, const struct span *sp)
+{
+	struct span **run = ctx;
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	if (sp->what == SPAN_RUN && !span_write_json(&b, sp, true))
+		span_read_json(run, buf_view(&b));
+	return 0;
+}
+
+/* The stored run of that trace, the caller's; NULL: there is none. */
+static struct span *stored_run(const char *trace)
+{
+	_cleanup_store_ struct store *st = NULL;
+	struct span *run = NULL;
+
+	if (!store_open_read(&st, path))
+		store_spans(st, trace, true, take_run, &run);
+	return run;
+}
+
+static bool says(const struct span *s, const char *reason)
+{
+	json_for_each (span_attr(s, ATTR_ID_INCOMPLETE), e) {
+		if (json_str_is(e, reason))
+			return true;
+	}
+	return false;
+}
+
+#define LONG (1u << 20)
+
+/* More than is held in memory: the rest is counted, and the run says so once there is room again. */
+static int fill_the_memory(void)
+{
+	static char text[LONG];
+	struct store *st = NULL;
+	struct store_lost lost;
+	struct span *run;
+	int refused = 0;
+
+	if (!mount_small())
+		return 77;
+	if (store_open_write(&st, path))
+		return 1;
+	add(st, make(TRACE_B, 1, SPAN_RUN));
+	if (store_commit(st))
+		return 2;
+	snprintf(text, sizeof(text), "%s/ballast", folder);
+	int fd = open(text, O_WRONLY | O_CREAT, 0600);
+
+	if (fd < 0)
+		return 3;
+	while (write(fd, text, sizeof(text)) > 0)
+		;
+	close(fd);
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "[\"", 2);
+	memcpy(text + sizeof(text) - 3, "\"]", 3);
+	for (unsigned int id = 2; id < 82; id++) {
+		struct span *s = make_call(TRACE_A, id, text);
+
+		store_add(st, s);
+		span_free(&s);
+		store_lost(st, &lost);
+		if (lost.spans && (int)lost.spans != ++refused)
+			return 4;
+	}
+	if (refused < 10 || refused > 40 || lost.bytes < (size_t)refused * LONG || lost.rows)
+		return 5;
+	/* its own row finds room all the same */
+	run = make(TRACE_A, 1, SPAN_RUN);
+	store_add(st, run);
+	store_lost(st, &lost);
+	if ((int)lost.spans != refused || store_commit(st) != -ENOSPC)
+		return 6;
+	snprintf(text, sizeof(text), "%s/ballast", folder);
+	unlink(text);
+	if (store_commit(st) || count_spans(path, TRACE_A) != 81 - refused)
+		return 7;
+	span_free(&run);
+	run = stored_run(TRACE_A);
+	if (!run || !says(run, "store_full") ||
+	    span_attr_int(run, ATTR_ID_LOST_SPANS, 0) != refused)
+		return 8;
+	span_free(&run);
+	run = stored_run(TRACE_B);
+	if (!run || span_attr(run, ATTR_ID_INCOMPLETE))
+		return 9;
+	/* what comes after is stored, and of another run all of it */
+	add(st, make(TRACE_A, 90, SPAN_PROCESS));
+	add(st, make(TRACE_B, 90, SPAN_PROCESS));
+	if (store_commit(st) || count_spans(path, TRACE_B) != 2)
+		return 10;
+	span_free(&run);
+	store_free(&st);
+	return 0;
+}
+
+static void test_more_than_is_held(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (!pid)
+		_exit(fill_the_memory());
+	status = wait_for(pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Somebody removes the store while a run goes on: a new one is made, and the run says so. */
+static void test_removed(void **state)
+{
+	_cleanup_store_ struct store *st = NULL;
+	struct span *run = make(TRACE_A, 1, SPAN_RUN), *stored;
+
+	(void)state;
+	assert_int_equal(store_open_write(&st, path), 0);
+	span_set_bool(run, ATTR_ID_UNFINISHED, true);
+	store_unfinished(st);
+	assert_int_equal(store_add(st, run), 0);
+	add(st, make(TRACE_A, 2, SPAN_PROCESS));
+	assert_int_equal(store_commit(st), 0);
+	remove_store(path);
+	add(st, make(TRACE_A, 3, SPAN_PROCESS));
+	span_free(&run);
+	run = make(TRACE_A, 1, SPAN_RUN);
+	store_unfinished(st);
+	assert_int_equal(store_add(st, run), 0);
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(count_spans(path, TRACE_A), 2);
+	stored = stored_run(TRACE_A);
+	assert_non_null(stored);
+	assert_true(says(stored, "store_removed"));
+	span_free(&stored);
+	span_free(&run);
+	/* replaced by a store: it is written to */
+	store_free(&st);
+	remove_store(path);
+	assert_int_equal(store_open_write(&st, path), 0);
+	char other[96];
+
+	snprintf(other, sizeof(other), "%s.new", path);
+	struct store *new = NULL;
+
+	assert_int_equal(store_open_write(&new, other), 0);
+	store_free(&new);
+	assert_int_equal(rename(other, path), 0);
+	add(st, make(TRACE_B, 1, SPAN_RUN));
+	assert_int_equal(store_commit(st), 0);
+	assert_int_equal(count_spans(path, TRACE_B), 1);
+	/* by something else: that stays as it is, and nothing more is stored */
+	remove_store(path);
+	write_file(path, "no store");
+	add(st, make(TRACE_B, 2, SPAN_PROCESS));
+	assert_int_equal(store_commit(st), -ESTALE);
+	store_free(&st);
+	struct stat file;
+
+	assert_int_equal(stat(path, &file), 0);
+	assert_int_equal(file.st_size, 8);
+}
+
+/* A store that is damaged while it is open; what its reader says is another test's. */
+static void test_damaged_while_writing(void **state)
+{
+	_cleanup_store_ struct store *st = NULL;
+	char zeros[3 * 4096] = { 0 };
+	_cleanup_close_ int fd = -1;
+	int err = 0;
+
+	(void)state;
+	assert_int_equal(store_open_write(&st, path), 0);
+	for (unsigned int id = 1; id < 300; id++)
+		add(st, make(TRACE_A, id, SPAN_PROCESS));
+	store_free(&st);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	for (off_t at = 4096; at < 40 * 4096; at += sizeof(zeros))
+		assert_int_equal(pwrite(fd, zeros, sizeof(zeros), at), sizeof(zeros));
+	err = store_open_write(&st, path);
+	for (unsigned int id = 300; id < 310 && !err; id++) {
+		struct span *s = make(TRACE_A, id, SPAN_PROCESS);
+
+		err = store_add(st, s);
+		if (!err)
+			err = store_commit(st);
+		span_free(&s);
+	}
+	assert_int_equal(err, -EBADMSG);
+}
+
+#define RUNS 30
+#define RUN_CALLS 20
+
+static const char *nth_run(int writer, int n)
+{
+	static char id[HEX128];
+
+	snprintf(id, sizeof(id), "%d%031x", writer, n);
+	return id;
+}
+
+static int write_runs(struct store *st, int writer)
+{
+	int err = 0;
+
+	for (int n = 0; !err && n < RUNS; n++) {
+		for (unsigned int id = RUN_CALLS + 1; !err && id > 0; id--) {
+			struct span *s =
+				id > 1 ? make_call(nth_run(writer, n), id, "[\"a message\"]")
+				       : make(nth_run(writer, n), id, SPAN_RUN);
+
+			s->end_ns += (uint64_t)n * 1000000;
+			err = store_add(st, s);
+			span_free(&s);
+		}
+		err = err ? err : store_commit(st);
+	}
+	return err;
+}
+
+/* Two record while a third prunes all the time: nobody fails, and what was written last is whole. */
+static void test_two_writers_and_one_who_prunes(void **state)
+{
+	pid_t pids[3];
+
+	(void)state;
+	for (int p = 0; p < 3; p++) {
+		pids[p] = fork();
+		if (pids[p])
+			continue;
+		struct store *st = NULL;
+		int err = store_open_write(&st, path);
+
+		for (int i = 0; p == 2 && !err && i < 60; i++) {
+			err = store_prune(st, &(struct store_limits){ .bytes = 400000 });
+			usleep(3000);
+		}
+		if (p < 2 && !err)
+			err = write_runs(st, p);
+		store_free(&st);
+		_exit(err != 0);
+	}
+	for (int p = 0; p < 3; p++)
+		assert_int_equal(wait_for(pids[p]), 0);
+	for (int p = 0; p < 2; p++)
+		assert_int_equal(count_spans(path, nth_run(p, RUNS - 1)), RUN_CALLS + 1);
+	assert_true(sql_int(path, "SELECT count(*) FROM span") < 2 * RUNS * (RUN_CALLS + 1));
+	assert_int_equal(sql_int(path, "SELECT count(*) FROM pragma_integrity_check "
+				       "WHERE integrity_check <> 'ok'"),
+			 0);
+	assert_int_equal(sql_int(path, "SELECT (SELECT count(*) FROM span WHERE what <> 'run') - "
+				       "(SELECT count(*) FROM payload)"),
+			 0);
+}
+
 /* A store whose content somebody tampered with is told of, and nothing is made up. */
 static void test_damaged(void **state)
 {
@@ -434,6 +695,10 @@ int main(void)
 		cmocka_unit_test_setup(test_two_writers, fresh),
 		cmocka_unit_test_setup(test_read_only_folder, fresh),
 		cmocka_unit_test_setup(test_disk_full, fresh),
+		cmocka_unit_test_setup(test_more_than_is_held, fresh),
+		cmocka_unit_test_setup(test_removed, fresh),
+		cmocka_unit_test_setup(test_damaged_while_writing, fresh),
+		cmocka_unit_test_setup(test_two_writers_and_one_who_prunes, fresh),
 		cmocka_unit_test_setup(test_damaged, fresh),
 	};
 

@@ -370,6 +370,7 @@ static void report_loss(const struct session_totals *t, struct buf *b)
 	lost_bytes(b, st->lost_fault_bytes, "that could not be read");
 	lost_bytes(b, st->lost_cap_bytes, "of calls longer than is kept");
 	lost(b, t->broken, "broken records");
+	lost(b, t->unstored.spans, "spans that could not be stored");
 	if (!b->len) /* else they are the same bytes */
 		lost_bytes(b, t->trace.hole_bytes, "missing in streams");
 	/* the records' own counts may know of more than the statistics, which come later */

@@ -20,6 +20,7 @@ struct session {
 	struct store *store;
 	void *sink; /* NULL: none, or it failed */
 	struct ev_stats stats;
+	struct store_lost unstored; /* when the store was closed */
 	uint64_t broken, samples;
 	int err; /* the first failure */
 	_Alignas(8) char copy[EV_SIZE_MAX];
@@ -31,13 +32,25 @@ static void note_err(struct session *s, int err)
 		s->err = err;
 }
 
-/* A store that is locked or full keeps what it got and tries again; anything else is its end. */
+/* No more is stored. */
+static int close_store(struct session *s)
+{
+	int err = s->store ? store_close(s->store) : 0;
+
+	if (s->store)
+		store_lost(s->store, &s->unstored);
+	store_free(&s->store);
+	return err;
+}
+
+/* What may pass: the store keeps what it got and tries again; anything else is its end. */
 static void store_result(struct session *s, int err)
 {
-	if (!err || err == -EBUSY || err == -ENOSPC)
+	if (!err || err == -EBUSY || err == -ENOSPC || err == -EROFS || err == -EACCES ||
+	    err == -EIO)
 		return;
 	note_err(s, err);
-	store_free(&s->store);
+	close_store(s);
 	log_warn("from here on nothing is stored; what was stored before is whole%s",
 		 s->capture ? "" : " (--capture FILE keeps everything in a file)");
 }
@@ -165,9 +178,9 @@ static void close_all(struct session *s)
 	if (s->sink)
 		note_err(s, s->cfg.sink->close(s->sink));
 	s->sink = NULL;
-	if (s->store)
-		note_err(s, store_commit(s->store));
-	store_free(&s->store);
+	note_err(s, close_store(s));
+	if (s->unstored.spans || s->unstored.rows)
+		note_err(s, -EIO);
 	if (s->capture)
 		note_err(s, capture_close(&s->capture));
 }
@@ -223,7 +236,7 @@ void session_show_open(struct session *s)
 	store_unfinished(s->store);
 	trace_each_open(s->trace, open_to_store, s);
 	if (s->store)
-		store_result(s, store_commit(s->store));
+		store_result(s, store_commit_due(s->store));
 }
 
 int session_end(struct session *s)
@@ -273,6 +286,7 @@ void session_totals(const struct session *s, struct session_totals *out)
 		.stats = s->stats,
 		.broken = s->broken,
 		.samples = s->samples,
+		.unstored = s->unstored,
 		.run = trace_first_run(s->trace),
 	};
 	trace_totals(s->trace, &out->trace);

@@ -62,6 +62,7 @@ struct session_totals {
 	struct ev_stats stats;           /* the latest; zero when there was none */
 	uint64_t broken;                 /* records that failed their check */
 	uint64_t samples;                /* of stacks */
+	struct store_lost unstored;      /* of all that was for the store; known at the end */
 	const char *run;                 /* trace id of the first run, "" for none */
 	struct discover_totals discover; /* zero without cfg.found */
 };

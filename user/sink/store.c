@@ -20,7 +20,6 @@
 #define APPLICATION_ID 0x5253504e /* "RSPN"; schemas/store.sql */
 #define STORE_VERSION 4
 #define ROOM_MIN (256u << 10)
-#define BUSY_MS 5000
 #define BUSY_STEP_MS 20
 
 /* ---- where it is */
@@ -63,15 +62,19 @@ int store_errno(struct store *s)
 		return -ENOSPC;
 	case SQLITE_NOTADB:
 		return -EINVAL;
+	case SQLITE_CORRUPT:
+		return -EBADMSG;
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 	case SQLITE_AUTH:
-		return -EACCES;
+		return sys == EROFS ? -EROFS : -EACCES;
 	case SQLITE_CANTOPEN:
-		return sys == ENOENT ? -ENOENT : -EACCES;
+		return sys == ENOENT || sys == EROFS ? -sys : -EACCES;
 	case SQLITE_NOMEM:
 		return -ENOMEM;
 	case SQLITE_IOERR:
+		if (sys == EROFS)
+			return -EROFS;
 		return sys == ENOSPC || sys == EDQUOT || sys == EFBIG ? -ENOSPC : -EIO;
 	}
 	return -EIO;
@@ -79,19 +82,23 @@ int store_errno(struct store *s)
 
 int store_fail(struct store *s)
 {
+	/* who records goes on, and need not be told to name another */
+	const char *advice = s->waiting_bytes
+				     ? "what is recorded waits in memory until then, up to 64 MB"
+				     : "or name another store with --store";
 	int err = store_errno(s);
 
 	switch (err) {
 	case -EBUSY:
-		return log_err(err,
-			       "store %s: another writer has had it locked for %d s; end that one, "
-			       "or name another store with --store",
-			       s->path, BUSY_MS / 1000);
+		return log_err(err, "store %s: another writer has it locked; end that one; %s",
+			       s->path, advice);
 	case -ENOSPC:
+		return log_err(err, "store %s: the disk is full; free some space; %s", s->path,
+			       advice);
+	case -EROFS:
 		return log_err(err,
-			       "store %s: the disk is full; free some space, or name another "
-			       "store with --store",
-			       s->path);
+			       "store %s: its file system is mounted read-only; remount it; %s",
+			       s->path, advice);
 	case -EINVAL:
 		return log_err(err, "%s is no ringspan store; name another file with --store",
 			       s->path);
@@ -197,7 +204,7 @@ static int set_wal(struct store *s)
 				"store %s: its file system cannot share memory, which a store "
 				"needs; put it on a local disk",
 				s->path);
-		if (store_errno(s) != -EBUSY || waited >= BUSY_MS)
+		if (store_errno(s) != -EBUSY || waited >= STORE_BUSY_MS)
 			return store_fail(s);
 		sqlite3_sleep(BUSY_STEP_MS);
 	}
@@ -244,14 +251,16 @@ static int make_folders(const char *path)
 
 static int make_file(const char *path)
 {
-	_cleanup_close_ int fd = -1;
-	int err = make_folders(path);
-
-	if (err)
-		return err;
 	/* SQLite gives the files that it makes beside this one the same mode */
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	return fd < 0 ? -errno : 0;
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int err;
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd >= 0 ? 0 : -errno;
+	err = make_folders(path);
+	if (!err)
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return err ? err : fd < 0 ? -errno : 0;
 }
 
 /* Regular file there: 0.  Logged. */
@@ -300,7 +309,7 @@ static int open_db(struct store *s, const char *how)
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
 			    NULL) != SQLITE_OK)
 		return s->db ? store_fail(s) : -ENOMEM;
-	sqlite3_busy_timeout(s->db, BUSY_MS);
+	sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
 	/*
 	 * A store may be somebody else's file.  TRUSTED_SCHEMA cannot be off: SQLite 3.40 does not
 	 * count json_extract() among the functions that a schema may then use.
@@ -337,6 +346,12 @@ static int check_room(const char *path)
 
 	if (statvfs(path, &fs))
 		return 0;
+	if (fs.f_flag & ST_RDONLY)
+		return log_err(
+			-EROFS,
+			"store %s: its file system is mounted read-only; remount it, or name "
+			"another store with --store",
+			path);
 	room = (uint64_t)fs.f_frsize * (geteuid() ? fs.f_bavail : fs.f_bfree);
 	if (room >= ROOM_MIN)
 		return 0;
@@ -379,6 +394,49 @@ static int open_write(struct store *s)
 	return err;
 }
 
+/* Which file it is: see store_is_there(). */
+static void identify_file(struct store *s)
+{
+	struct stat st;
+
+	if (stat(s->path, &st))
+		return;
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+}
+
+bool store_is_there(const struct store *s)
+{
+	struct stat st;
+
+	if (stat(s->path, &st))
+		return errno != ENOENT;
+	return st.st_dev == s->dev && st.st_ino == s->ino;
+}
+
+int store_reopen(struct store *s)
+{
+	struct store *fresh = NULL;
+
+	log_warn("store %s was removed or replaced while it was written to: what had been recorded "
+		 "is "
+		 "gone with it, and what follows goes into a new one",
+		 s->path);
+	if (store_open_write(&fresh, s->path))
+		return -ESTALE;
+	for (size_t at = 0; at < s->opened.len; at += HEX128)
+		gap_note(s, s->opened.p + at, 0, "store_removed");
+	buf_clear(&s->opened);
+	store_forget_stmts(s);
+	sqlite3_close_v2(s->db);
+	s->db = fresh->db;
+	fresh->db = NULL;
+	s->dev = fresh->dev;
+	s->ino = fresh->ino;
+	store_free(&fresh);
+	return 0;
+}
+
 int store_open_write(struct store **out, const char *path)
 {
 	struct store *s = NULL;
@@ -390,6 +448,7 @@ int store_open_write(struct store **out, const char *path)
 		store_free(&s);
 		return err;
 	}
+	identify_file(s);
 	s->writable = true;
 	s->boot_wall = store_now(CLOCK_REALTIME) - store_now(CLOCK_BOOTTIME);
 	*out = s;

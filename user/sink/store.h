@@ -7,7 +7,7 @@
  *
  * Failures are logged here, with what to do, and returned as: -ENOENT (no such file), -EBUSY
  * (locked by another writer), -ENOSPC (disk full), -EINVAL (not a store), -EPROTO (a store of
- * another version), -EACCES, -EIO.
+ * another version), -EROFS, -EACCES, -EBADMSG (damaged), -EIO.
  */
 #ifndef RINGSPAN_STORE_H
 #define RINGSPAN_STORE_H
@@ -30,11 +30,16 @@ void store_free(struct store **s);
 /*
  * Commits by itself when enough is waiting or time passed; store_commit makes it happen now, and is
  * to be called now and then while no spans come.  What waits is held in memory, so that no lock is
- * held meanwhile.  After -EBUSY and -ENOSPC it still waits, and the next commit tries again; only
- * when too much waits is the new span refused.  A span that is there already is replaced.
+ * held meanwhile.  After a failure that may pass (-EBUSY, -ENOSPC, -EROFS, -EACCES, -EIO) it still waits, and
+ * the next commit tries again; only when more than 64 MiB wait is the new span refused.  The first
+ * run's span that is stored after that says ringspan.incomplete and how many are missing.  A span that is
+ * there already is replaced.  A file that was removed or replaced meanwhile is made anew.
  */
 int store_add(struct store *s, const struct span *sp);
 int store_commit(struct store *s);
+int store_commit_due(struct store *s); /* the same, but not when it failed a moment ago */
+/* The last commit; what cannot be stored then is told, and counted by store_lost().  Nothing may be added. */
+int store_close(struct store *s);
 int store_add_log(struct store *s, const struct trace_log *l);     /* likewise */
 int store_add_calls(struct store *s, const struct trace_calls *c); /* likewise */
 
@@ -47,6 +52,12 @@ int store_add_sample(struct store *s,
  * takes the place of its unfinished one, never the other way round.
  */
 void store_unfinished(struct store *s);
+
+struct store_lost {
+	uint64_t spans, rows, bytes; /* rows: of everything else */
+};
+/* What will not be in the store, since it could not be written to and no more was to be held in memory. */
+void store_lost(const struct store *s, struct store_lost *out);
 int store_tick(struct store *s); /* commits what has waited long enough; cheap when nothing has */
 
 #define STORE_BYTES (4ull << 30) /* what a store may hold when nobody says */

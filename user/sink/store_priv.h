@@ -4,6 +4,7 @@
 #define RINGSPAN_STORE_PRIV_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 #include <time.h>
 #include <zstd.h>
 
@@ -55,9 +56,20 @@ enum store_stmt {
 	STMT_CNT
 };
 
+#define STORE_GAPS 64
+
+/* A run of which something could not be stored; trace_id "": none. */
+struct store_gap {
+	char trace_id[HEX128];
+	uint64_t spans;
+	const char *reason; /* ringspan.incomplete */
+};
+
 struct store {
 	sqlite3 *db;
 	char *path; /* as the user named it */
+	dev_t dev;  /* of the file, once it is open for writing */
+	ino_t ino;
 	bool writable;
 
 	/* writer */
@@ -75,8 +87,11 @@ struct store {
 	bool open_changed;             /* ... which the file does not know */
 	struct buf opened;             /* ids of the runs whose unfinished spans are in the file */
 	uint64_t commit_at;            /* monotonic ns when it has waited long enough */
-	uint64_t refused;              /* spans that could not be taken */
-	int last_err;                  /* of commits; a failure that goes on is logged once */
+	struct store_lost lost;        /* what could not be taken */
+	struct store_lost told;        /* ... and was told when the store came back */
+	struct store_gap gaps[STORE_GAPS];
+	uint64_t retry_ns; /* between two tries of what failed */
+	int last_err;      /* of commits; a failure that goes on is logged once */
 	struct store_limits limits;
 	uint64_t prune_at;         /* monotonic ns when to look at them again */
 	bool limits_once;          /* all of what is over them goes now, in one call */
@@ -96,6 +111,16 @@ static inline void store_stmt_fini(sqlite3_stmt **st)
 {
 	sqlite3_finalize(*st);
 }
+
+/*
+ * The file that was opened is not at its path any more: opens what is there, or makes it.  Logged.  0, or
+ * -ESTALE: that cannot be.
+ */
+int store_reopen(struct store *s);
+bool store_is_there(const struct store *s);
+void store_forget_stmts(struct store *s);
+#define STORE_WAITING (64u << 20) /* bytes that wait while the store cannot be written to */
+#define STORE_BUSY_MS 5000        /* to wait for another writer where nothing else is to be done */
 
 int store_errno(struct store *s); /* of the last failure of SQLite, as store.h lists them */
 int store_fail(struct store *s);  /* the same, logged with what to do */
@@ -118,6 +143,13 @@ void store_writer_fini(struct store *s); /* commits what waits; tells what could
 uint64_t store_now(clockid_t clock);     /* ns */
 /* Removes some of what is over the limits, when it is time to: see store_limit(). */
 int store_keep_limits(struct store *s);
+
+/* ---- what could not be stored: store_gap.c */
+
+const char *gap_reason(int err);
+void gap_note(struct store *s, const char *trace_id, uint64_t spans, const char *reason);
+/* A run of which something is missing: a copy that says so, the caller's; NULL: as it is. */
+struct span *gap_mark(struct store *s, const struct span *sp);
 
 /* ---- counts of system calls: store_calls.c */
 

@@ -11,13 +11,17 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "sink/human.h"
 #include "sink/store_row.h"
 
 #define COMMIT_ROWS 512
 #define COMMIT_BYTES (8u << 20)
 #define COMMIT_NS 500000000ull
-#define WAITING_MAX (64u << 20) /* bytes; while the store cannot be written to */
+#define COMMIT_BUSY_MS 1000
+#define RETRY_MAX_NS (8 * COMMIT_NS)
+#define RUNS_MAX (4u << 20) /* bytes more, for runs */
 
 static const char *const statements[STMT_CNT] = {
 	[STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -123,6 +127,14 @@ static const char *const statements[STMT_CNT] = {
 		 "runs = runs + ?2, spans = spans + ?3, until_ns = max(until_ns, ?4)"),
 	[STMT_FORGET_PRUNED] = "DELETE FROM pruned WHERE trace_id = ?1 RETURNING spans",
 };
+
+void store_forget_stmts(struct store *s)
+{
+	for (size_t i = 0; i < STMT_CNT; i++) {
+		sqlite3_finalize(s->stmts[i]);
+		s->stmts[i] = NULL;
+	}
+}
 
 uint64_t store_now(clockid_t clock)
 {
@@ -232,7 +244,8 @@ static int put_row_or_skip(struct store *s, const struct row *r)
 	if (!is_fault_of_row(s) || sqlite3_get_autocommit(s->db))
 		return err;
 	log_warn("store %s: span %s is left out: %s", s->path, r->span_id, sqlite3_errmsg(s->db));
-	s->refused++;
+	s->lost.spans++;
+	s->lost.bytes += row_bytes(r);
 	s->resource_id = 0;
 	undo = store_do(s, STMT_RESTORE, NULL);
 	return undo ? undo : store_do(s, STMT_UNSAVE, NULL);
@@ -340,30 +353,88 @@ static void note_opened(struct store *s)
 	s->open_changed = false;
 }
 
-int store_commit(struct store *s)
+void store_lost(const struct store *s, struct store_lost *out)
+{
+	*out = s->lost;
+}
+
+/* "3 spans and 5 other rows (1.2 MB)" */
+static void lost_text(struct buf *b, const struct store_lost *now, const struct store_lost *before)
+{
+	uint64_t spans = now->spans - before->spans, rows = now->rows - before->rows;
+
+	buf_fmt(b, "%" PRIu64 " span%s", spans, spans == 1 ? "" : "s");
+	if (rows)
+		buf_fmt(b, " and %" PRIu64 " other row%s", rows, rows == 1 ? "" : "s");
+	buf_fmt(b, " (%s)", human_bytes(now->bytes - before->bytes).s);
+}
+
+/* It failed before. */
+static void tell_back(struct store *s)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	lost_text(&b, &s->lost, &s->told);
+	if (s->lost.spans != s->told.spans || s->lost.rows != s->told.rows)
+		log_warn("store %s can be written to again; %s found no room in memory meanwhile, "
+			 "which the runs say that miss them",
+			 s->path, buf_cstr(&b));
+	else
+		log_warn("store %s can be written to again; nothing that waited is lost", s->path);
+	s->told = s->lost;
+}
+
+static void put_off(struct store *s, int err)
+{
+	if (err != s->last_err) {
+		store_fail(s);
+		s->retry_ns = COMMIT_NS;
+	} else if (s->retry_ns < RETRY_MAX_NS) {
+		s->retry_ns *= 2; /* a try may write until the disk is full again */
+	}
+	s->last_err = err;
+	if (!sqlite3_get_autocommit(s->db))
+		store_do(s, STMT_ROLLBACK, NULL);
+	samples_undone(s);
+	s->commit_at = store_now(CLOCK_MONOTONIC) + s->retry_ns;
+}
+
+static int commit(struct store *s, int busy_ms)
 {
 	int err;
 
 	if (!s->waiting_bytes && !s->open_changed)
 		return 0;
-	err = write_all(s);
-	if (!err) {
-		if (s->last_err)
-			log_warn("store %s can be written to again; nothing that waited is lost",
-				 s->path);
-		s->last_err = 0;
-		note_opened(s);
-		forget_all(s);
-		return 0;
+	if (!store_is_there(s)) {
+		err = store_reopen(s);
+		if (err)
+			return err;
 	}
-	if (err != s->last_err)
-		store_fail(s);
-	s->last_err = err;
-	if (!sqlite3_get_autocommit(s->db))
-		store_do(s, STMT_ROLLBACK, NULL);
-	samples_undone(s);
-	s->commit_at = store_now(CLOCK_MONOTONIC) + COMMIT_NS;
-	return err;
+	sqlite3_busy_timeout(s->db, busy_ms);
+	err = write_all(s);
+	if (err) {
+		put_off(s, err);
+		return err;
+	}
+	if (s->last_err)
+		tell_back(s);
+	s->last_err = 0;
+	note_opened(s);
+	forget_all(s);
+	return 0;
+}
+
+int store_commit(struct store *s)
+{
+	/* who records cannot wait for long, and not each time */
+	return commit(s, s->last_err == -EBUSY ? 0 : COMMIT_BUSY_MS);
+}
+
+int store_commit_due(struct store *s)
+{
+	if (s->last_err && store_now(CLOCK_MONOTONIC) < s->commit_at)
+		return s->last_err;
+	return store_commit(s);
 }
 
 static bool is_due(const struct store *s)
@@ -382,21 +453,23 @@ static int waits(struct store *s, size_t bytes)
 	return is_due(s) ? store_commit(s) : 0;
 }
 
-int store_add(struct store *s, const struct span *sp)
+/* No more is held; what the store says, 0 when it has room again. */
+static int has_room(struct store *s, size_t limit)
 {
-	struct row *r;
-	int err;
+	return s->waiting_bytes < limit ? 0 : store_commit_due(s);
+}
 
-	if (s->waiting_bytes >= WAITING_MAX) {
-		err = store_commit(s);
-		if (err) {
-			s->refused++;
-			return err;
-		}
-	}
-	err = row_new(&r, sp);
+static int add_row(struct store *s, struct row *r)
+{
+	/* a run's own row says what is missing of it, so there is some room for those */
+	bool run = strcmp(r->what, span_what_name(SPAN_RUN)) == 0;
+	int err = has_room(s, run ? STORE_WAITING + RUNS_MAX : STORE_WAITING);
+
 	if (err) {
-		s->refused++;
+		s->lost.spans++;
+		s->lost.bytes += row_bytes(r);
+		gap_note(s, r->trace_id, 1, gap_reason(err));
+		row_free(r);
 		return err;
 	}
 	if (r->unfinished) {
@@ -411,32 +484,59 @@ int store_add(struct store *s, const struct span *sp)
 	return waits(s, row_bytes(r));
 }
 
+int store_add(struct store *s, const struct span *sp)
+{
+	struct span *marked = NULL;
+	struct row *r;
+	int err = 0;
+
+	if (sp->what == SPAN_RUN) {
+		err = store_is_there(s) ? 0 : store_reopen(s); /* which the run has to say, too */
+		marked = gap_mark(s, sp);
+	}
+	if (!err)
+		err = row_new(&r, marked ? marked : sp);
+	span_free(&marked);
+	if (err) {
+		s->lost.spans++;
+		return err;
+	}
+	return add_row(s, r);
+}
+
+/* What is no span cannot be taken. */
+static int refuse(struct store *s, int err, size_t bytes)
+{
+	s->lost.rows++;
+	s->lost.bytes += bytes;
+	return err;
+}
+
 int store_add_log(struct store *s, const struct trace_log *l)
 {
-	struct log_row *r = s->waiting_bytes < WAITING_MAX ? malloc(sizeof(*r) + l->text.n) : NULL;
+	size_t bytes = sizeof(struct log_row) + l->text.n;
+	int err = has_room(s, STORE_WAITING);
+	struct log_row *r = err ? NULL : malloc(bytes);
 
-	if (!r) {
-		s->refused++;
-		return s->waiting_bytes < WAITING_MAX ? -ENOMEM : store_commit(s);
-	}
+	if (!r)
+		return refuse(s, err ? err : -ENOMEM, bytes);
 	*r = (struct log_row){ .log = *l };
 	if (l->text.n)
 		memcpy(r + 1, l->text.p, l->text.n);
 	r->log.text.p = (const char *)(r + 1);
 	*s->logs_tail = r;
 	s->logs_tail = &r->next;
-	return waits(s, sizeof(*r) + l->text.n);
+	return waits(s, bytes);
 }
 
 int store_add_calls(struct store *s, const struct trace_calls *c)
 {
 	size_t bytes = 0;
-	struct calls_row *r = s->waiting_bytes < WAITING_MAX ? calls_row_new(c, &bytes) : NULL;
+	int err = has_room(s, STORE_WAITING);
+	struct calls_row *r = err ? NULL : calls_row_new(c, &bytes);
 
-	if (!r) {
-		s->refused++;
-		return s->waiting_bytes < WAITING_MAX ? -ENOMEM : store_commit(s);
-	}
+	if (!r)
+		return refuse(s, err ? err : -ENOMEM, sizeof(*r));
 	*s->calls_tail = r;
 	s->calls_tail = &r->next;
 	return waits(s, bytes);
@@ -445,11 +545,11 @@ int store_add_calls(struct store *s, const struct trace_calls *c)
 int store_add_sample(struct store *s, const struct trace_sample *x)
 {
 	size_t bytes = 0;
+	int err = has_room(s, STORE_WAITING);
 
-	if (s->waiting_bytes < WAITING_MAX && !samples_take(s, x, &bytes))
-		return waits(s, bytes);
-	s->refused++;
-	return s->waiting_bytes < WAITING_MAX ? -ENOMEM : store_commit(s);
+	if (!err)
+		err = samples_take(s, x, &bytes);
+	return err ? refuse(s, err, 0) : waits(s, bytes);
 }
 
 int store_tick(struct store *s)
@@ -459,19 +559,46 @@ int store_tick(struct store *s)
 	return err ? err : store_keep_limits(s);
 }
 
+/* What still waits will not be stored. */
+static void lose_rest(struct store *s)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	s->lost.spans += s->waiting;
+	s->lost.bytes += s->waiting_bytes;
+	for (const struct log_row *r = s->logs; r; r = r->next)
+		s->lost.rows++;
+	for (const struct calls_row *r = s->calls; r; r = r->next)
+		s->lost.rows++;
+	if (!s->lost.spans && !s->lost.rows)
+		return;
+	lost_text(&b, &s->lost, &(struct store_lost){ 0 });
+	log_line(LOG_ERR, "store %s: %s could not be stored", s->path, buf_cstr(&b));
+}
+
+int store_close(struct store *s)
+{
+	int err;
+
+	if (!s->writable)
+		return 0;
+	err = commit(s, STORE_BUSY_MS); /* now there is time to wait */
+	lose_rest(s);
+	forget_all(s);
+	store_unfinished(s);
+	s->open_changed = false;
+	s->writable = false;
+	return err;
+}
+
 void store_writer_fini(struct store *s)
 {
-	if (s->waiting_bytes || s->open_changed)
-		store_commit(s);
-	if (s->waiting || s->refused)
-		log_line(LOG_ERR, "store %s: %" PRIu64 " spans could not be stored", s->path,
-			 (uint64_t)s->waiting + s->refused);
+	store_close(s);
 	forget_all(s);
 	samples_fini(s);
 	free_rows(&s->open);
 	buf_fini(&s->opened);
-	for (size_t i = 0; i < STMT_CNT; i++)
-		sqlite3_finalize(s->stmts[i]);
+	store_forget_stmts(s);
 	ZSTD_freeCCtx(s->zstd);
 	buf_fini(&s->packed);
 	buf_fini(&s->resource);

@@ -99,6 +99,7 @@ static void describe_run(struct tree *t, struct tree_run *r, const struct span *
 #undef X
 	r->lost_records = span_attr_int(s, ATTR_ID_LOST_RECORDS, 0);
 	r->lost_bytes = span_attr_int(s, ATTR_ID_LOST_BYTES, 0);
+	r->lost_spans = span_attr_int(s, ATTR_ID_LOST_SPANS, 0);
 	r->suspended_ns = span_attr_int(s, ATTR_ID_SUSPENDED, 0);
 	r->step_ns = span_attr_int(s, ATTR_ID_CLOCK_STEP, 0);
 	json_for_each (span_attr(s, ATTR_ID_INCOMPLETE), e) {

@@ -262,13 +262,16 @@ static void draw_missing(struct line *l, const struct tree_run *r)
 {
 	struct tree *t = l->t;
 
-	if (!r->incomplete.n && !r->lost_records && !r->lost_bytes)
+	if (!r->incomplete.n && !r->lost_records && !r->lost_bytes && !r->lost_spans)
 		return;
 	term_style(&t->out, t->cfg.colour, STYLE_YELLOW);
 	item(l, "incomplete: " SV_FMT, SV_ARG(sv_clip_utf8(r->incomplete, 100)));
 	if (r->lost_records > 0)
 		item(l, "%lld record%s lost", (long long)r->lost_records,
 		     plural((size_t)r->lost_records));
+	if (r->lost_spans > 0)
+		item(l, "%lld span%s not stored", (long long)r->lost_spans,
+		     plural((size_t)r->lost_spans));
 	if (r->lost_bytes > 0)
 		item(l, "%s not seen", human_bytes((uint64_t)r->lost_bytes).s);
 	term_style(&t->out, t->cfg.colour, STYLE_PLAIN);

@@ -77,7 +77,7 @@ struct tree_run {
 	double cost; /* NaN: none */
 	int64_t exit_code;
 	struct sv incomplete; /* reasons of the root, joined */
-	int64_t lost_records, lost_bytes;
+	int64_t lost_records, lost_bytes, lost_spans;
 	int64_t suspended_ns, step_ns; /* what was done to the clocks */
 	int64_t went[TREE_TIMES];      /* ns of the root, as tree_times has them */
 };
