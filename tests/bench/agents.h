@@ -18,7 +18,8 @@ struct agents_cfg {
 	 * so many of them on each of its HTTP/2 connections.
 	 */
 	unsigned int streams;
-	bool mcp; /* a tool is a call of an MCP server over HTTP, else a command */
+	bool mcp;   /* a tool is a call of an MCP server over HTTP, else a command */
+	bool usage; /* what the process took is told before each request and each answer */
 };
 
 /* Gets each record, valid during the call.  0, or what agents_generate() is to return. */

@@ -2,7 +2,7 @@
 /*
  * Writes a capture of agents that never ran.
  *
- *	generate FILE WORKERS CONVERSATIONS TOOLS STREAMS MCP	as in struct agents_cfg
+ *	generate FILE WORKERS CONVERSATIONS TOOLS STREAMS MCP USAGE	as in struct agents_cfg
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +20,8 @@ int main(int argc, char **argv)
 	struct capture_writer *w = NULL;
 	int err, end_err;
 
-	if (argc != 7) {
-		fprintf(stderr, "usage: %s FILE WORKERS CONVERSATIONS TOOLS STREAMS MCP\n",
+	if (argc != 8) {
+		fprintf(stderr, "usage: %s FILE WORKERS CONVERSATIONS TOOLS STREAMS MCP USAGE\n",
 			argv[0]);
 		return 2;
 	}
@@ -31,6 +31,7 @@ int main(int argc, char **argv)
 		.tools = strtoul(argv[4], NULL, 10),
 		.streams = strtoul(argv[5], NULL, 10),
 		.mcp = strtoul(argv[6], NULL, 10),
+		.usage = strtoul(argv[7], NULL, 10),
 	};
 	if (capture_create(&w, argv[1]))
 		return 1;

@@ -7,8 +7,8 @@ usage: replay.py RINGSPAN GENERATE
 Conversations of five model calls and four tool calls, in one run that lasts the whole capture.  First
 eight agents at once, for captures that give 10,000, 100,000 and a million spans; then about 64,000
 spans of few and of many at once: agents that are processes and run commands, conversations of one
-process over HTTP/2 connections with a hundred streams each, and agents that call tools of MCP
-servers.  Printed are the seconds of CPU that `ringspan replay` took, at best, what that makes of spans and bytes
+process over HTTP/2 connections with a hundred streams each, also when what that takes is told at each
+request and answer, and agents that call tools of MCP servers.  Printed are the seconds of CPU that `ringspan replay` took, at best, what that makes of spans and bytes
 a second, and peak memory.  Exits 1 unless the time grows with the spans alone, and the memory not
 with them.
 """
@@ -31,8 +31,9 @@ LARGER = 1.5  # likewise memory, but for many at once
 class Shape:
     """What goes on in a capture."""
 
-    def __init__(self, at_once, conversations, pooled=False, mcp=False):
-        self.at_once, self.conversations, self.pooled, self.mcp = at_once, conversations, pooled, mcp
+    def __init__(self, at_once, conversations, pooled=False, mcp=False, usage=False):
+        self.at_once, self.conversations = at_once, conversations
+        self.pooled, self.mcp, self.usage = pooled, mcp, usage
 
     def spans(self):
         # agent, turn; model calls; tool calls and what they do; connect
@@ -43,13 +44,16 @@ class Shape:
         return whole + self.at_once * (2 if self.mcp else 1)  # processes, and how they reach the server
 
     def generate(self, generate, path):
-        numbers = [self.at_once, self.conversations, TOOLS, STREAMS if self.pooled else 0, int(self.mcp)]
+        numbers = [self.at_once, self.conversations, TOOLS, STREAMS if self.pooled else 0,
+                   int(self.mcp), int(self.usage)]
         subprocess.run([generate, path, *map(str, numbers)], check=True)
 
 
 CROWDS = [
     ("processes that run commands", [Shape(n, CROWD // n) for n in (200, 1000, 4000)]),
     ("conversations in one process", [Shape(n, CROWD // n, pooled=True) for n in (200, 2000)]),
+    ("conversations in one process, whose usage is told",
+     [Shape(n, CROWD // n, pooled=True, usage=True) for n in (200, 1000, 2000)]),
     ("processes that call MCP tools", [Shape(n, CROWD // n, mcp=True) for n in (200, 2000)]),
 ]
 
