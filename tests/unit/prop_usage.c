@@ -6,7 +6,8 @@
  */
 #include "prop.h"
 
-#include "span/usage.h"
+#include <math.h>
+#include "span/engine.h"
 
 #define ROUNDS 50
 #define PROCS_MAX 512
@@ -146,6 +147,23 @@ static void check_run(const struct span *run, const struct takers *t)
 		assert_int_equal(span_attr_int(run, ATTR_ID_SYSCALLS_CALLS, 0), calls);
 }
 
+/* Conversations of one process, three on a connection, all at the same time. */
+static const char pooled[] = "pooled";
+
+static void load(struct list *in, const char *source)
+{
+	const struct agents_cfg cfg = {
+		.workers = 7, .conversations = 2, .tools = 2, .streams = 3
+	};
+
+	if (source != pooled) {
+		list_load(in, source);
+		return;
+	}
+	*in = (struct list){ 0 };
+	assert_int_equal(agents_generate(&cfg, list_add, in), 0);
+}
+
 static void spans_tile(void **state)
 {
 	const char *source = *state;
@@ -156,7 +174,7 @@ static void spans_tile(void **state)
 	size_t runs;
 
 	assert_non_null(takers);
-	list_load(&in, source);
+	load(&in, source);
 	for (int round = 0; round < ROUNDS; round++) {
 		memset(takers, 0, sizeof(*takers));
 		mixed = (struct list){ 0 };
@@ -180,25 +198,134 @@ static void spans_tile(void **state)
 	free(takers);
 }
 
+/* Who shares, what it got, and what it is to have. */
+struct sharer {
+	struct share share;
+	struct usage got;
+	double fair[USAGE_CNT];
+	bool divided;
+};
+
+#define SHARERS 9
+#define CHANGES 200
+
+struct shared {
+	struct run run;
+	struct sharer of[SHARERS];
+	struct usage whole, got; /* told while anybody was there; of those that left */
+	unsigned int there;
+};
+
+static void take_part(void *of, const struct usage *part)
+{
+	usage_add(&((struct sharer *)of)->got, part);
+}
+
+static void check_sharer(const struct sharer *k, int changes)
+{
+	/* at each change less than one was still to be divided, or the first has what did not divide */
+	for (size_t i = 0; i < USAGE_CNT; i++)
+		assert_true(fabs((double)k->got.of[i] - k->fair[i]) <= (changes + 1) * SHARERS);
+	assert_int_equal(k->got.shared, k->divided);
+}
+
+static void come_or_go(struct shared *all, struct sharer *k, int changes)
+{
+	static const struct share_ops ops = { .take = take_part };
+
+	if (k->share.crowd) {
+		share_leave(&all->run, &k->share);
+		check_sharer(k, changes);
+		usage_add(&all->got, &k->got);
+		all->there--;
+		return;
+	}
+	*k = (struct sharer){ .divided = false };
+	share_join(&all->run, 7, 70, CHARGE_WORK, &k->share, &ops, k);
+	all->there++;
+}
+
+static void tell(struct shared *all, uint64_t *random)
+{
+	struct usage u = { .told = true };
+
+	for (size_t i = 0; i < USAGE_CNT; i++)
+		u.of[i] = next_random(random) >> (24 + next_random(random) % 40);
+	charge_process(&all->run, 7, 70, &u);
+	charge_process(&all->run, 7, 71, &u); /* another's */
+	if (!all->there)
+		return;
+	usage_add(&all->whole, &u);
+	for (size_t k = 0; k < SHARERS; k++) {
+		struct sharer *s = &all->of[k];
+
+		if (!s->share.crowd)
+			continue;
+		s->divided |= all->there > 1;
+		for (size_t i = 0; i < USAGE_CNT; i++)
+			s->fair[i] += (double)u.of[i] / all->there;
+	}
+}
+
 static void parts_are_the_whole(void **state)
 {
 	uint64_t random = 0xda3e39cb94b95bdb;
+	struct shared *all = calloc(1, sizeof(*all));
 
 	(void)state;
-	for (int round = 0; round < 1000; round++) {
-		unsigned int cnt = 1 + next_random(&random) % 7;
-		struct usage whole = { .told = true }, sum = { .told = false };
+	assert_non_null(all);
+	for (int round = 0; round < 50; round++) {
+		memset(all, 0, sizeof(*all));
+		for (int change = 0; change < CHANGES; change++) {
+			struct sharer *k = &all->of[next_random(&random) % SHARERS];
 
-		for (size_t i = 0; i < USAGE_CNT; i++)
-			whole.of[i] = next_random(&random) >> (next_random(&random) % 64);
-		for (unsigned int i = 0; i < cnt; i++) {
-			struct usage part = usage_part(&whole, i, cnt);
-
-			assert_int_equal(part.shared, cnt > 1);
-			usage_add(&sum, &part);
+			come_or_go(all, k, change);
+			for (uint64_t n = next_random(&random) % 4; n; n--)
+				tell(all, &random);
+			if (next_random(&random) & 1) /* who looks changes nothing */
+				shares_settle_all(&all->run);
 		}
-		assert_memory_equal(sum.of, whole.of, sizeof(sum.of));
+		for (size_t i = 0; i < SHARERS; i++)
+			if (all->of[i].share.crowd)
+				come_or_go(all, &all->of[i], CHANGES);
+		assert_memory_equal(all->got.of, all->whole.of, sizeof(all->whole.of));
+		assert_int_equal(all->run.crowds.cnt, 0);
+		shares_fini(&all->run);
 	}
+	free(all);
+}
+
+static void who_tells_has_all(void **state)
+{
+	static const struct share_ops ops = { .take = take_part };
+	struct shared *all = calloc(1, sizeof(*all));
+	struct usage u = { .told = true, .of = { 302 } };
+	struct sharer *k;
+	int agent;
+
+	(void)state;
+	assert_non_null(all);
+	k = all->of;
+	for (size_t i = 0; i < 3; i++)
+		share_join(&all->run, 7, 70, CHARGE_WORK, &k[i].share, &ops, &k[i]);
+	share_into(&all->run, &k[0].share, &agent);
+	share_into(&all->run, &k[1].share,
+		   &k[0]); /* as what is done for a tool call of the agent */
+	charge_process(&all->run, 7, 70, &u);
+	shares_settle_into(&all->run, &agent);
+	assert_int_equal(k[0].got.of[0], 100);
+	assert_int_equal(k[1].got.of[0], 100);
+	assert_int_equal(k[2].got.of[0], 0);
+	shares_leave_owner(&all->run, &k[0]);
+	charge_process(&all->run, 7, 70, &u);
+	shares_settle_into(&all->run, &agent);
+	assert_int_equal(k[0].got.of[0], 201);
+	assert_int_equal(k[1].got.of[0], 100);
+	for (size_t i = 0; i < 3; i++)
+		share_leave(&all->run, &k[i].share);
+	assert_int_equal(k[0].got.of[0] + k[1].got.of[0] + k[2].got.of[0], 604);
+	shares_fini(&all->run);
+	free(all);
 }
 
 /* Numbers that fall are those of a record that was read half way, or made up. */
@@ -231,14 +358,15 @@ static void totals_never_fall(void **state)
 
 int main(void)
 {
-	static const char *const sources[] = { PROP_SOURCES };
-	struct CMUnitTest tests[ARRAY_SIZE(sources) + 2] = {
+	static const char *const sources[] = { PROP_SOURCES, pooled };
+	struct CMUnitTest tests[ARRAY_SIZE(sources) + 3] = {
 		cmocka_unit_test(parts_are_the_whole),
+		cmocka_unit_test(who_tells_has_all),
 		cmocka_unit_test(totals_never_fall),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
-		tests[2 + i] = (struct CMUnitTest){
+		tests[3 + i] = (struct CMUnitTest){
 			.name = *sources[i] ? sources[i] : "generated",
 			.test_func = spans_tile,
 			.initial_state = (void *)sources[i],

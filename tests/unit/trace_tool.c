@@ -306,6 +306,26 @@ static void taken_by_a_request(void **state)
 			 121);
 }
 
+/* What is not over when the call is was the call's until then. */
+static void taken_by_an_open_request(void **state)
+{
+	struct world *w = *state;
+
+	has_sent(w, 3 * MS, 0);
+	model_asks(w, 5 * MS, "[" USE("toolu_1", "get", "{\"id\":\"a-long-one\"}") "]");
+	bytes(w, 10 * MS, AGENT, WEB, EV_SRC_OPENSSL, EV_WRITE,
+	      "PUT /of?a-long-one HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\n{}");
+	has_sent(w, 13 * MS, 120);
+	answers(w, 20 * MS, "toolu_1");
+	has_sent(w, 21 * MS, 130);
+	bytes(w, 24 * MS, AGENT, WEB, EV_SRC_OPENSSL, EV_READ,
+	      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+	end(w);
+	assert_int_equal(span_attr_int(told_tool(&w->told, "toolu_1"), ATTR_ID_IO_SOCKET_WRITE, 0),
+			 120);
+	assert_int_equal(span_attr_int(request(w, "a-long-one"), ATTR_ID_IO_SOCKET_WRITE, 0), 70);
+}
+
 static void connects(struct world *w, uint64_t ts, uint64_t conn)
 {
 	struct ev_addr addr = { .family = AF_INET, .lport = 5000 + conn, .rport = 80 };
@@ -449,13 +469,11 @@ static void by_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(of_one_tool),        TEST(of_alike),
-		TEST(of_two_letters),     TEST(of_the_same),
-		TEST(of_an_inner_agent),  TEST(of_two_agents),
-		TEST(behind_a_call),      TEST(before_a_call),
-		TEST(by_request),         TEST(request_by_time),
-		TEST(taken_by_a_request), TEST(by_path),
-		TEST(in_flight),          TEST(connection_of_a_request),
+		TEST(of_one_tool),     TEST(of_alike),           TEST(of_two_letters),
+		TEST(of_the_same),     TEST(of_an_inner_agent),  TEST(of_two_agents),
+		TEST(behind_a_call),   TEST(before_a_call),      TEST(by_request),
+		TEST(request_by_time), TEST(taken_by_a_request), TEST(taken_by_an_open_request),
+		TEST(by_path),         TEST(in_flight),          TEST(connection_of_a_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,8 @@ struct totals {
 struct agent {
 	struct agent *prev, *next; /* in its run */
 	struct run *run;
-	struct index_link idle, of_process, member;
+	struct index_link idle, of_process;
+	struct share share, turn_share; /* turn_share: of the open turn */
 	struct chain chain;
 	uint32_t tgid; /* of the process that began it */
 	uint64_t proc_start;
@@ -34,10 +35,10 @@ struct agent {
 	int64_t turns;
 	struct totals sum, turn_sum;
 	struct waits turn_waits;
-	struct usage used, turn_used;
-	uint64_t ts_beside;    /* end of the latest call beside its turns; 0: none */
-	struct exchange *asks; /* the latest, while it is there; or NULL */
-	unsigned int calls;    /* exchanges and calls that point here */
+	struct usage used, turn_used; /* as of the last settlement of what is in it */
+	uint64_t ts_beside;           /* end of the latest call beside its turns; 0: none */
+	struct exchange *asks;        /* the latest, while it is there; or NULL */
+	unsigned int calls;           /* exchanges and calls that point here */
 	bool over; /* the latest answer called no tool: the next request begins a turn */
 	bool top;  /* not a sub-agent: its answers are the run's */
 };
@@ -64,6 +65,8 @@ static void end_turn(struct agent *a, uint64_t ts)
 
 	if (!s)
 		return;
+	shares_settle_into(a->run, a);
+	share_leave(a->run, &a->turn_share);
 	index_del(&a->run->agents.by_process, &a->of_process);
 	s->end_ns = engine_wall(a->run, ts);
 	if (s->end_ns < s->start_ns)
@@ -94,12 +97,13 @@ static void agent_over(struct agent *a, const char *reason)
 	*(a->next ? &a->next->prev : &all->last) = a->prev;
 	all->cnt--;
 	set_busy(a);
-	index_del(&all->members, &a->member);
 	chains_leave(&all->chains, &a->chain);
 
 	if (a->turn)
 		span_incomplete(a->turn, reason);
 	end_turn(a, a->chain.ts_last);
+	shares_leave_owner(a->run, a);
+	share_leave(a->run, &a->share);
 	s->end_ns = engine_wall(a->run,
 				a->ts_beside > a->chain.ts_last ? a->ts_beside : a->chain.ts_last);
 	span_set_int(s, ATTR_ID_TURNS, a->turns);
@@ -121,7 +125,6 @@ void agent_finish_all(struct run *r)
 	chains_fini(&r->agents.chains);
 	index_fini(&r->agents.idle);
 	index_fini(&r->agents.by_process);
-	index_fini(&r->agents.members);
 }
 
 static void give_open(const struct agent *a, const struct open_walk *w, const struct span *of,
@@ -310,6 +313,34 @@ static void set_instructions(struct span *s, const struct sem_call *c)
 		span_set_json(s, ATTR_ID_SYSTEM_INSTRUCTIONS, parts);
 }
 
+/* A part of what the process took is no part to a turn that was the only one, and had all of it. */
+void agent_charge(struct agent *a, int64_t turn, const struct usage *u)
+{
+	struct usage own = *u;
+
+	own.shared = u->of_turns;
+	usage_add(&a->used, &own);
+	if (a->turn && turn == a->turns)
+		usage_add(&a->turn_used, &own);
+}
+
+static void take(void *of, const struct usage *part)
+{
+	struct agent *a = of;
+
+	agent_charge(a, a->turns, part);
+}
+
+static const char *span_id_of(const void *of, char own[HEX64])
+{
+	const struct agent *a = of;
+
+	(void)own;
+	return a->turn ? a->turn->span_id : a->span->span_id;
+}
+
+static const struct share_ops share_ops = { .take = take, .span_id = span_id_of };
+
 static void enter(struct agent *a)
 {
 	struct agents *all = &a->run->agents;
@@ -318,7 +349,7 @@ static void enter(struct agent *a)
 	*(all->last ? &all->last->next : &all->first) = a;
 	all->last = a;
 	all->cnt++;
-	index_add(&all->members, (struct map_key){ a->tgid, a->proc_start, 0 }, &a->member, a);
+	share_join(a->run, a->tgid, a->proc_start, CHARGE_AGENTS, &a->share, &share_ops, a);
 	chains_enter(&all->chains, &a->chain, a);
 	set_idle(a);
 }
@@ -402,6 +433,7 @@ static void begin_turn(struct agent *a, const struct exchange *x)
 		return;
 	index_add(&a->run->agents.by_process, (struct map_key){ a->tgid, a->proc_start, 0 },
 		  &a->of_process, a);
+	share_join(a->run, a->tgid, a->proc_start, CHARGE_TURNS, &a->turn_share, &share_ops, a);
 	a->turns++;
 	engine_id(a->turn->span_id, a->run, SPAN_TURN,
 		  (uint64_t[4]){ hash64(sv(a->span->span_id)), (uint64_t)a->turns });
@@ -423,6 +455,14 @@ static const char *const step_names[] = {
 	[CHAIN_HANDED] = "handed_off",
 };
 
+/* What its request took so far is the agent's, too. */
+static void take_request(struct exchange *x, struct agent *a)
+{
+	share_settle(&x->share);
+	agent_charge(a, x->turn, &x->used);
+	share_into(x->run, &x->share, a);
+}
+
 /* A call of its own: under the agent that it is made for, where that is known. */
 static void set_aside(struct exchange *x, struct agent *a, const char *purpose)
 {
@@ -431,8 +471,8 @@ static void set_aside(struct exchange *x, struct agent *a, const char *purpose)
 		return;
 	memcpy(x->parent_span, a->span->span_id, sizeof(x->parent_span));
 	agent_hold(a);
+	take_request(x, a);
 	x->beside = a;
-	agent_charge(a, x->turn, &x->used);
 }
 
 static void join(struct exchange *x, struct agent *a, struct chain_request *q, enum chain_step step)
@@ -458,9 +498,9 @@ static void join(struct exchange *x, struct agent *a, struct chain_request *q, e
 	touch(a, x->req_first);
 	agent_hold(a);
 	a->asks = x;
-	x->agent = a;
 	x->turn = a->turns;
-	agent_charge(a, x->turn, &x->used); /* what its request took */
+	take_request(x, a);
+	x->agent = a;
 	x->context = step < ARRAY_SIZE(step_names) ? step_names[step] : NULL;
 	memcpy(x->parent_span, a->turn ? a->turn->span_id : a->span->span_id,
 	       sizeof(x->parent_span));
@@ -645,59 +685,6 @@ void agent_process_waited(struct run *r, const struct proc *p, enum wait_cause c
 		if (engine_wall(r, from) >= a->turn->start_ns)
 			wait_add(&a->turn_waits.by[cause], from, to);
 	}
-}
-
-/* A part of what the process took is no part to a turn that was the only one, and had all of it. */
-void agent_charge(struct agent *a, int64_t turn, const struct usage *u)
-{
-	const struct index *open = &a->run->agents.by_process;
-	struct map_key key = { a->tgid, a->proc_start, 0 };
-	struct usage own = *u;
-
-	if (index_first(open, key) == index_last(open, key))
-		own.shared = false;
-	usage_add(&a->used, &own);
-	if (a->turn && turn == a->turns)
-		usage_add(&a->turn_used, &own);
-}
-
-void agents_charge(struct run *r, const struct proc *p, const struct usage *u)
-{
-	struct map_key key = { p->tgid, p->start, 0 };
-	const struct index *of = &r->agents.by_process;
-	unsigned int i = 0, cnt = 0;
-
-	if (!index_first(of, key))
-		of = &r->agents.members;
-	index_for_each (of, key, l)
-		cnt++;
-	index_for_each (of, key, l) {
-		struct agent *a = l->of;
-		struct usage part = usage_part(u, i++, cnt);
-
-		agent_charge(a, a->turns, &part);
-	}
-}
-
-const char *agents_nth_span(const struct run *r, const struct proc *p, uint64_t nth)
-{
-	struct map_key key = { p->tgid, p->start, 0 };
-	const struct index *of = &r->agents.by_process;
-	uint64_t cnt = 0;
-
-	if (!index_first(of, key))
-		of = &r->agents.members;
-	index_for_each (of, key, l)
-		cnt++;
-	if (cnt)
-		nth %= cnt;
-	index_for_each (of, key, l) {
-		const struct agent *a = l->of;
-
-		if (nth-- == 0)
-			return a->turn ? a->turn->span_id : a->span->span_id;
-	}
-	return NULL;
 }
 
 void agent_hold(struct agent *a)

@@ -24,6 +24,7 @@
 #include "sem/sem.h"
 #include "span/calls.h"
 #include "span/chains.h"
+#include "span/charge.h"
 #include "span/file.h"
 #include "span/function.h"
 #include "span/now_int.h"
@@ -139,7 +140,6 @@ struct agents {
 	size_t idle_cnt;
 	bool forgot;             /* one that was idle, to make room */
 	struct index by_process; /* (tgid, start) of who began it, while a turn is open */
-	struct index members;    /* likewise, while it is there */
 };
 
 /* A process tree that is one trace. */
@@ -181,6 +181,8 @@ struct run {
 	int64_t over_limit; /* given up or forgotten, since more was open than is kept */
 	struct waits waits;
 	struct usage used;               /* by all of its processes */
+	struct map crowds;               /* (tgid, start, enum charge_crowd) -> struct crowd */
+	struct index shares;             /* (whose sums have it) -> struct share */
 	struct call_sums calls_made;     /* by all of its processes */
 	int64_t func_calls, func_untold; /* of functions that the user named */
 	struct file_sums files; /* what processes and tool calls that are over have changed */
@@ -224,7 +226,6 @@ struct pstate {
 		*command; /* the one that is what a tool call asks for; NULL: the first */
 	uint64_t lost;    /* records that were lost before it was born */
 	struct usage_totals used;
-	uint64_t samples; /* of its stacks, so far */
 	struct now_proc now;
 	bool program_lost; /* and more of them before its first program was seen */
 };
@@ -378,7 +379,8 @@ struct exchange {
 	uint64_t key;        /* same for every attempt of one call: host, target and request body */
 	struct agent *agent; /* whose conversation it is; NULL: nobody's */
 	int64_t turn;        /* ordinal in it */
-	struct usage used;
+	struct usage used;   /* as of its share's last settlement */
+	struct share share;
 	const struct agent
 		*from;           /* who handed the conversation over by its request; NULL: nobody */
 	struct agent *beside;    /* whose conversation it is made beside of, held; NULL: nobody's */
@@ -491,10 +493,6 @@ void agent_process_waited(struct run *r, const struct proc *p, enum wait_cause c
 			  uint64_t to);
 /* Something in that turn took it. */
 void agent_charge(struct agent *a, int64_t turn, const struct usage *u);
-/* The process took it, and nothing is open that it did it for but turns, or else agents. */
-void agents_charge(struct run *r, const struct proc *p, const struct usage *u);
-/* The span of one of these, nth counted round; NULL: there are none. */
-const char *agents_nth_span(const struct run *r, const struct proc *p, uint64_t nth);
 void agent_hold(struct agent *a); /* it stays until it is released */
 void agent_release(struct agent *a);
 void agent_leave(struct exchange *x); /* it is freed: releases what it held */
@@ -543,11 +541,10 @@ void approval_forget(struct run *r); /* it is over: what nobody said is not told
 
 /* charge.c */
 void usage_feed(struct trace *t, const struct ev_usage *e);
-/*
- * The span that the nth part of what a process takes goes to, where parts are whole: the innermost of
- * those that would be charged, one after the other.
- */
-void usage_owner(const struct pstate *ps, const struct proc *p, uint64_t nth, char out[HEX64]);
+/* It is there, or may_be_rpc changed: takes its share, or gives it up. */
+void charge_exchange(struct exchange *x);
+/* The span that a whole thing of a process goes to: those that would be charged, one after the other. */
+void usage_owner(const struct pstate *ps, const struct proc *p, char out[HEX64]);
 
 /* wait.c */
 void wait_add(struct wait_set *w, uint64_t from, uint64_t to); /* nothing when from >= to */
@@ -559,14 +556,10 @@ void wait_of_process(struct run *r, const struct proc *p, uint64_t from, uint64_
 /* An open tool call waited, and so did the turn that it is of; of another id only the run did. */
 void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint64_t from,
 		 uint64_t to);
-unsigned int tools_at(const struct run *r, const struct proc *p); /* open, asked for in p */
-/* They get the parts from the first-th of cnt on. */
-void tools_charge(struct run *r, const struct proc *p, const struct usage *u, unsigned int first,
-		  unsigned int cnt);
-/* The span of the nth of them; NULL: there are less. */
-const char *tools_nth_span(const struct run *r, const struct proc *p, uint64_t nth);
 /* A process of the open tool call of that span took it. */
 void tool_charge(struct run *r, const char *span_id, const struct usage *u);
+/* It was sent for the open tool call of that span: what it took, and takes, is the call's, too. */
+void tool_has_exchange(struct exchange *x, const char *span_id);
 /* The process was answered, by a human maybe. */
 void tool_input(struct run *r, const struct proc *p, const struct ev_input *in);
 struct tool_ref {

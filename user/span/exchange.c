@@ -54,6 +54,7 @@ struct exchange *exchange_new(struct http_conn *h, uint64_t seq)
 	if (x->run_next)
 		x->run_next->run_prev = x;
 	x->run->exchanges = x;
+	charge_exchange(x);
 	return x;
 }
 
@@ -142,6 +143,7 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 		keep_head(x, m);
 	else
 		rpc_http_head(x, m);
+	charge_exchange(x);
 }
 
 /* Of requests without messages, which are tried again as they were. */
@@ -200,9 +202,9 @@ static void find_tool(struct exchange *x)
 
 	if (!may_be_tools(x) || !tool_of_request(x, exchange_url(&x->arena, x), &ref))
 		return;
+	tool_has_exchange(x, ref.span_id);
 	memcpy(x->parent_span, ref.span_id, sizeof(x->parent_span));
 	x->link = ref.link;
-	tool_charge(x->run, ref.span_id, &x->used);
 	flow_of_tool(x, &ref);
 }
 
@@ -254,6 +256,7 @@ static void on_event(void *ctx, const struct sse_event *ev)
 		exchange_event(x, ev);
 	else
 		rpc_http_event(x, ev);
+	charge_exchange(x);
 }
 
 static void response_head(struct exchange *x, const struct http_msg *m)
@@ -373,6 +376,7 @@ bool exchange_is_call(const struct exchange *x)
 static void exchange_over(struct exchange *x)
 {
 	x->addr = x->http->stream->conn->addr;
+	share_leave(x->run, &x->share);
 	if (x->call)
 		sem_finish(x->call, !(x->resp_flags & HTTP_COMPLETE));
 	if (x->call && exchange_is_call(x))

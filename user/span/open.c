@@ -50,6 +50,8 @@ void trace_each_open(struct trace *t, trace_span_fn fn, void *ctx)
 {
 	struct open_walk w = { fn, ctx };
 
+	map_for_each (&t->runs, e)
+		shares_settle_all(e->value);
 	process_each_open(t, &w);
 	map_for_each (&t->runs, e) {
 		struct run *r = e->value;

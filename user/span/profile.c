@@ -278,6 +278,6 @@ void profile_sample(struct trace *t, const struct ev_sample *e)
 	s.time_ns = engine_wall(ps->run, e->hdr.ts);
 	s.frame_cnt = stack.cnt;
 	memcpy(s.trace_id, ps->run->trace_id, sizeof(s.trace_id));
-	usage_owner(ps, proc_find(t->procs, e->hdr.tgid, e->hdr.start), ps->samples++, s.span_id);
+	usage_owner(ps, proc_find(t->procs, e->hdr.tgid, e->hdr.start), s.span_id);
 	t->cfg.sample(t->ctx, &s);
 }

@@ -18,6 +18,8 @@ static void free_tool(struct tool *tool)
 static void finish(struct run *r, struct tool *tool, const struct sem_tool_result *res)
 {
 	approval_of_tool(r, tool->span, &tool->approval, tool->ts_begun, res);
+	shares_leave_owner(r, tool);
+	share_leave(r, &tool->share);
 	tool_leave(r, tool);
 	waits_set(tool->span, &tool->waits);
 	usage_set(tool->span, &tool->used);
@@ -87,6 +89,30 @@ static struct tool *tool_new(struct run *r, const struct exchange *x,
 	return tool;
 }
 
+static void take(void *of, const struct usage *u)
+{
+	struct tool *tool = of;
+
+	usage_add(&tool->used, u);
+	if (tool->agent)
+		agent_charge(tool->agent, tool->turn, u);
+}
+
+static const char *span_id_of(const void *of, char own[HEX64])
+{
+	(void)own;
+	return ((const struct tool *)of)->span->span_id;
+}
+
+/* It takes its part of what the process that asked takes. */
+static void join_crowd(struct run *r, struct tool *tool)
+{
+	static const struct share_ops ops = { .take = take, .span_id = span_id_of };
+
+	share_join(r, tool->tgid, tool->proc_start, CHARGE_WORK, &tool->share, &ops, tool);
+	share_into(r, &tool->share, tool->agent);
+}
+
 /* The words that led to it. */
 static void set_decision(struct span *s, const struct sem_call *c)
 {
@@ -132,6 +158,7 @@ void tool_asked(struct run *r, struct exchange *x, const struct sem_tool_call *t
 		free_tool(tool);
 		return;
 	}
+	join_crowd(r, tool);
 	now_tool_asked(r, tool);
 	x->tools_asked++;
 	r->tool_calls++;
@@ -244,50 +271,23 @@ void tool_waited(struct run *r, const char *span_id, enum wait_cause cause, uint
 		agent_waited(tool->agent, tool->turn, cause, from, to);
 }
 
-static void charge(struct tool *tool, const struct usage *u)
-{
-	usage_add(&tool->used, u);
-	if (tool->agent)
-		agent_charge(tool->agent, tool->turn, u);
-}
-
 void tool_charge(struct run *r, const char *span_id, const struct usage *u)
 {
 	struct tool *tool = tool_find(r, span_id);
 
 	if (tool)
-		charge(tool, u);
+		take(tool, u);
 }
 
-unsigned int tools_at(const struct run *r, const struct proc *p)
+void tool_has_exchange(struct exchange *x, const char *span_id)
 {
-	unsigned int n = 0;
+	struct tool *tool = tool_find(x->run, span_id);
 
-	tools_of(r, TOOL_OF_ASKER, p->tgid, p->start, l) n++;
-	return n;
-}
-
-const char *tools_nth_span(const struct run *r, const struct proc *p, uint64_t nth)
-{
-	tools_of(r, TOOL_OF_ASKER, p->tgid, p->start, l)
-	{
-		const struct tool *tool = l->of;
-
-		if (!nth--)
-			return tool->span->span_id;
-	}
-	return NULL;
-}
-
-void tools_charge(struct run *r, const struct proc *p, const struct usage *u, unsigned int first,
-		  unsigned int cnt)
-{
-	tools_of(r, TOOL_OF_ASKER, p->tgid, p->start, l)
-	{
-		struct usage part = usage_part(u, first++, cnt);
-
-		charge(l->of, &part);
-	}
+	share_settle(&x->share);
+	if (!tool)
+		return;
+	take(tool, &x->used);
+	share_into(x->run, &x->share, tool);
 }
 
 void tool_each_open(struct run *r, const struct open_walk *w)

@@ -74,7 +74,9 @@ struct tool {
 	struct agent *agent;     /* held; may be NULL */
 	int64_t turn;
 	struct waits waits;
-	struct usage used;
+	struct usage
+		used; /* as of the last settlement of its share, and of those of what is done for it */
+	struct share share;
 	uint32_t tgid; /* who asked the model */
 	uint64_t proc_start;
 	uint64_t ts_begun; /* the first thing that was seen to do it; 0: nothing */

@@ -51,6 +51,7 @@ static void run_clear(struct run *r)
 
 static void run_free(struct run *r)
 {
+	shares_fini(r);
 	buf_fini(&r->result);
 	span_free(&r->root);
 	free(r->agent);

@@ -85,7 +85,7 @@ void usage_advance(struct usage_totals *t, const struct ev_usage *e, struct usag
 	t->sum.told = true;
 	out->rss_peak = t->sum.rss_peak;
 	out->told = true;
-	out->shared = false;
+	out->shared = out->of_turns = false;
 }
 
 void usage_add(struct usage *to, const struct usage *u)
@@ -95,16 +95,7 @@ void usage_add(struct usage *to, const struct usage *u)
 	to->rss_peak = max(to->rss_peak, u->rss_peak);
 	to->told |= u->told;
 	to->shared |= u->shared;
-}
-
-struct usage usage_part(const struct usage *u, unsigned int i, unsigned int cnt)
-{
-	struct usage part = *u;
-
-	part.shared |= cnt > 1;
-	for (size_t k = 0; k < USAGE_CNT; k++) /* who is behind the remainder gets one less */
-		part.of[k] = u->of[k] / cnt + (i < u->of[k] % cnt);
-	return part;
+	to->of_turns |= u->of_turns;
 }
 
 void usage_set(struct span *s, const struct usage *u)

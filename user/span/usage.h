@@ -60,6 +60,7 @@ struct usage {
 	uint64_t rss_peak; /* bytes, of the largest process */
 	bool told;         /* something was charged */
 	bool shared;       /* a part of it was divided */
+	bool of_turns;     /* while the process had more than one */
 };
 
 /* What a process took so far: the totals of the latest record, none of which ever falls. */
@@ -71,8 +72,6 @@ struct usage_totals {
 /* Takes the record's totals in; out: what they grew by. */
 void usage_advance(struct usage_totals *t, const struct ev_usage *e, struct usage *out);
 void usage_add(struct usage *to, const struct usage *u);
-/* The part of u for the i-th of cnt: the parts of all are u. */
-struct usage usage_part(const struct usage *u, unsigned int i, unsigned int cnt);
 /* The attributes; nothing when nothing was charged. */
 void usage_set(struct span *s, const struct usage *u);
 
