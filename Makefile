@@ -17,6 +17,7 @@
 #   make bench-profile  what samples of stacks cost (root)
 #   make bench-agent   what being traced costs an agent (root, ten minutes)
 #   make bench-attach  how long `attach --all` takes among 500 processes (root)
+#   make soak T=600    50 agents at once, with errors and restarts: no tree is wrong, memory is flat (root)
 #   make install PREFIX=/usr/local DESTDIR=
 #
 #   V=1 shows commands, DEBUG=1 builds with gcc's sanitizers, OUT=DIR builds elsewhere
@@ -215,6 +216,10 @@ bench-agent: $(OUT)/ringspan
 
 bench-attach: $(OUT)/ringspan
 	$(Q)tests/bench/attach.py $(OUT)/ringspan 500
+
+.PHONY: soak
+soak: $(OUT)/ringspan
+	$(Q)tests/stress/soak.py $(OUT)/ringspan --seconds $(or $(T),600) $(if $(SEED),--seed $(SEED))
 
 format:
 	$(Q)clang-format -i $(C_ALL)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The same small agent for node 18 and later, without packages: asks a model, runs the tools that
 // it asks for, until it gives a final answer.  --client https uses node:https, --client fetch the
-// built-in fetch, which wants the CA in NODE_EXTRA_CA_CERTS.  Options are those of agent.py.
+// built-in fetch, which wants the CA in NODE_EXTRA_CA_CERTS.  Options are those of agent.py, and --truth
+// FILE, which gets a line for each attempt to ask the model.
 import { spawn } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
 import https from "node:https";
@@ -303,7 +304,9 @@ async function* events(body) {
   }
 }
 
-async function receive(api, response) {
+async function receive(api, response, fact) {
+  fact.status = response.status;
+  fact.request_id = response.header("request-id") ?? response.header("x-request-id");
   if (response.status !== 200) {
     const text = await readAll(response.body);
     const again = [408, 409, 429].includes(response.status) || response.status >= 500;
@@ -322,7 +325,7 @@ async function receive(api, response) {
   return answer;
 }
 
-async function ask(api, options, transport) {
+async function ask(api, options, transport, call) {
   const body = JSON.stringify(api.body(options.model, options.stream));
   const url = options["base-url"] + api.path;
   const send = options.client === "fetch" ? viaFetch : viaHttps;
@@ -334,13 +337,19 @@ async function ask(api, options, transport) {
       "x-stainless-retry-count": String(attempt),
       ...api.headers(process.env[api.keyVariable]),
     };
+    const fact = { what: "attempt", pid: process.pid, agent: 0, call, attempt, status: 0, whole: false };
+    fact.body_bytes = Buffer.byteLength(body);
     try {
-      return await receive(api, await send(url, headers, body, transport));
+      const answer = await receive(api, await send(url, headers, body, transport), fact);
+      fact.whole = true;
+      return answer;
     } catch (error) {
       // All else is worth a try: a broken connection, or JSON that was cut off with it.
       if (error instanceof Refused || attempt === RETRIES) throw error;
       console.error(`agent: ${error.message}, trying again`);
       await sleep(Math.max(error.wait ?? 0, 50 * 2 ** attempt));
+    } finally {
+      if (options.truth) appendFileSync(options.truth, JSON.stringify(fact) + "\n");
     }
   }
 }
@@ -358,6 +367,7 @@ async function main() {
       client: { type: "string", default: "https" },
       "accept-encoding": { type: "string", default: "identity" },
       log: { type: "string" },
+      truth: { type: "string" },
     },
   });
   options.stream &&= !options["no-stream"];
@@ -365,13 +375,17 @@ async function main() {
   const agent = new https.Agent({ keepAlive: true });
   const transport = { agent, ca: options.ca && readFileSync(options.ca) };
   for (let turn = 0; turn < TURNS; turn++) {
-    const answer = await ask(api, options, transport);
+    const answer = await ask(api, options, transport, turn + 1);
     if (!answer.calls.length) {
       console.log(answer.text);
       agent.destroy();
       return;
     }
     const results = await Promise.all(answer.calls.map((call) => runTool(call, options.log)));
+    for (const { call, text: result } of options.truth ? results : []) {
+      const fact = { what: "tool", pid: process.pid, agent: 0, id: call.id, result };
+      appendFileSync(options.truth, JSON.stringify(fact) + "\n");
+    }
     api.results(answer, results);
   }
   throw new Error("too many turns");

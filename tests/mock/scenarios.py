@@ -65,7 +65,74 @@ CONVERSATION = [
 WORK = Turn(" ".join(f"word-{i}" for i in range(60)),
             (Call("shell", "ls -l / | grep -c usr; cat /etc/passwd | sort | tail -n 3"),))
 
+# What many agents do at once, for a long time: all that it leaves bears the number of its agent.
+NUMBERED_DONE = Turn("MOCK-FINAL-ANSWER: #{#} is done.")
+NUMBERED_CALL = Call("shell", "sleep 0.1; echo done-{#}")
+SOAK = {
+    "soak_text": [Turn("This is what is known of #{#}.", wait=0.5)],
+    "soak_tools": [
+        Turn(
+            "Three at once for #{#}.",
+            (
+                Call("shell", "sleep 0.3; echo left-{#}"),
+                Call("shell", "sleep 0.1; echo right-{#}; exit 3"),
+                Call("read", "note-{#}"),
+            ),
+            wait=0.2,
+        ),
+        Turn("One more.", (Call("shell", "sleep 0.1; cat note-{#}; echo last-{#}"),)),
+        NUMBERED_DONE,
+    ],
+    "soak_429": [Turn("After the limit.", (NUMBERED_CALL,), status=429), NUMBERED_DONE],
+    "soak_500": [Turn("After the failure.", (NUMBERED_CALL,), status=500), NUMBERED_DONE],
+    "soak_529": [Turn("After the overload.", (NUMBERED_CALL,), status=529), NUMBERED_DONE],
+    "soak_down": [Turn("Before.", (NUMBERED_CALL,)), Turn(status=503, lasting=True)],
+    "soak_cut": [Turn("Cut off half way to #{#}.", (NUMBERED_CALL,), cut=True), NUMBERED_DONE],
+    "soak_error": [Turn("Fails half way to #{#}.", (NUMBERED_CALL,), stream_error=True), NUMBERED_DONE],
+    "soak_silent": [Turn("After the silence.", (NUMBERED_CALL,), silent=True), NUMBERED_DONE],
+    "soak_mcp": [
+        Turn("Two at once.", (Call("lookup", "key-{#}"), Call("count", "3"))),
+        Turn("One that fails.", (Call("fail", "no {#} here"),)),
+        NUMBERED_DONE,
+    ],
+    "soak_ask": [
+        Turn("With your leave.", (Call("shell", "sleep 0.1; echo asked-{#}"),)),
+        Turn("And this.", (Call("shell", "echo refused-{#}"),)),
+        NUMBERED_DONE,
+    ],
+    "soak_crash": [
+        Turn("Better not.", (Call("shell", "kill -SEGV $PPID; sleep 0.2; : late-{#}"),)),
+    ],
+    "soak_long": [
+        Turn(" ".join(f"word-{i}" for i in range(60)), (NUMBERED_CALL,), pace=0.04),
+        Turn(" ".join(f"more-{i}" for i in range(40)) + " MOCK-FINAL-ANSWER: #{#}", pace=0.04),
+    ],
+    "soak_lead": [
+        Turn(
+            "Two agents look into it.",
+            (
+                Call("task", "Look into the north of #{#}. [[scenario:soak_north]]"),
+                Call("task", "Look into the south of #{#}. [[scenario:soak_south]]"),
+            ),
+        ),
+        NUMBERED_DONE,
+    ],
+    **{
+        f"soak_{where}": [
+            Turn("Here, perhaps.", (Call("shell", f"sleep 0.2; echo {where}-{{#}}"),), wait=0.3),
+            Turn(f"It is in the {where} of #{{#}}."),
+        ]
+        for where in ("north", "south", "far")
+    },
+    "soak_program": [
+        Turn("Another program does it.",
+             (Call("shell", '$SUB_AGENT "Look for #{#}, too. [[scenario:soak_far]]"'),)),
+        NUMBERED_DONE,
+    ],
+}
+
 SCENARIOS = {
+    **SOAK,
     "working": [WORK] * 19 + [DONE],
     "working_slowly": [replace(WORK, wait=1.1, pace=0.03)] * 4 + [DONE],
     "text": [Turn("MOCK-FINAL-ANSWER: no tool was needed.")],

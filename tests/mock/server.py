@@ -59,6 +59,12 @@ def make_certificates(folder):
     return path("ca.pem"), path("leaf.pem"), path("leaf.key")
 
 
+def find_certificates(folder):
+    """Those that are there already, or new ones."""
+    paths = tuple(os.path.join(folder, name) for name in ("ca.pem", "leaf.pem", "leaf.key"))
+    return paths if all(map(os.path.exists, paths)) else make_certificates(folder)
+
+
 class Log:
     """The ground truth.  Lines come in the order in which things happened."""
 
@@ -322,8 +328,8 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, context, log, pace):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, context, log, pace, port):
+        super().__init__(("127.0.0.1", port), Handler)
         self.context, self.log, self.pace = context, log, pace
 
     def get_request(self):
@@ -349,14 +355,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--log", help="file that gets the ground truth")
     parser.add_argument("--pace", type=float, default=0, help="milliseconds between two events")
+    parser.add_argument("--port", type=int, default=0, help="a free one, where it is not given")
+    parser.add_argument("--certificates", metavar="DIR",
+                        help="where they are, or are made and stay: of a server that is started again")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, stop)
     with tempfile.TemporaryDirectory(prefix="mock-") as folder:
-        ca, certificate, key = make_certificates(folder)
+        ca, certificate, key = find_certificates(options.certificates or folder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         context.set_alpn_protocols(["http/1.1"])
-        server = Server(context, Log(options.log), options.pace / 1000)
+        server = Server(context, Log(options.log), options.pace / 1000, options.port)
         print(json.dumps({"port": server.server_port, "ca": ca}), flush=True)
         try:
             server.serve_forever(poll_interval=0.1)
