@@ -20,6 +20,7 @@ struct values {
 	uint64_t duration;
 	struct opt_pids pids;
 	struct opt_strs strs;
+	struct opt_payload payload;
 };
 
 static const struct opt options[] = {
@@ -30,6 +31,7 @@ static const struct opt options[] = {
 	{ "duration", 0, OPT_DURATION, offsetof(struct values, duration), "TIME", "how long" },
 	{ "pid", 'p', OPT_PID, offsetof(struct values, pids), "PID", "who" },
 	{ "each", 0, OPT_STRS, offsetof(struct values, strs), "TEXT", "one more" },
+	{ "payload", 'l', OPT_PAYLOAD, offsetof(struct values, payload), "[LEVEL]", "how much" },
 	{ "rate", 0, OPT_RATE, offsetof(struct values, rate), "[HZ]", "how often" },
 	{ "an-option-with-a-long-name", 0, OPT_FLAG, offsetof(struct values, flag), NULL, "far" },
 	{ 0 },
@@ -80,6 +82,29 @@ static void takes_values(void **state)
 	assert_string_equal(v.strs.of[0], "one");
 	assert_string_equal(v.strs.of[1], "two");
 	assert_int_equal(rest, 19);
+}
+
+/* Likewise, and alone it is full. */
+static void takes_a_level(void **state)
+{
+	struct values v;
+	int rest;
+
+	(void)state;
+	assert_int_equal(parse(&v, ARGV("7"), &rest), 0);
+	assert_false(v.payload.given);
+	assert_int_equal(v.payload.level, PAYLOAD_FULL);
+	assert_int_equal(parse(&v, ARGV("--payload", "7f116ba1"), &rest), 0);
+	assert_true(v.payload.given);
+	assert_int_equal(v.payload.level, PAYLOAD_FULL);
+	assert_int_equal(rest, 2);
+	assert_int_equal(parse(&v, ARGV("--payload", "none", "7f116ba1"), &rest), 0);
+	assert_int_equal(v.payload.level, PAYLOAD_NONE);
+	assert_int_equal(rest, 3);
+	assert_int_equal(parse(&v, ARGV("-l", "meta"), &rest), 0);
+	assert_int_equal(v.payload.level, PAYLOAD_META);
+	assert_int_equal(rest, 3);
+	assert_int_equal(parse(&v, ARGV("--payload=some"), &rest), -EINVAL);
 }
 
 /* Its value may be joined to it, follow it, or be left out: what is no number is an argument. */
@@ -247,6 +272,7 @@ static void helps(void **state)
 					"      --duration TIME     how long\n"
 					"  -p, --pid PID           who\n"
 					"      --each TEXT         one more\n"
+					"  -l, --payload [LEVEL]   how much\n"
 					"      --rate [HZ]         how often\n"
 					"      --an-option-with-a-long-name\n"
 					"                          far\n";
@@ -302,15 +328,11 @@ static void exit_codes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_values),
-		cmocka_unit_test(takes_a_rate),
-		cmocka_unit_test(tells_arguments),
-		cmocka_unit_test(refuses),
-		cmocka_unit_test(bounds_pids),
-		cmocka_unit_test(reads_sizes),
-		cmocka_unit_test(finds_the_nearest),
-		cmocka_unit_test(helps),
-		cmocka_unit_test(every_verb_begins_with_common),
+		cmocka_unit_test(takes_values),  cmocka_unit_test(takes_a_rate),
+		cmocka_unit_test(takes_a_level), cmocka_unit_test(tells_arguments),
+		cmocka_unit_test(refuses),       cmocka_unit_test(bounds_pids),
+		cmocka_unit_test(reads_sizes),   cmocka_unit_test(finds_the_nearest),
+		cmocka_unit_test(helps),         cmocka_unit_test(every_verb_begins_with_common),
 		cmocka_unit_test(exit_codes),
 	};
 

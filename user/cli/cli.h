@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "span/payload.h"
 
 /* Exit codes of every verb. */
 enum { EXIT_FINE = 0, EXIT_NOTHING = 1, EXIT_USAGE = 2 };
@@ -23,6 +24,7 @@ enum opt_type {
 	OPT_RATE,     /* unsigned int, times a second; --name alone is OPT_RATE_USUAL */
 	OPT_PID,      /* pid_t list: struct opt_pids */
 	OPT_STRS,     /* struct opt_strs: each time one more */
+	OPT_PAYLOAD,  /* struct opt_payload: none, meta or full, which --name alone is */
 };
 
 #define OPT_STRS_MAX 64
@@ -30,6 +32,11 @@ enum opt_type {
 struct opt_strs {
 	const char *of[OPT_STRS_MAX];
 	size_t cnt;
+};
+
+struct opt_payload {
+	enum payload_level level;
+	bool given;
 };
 
 #define OPT_RATE_USUAL 99 /* not in step with what happens 100 times a second */

@@ -8,7 +8,8 @@
 struct export_opts {
 	struct opt_common common;
 	const char *format, *out;
-	bool payload, logs;
+	bool logs;
+	struct opt_payload payload;
 };
 
 static const struct opt export_options[] = {
@@ -16,8 +17,9 @@ static const struct opt export_options[] = {
 	  "ndjson (without it), otlp-json, tree or lines" },
 	{ "output", 'o', OPT_STR, offsetof(struct export_opts, out), "FILE",
 	  "write to FILE, which is replaced" },
-	{ "payload", 'p', OPT_FLAG, offsetof(struct export_opts, payload), NULL,
-	  "with prompts, answers, arguments and results" },
+	{ "payload", 'p', OPT_PAYLOAD, offsetof(struct export_opts, payload), "[LEVEL]",
+	  "with prompts, answers, arguments and results (`full`, or no LEVEL); `meta`: their "
+	  "structure; `none`: nothing of what was said, asked for or touched" },
 	{ "logs", 'l', OPT_FLAG, offsetof(struct export_opts, logs), NULL,
 	  "in place of spans what the processes wrote, as OTLP logs (otlp-json)" },
 	{ 0 },
@@ -46,7 +48,9 @@ static int write_run(struct store *s, const char *trace_id, const struct export_
 static int to_file(struct store *s, const char *trace_id, const struct export_opts *o,
 		   const struct sink_ops *ops)
 {
-	struct sink_cfg cfg = { .out = stdout, .payload = o->payload };
+	struct sink_cfg cfg = { .out = stdout,
+				.payload = o->payload.given,
+				.level = o->payload.level };
 	int code;
 
 	if (!o->out)
@@ -80,6 +84,12 @@ static int run_export(void *opts, int argc, char **argv)
 		log_err(-EINVAL,
 			"--logs is written as otlp-json alone; `ringspan logs --json` prints "
 			"lines");
+		return EXIT_USAGE;
+	}
+	if (o->logs && o->payload.level != PAYLOAD_FULL) {
+		log_err(-EINVAL,
+			"--logs writes what the processes printed, which --payload meta and none "
+			"leave out");
 		return EXIT_USAGE;
 	}
 	/* the run is found before the file is touched */

@@ -20,7 +20,7 @@ struct follower {
 	const struct sink_cfg *cfg;
 	bool terminal;
 	char trace_id[HEX128];
-	void *sink;
+	struct read_sink sink;
 	struct map told; /* span id -> the span was given; not on a terminal */
 	bool over;
 };
@@ -34,10 +34,10 @@ static int on_span(void *ctx, const struct span *s)
 	if (s->what == SPAN_RUN && !s->parent_span_id[0] && !open)
 		f->over = true;
 	if (f->terminal)
-		return f->ops->span(f->sink, s);
+		return read_sink_span(&f->sink, s);
 	if (open || map_get(&f->told, key))
 		return 0;
-	return map_put(&f->told, key, f) ? -ENOMEM : f->ops->span(f->sink, s);
+	return map_put(&f->told, key, f) ? -ENOMEM : read_sink_span(&f->sink, s);
 }
 
 static void paint(const struct follower *f, struct sv picture)
@@ -59,10 +59,10 @@ static int draw(struct follower *f)
 	cfg.out = open_memstream(&picture, &size);
 	if (!cfg.out)
 		return log_err(-errno, "open_memstream: %s", strerror(errno));
-	err = f->ops->open(&f->sink, &cfg);
+	err = read_sink_open(&f->sink, f->ops, &cfg);
 	if (!err) {
 		err = store_spans(f->store, f->trace_id, cfg.payload, on_span, f);
-		close_err = f->ops->close(f->sink);
+		close_err = read_sink_close(&f->sink);
 		err = err ? err : close_err;
 	}
 	fclose(cfg.out);
@@ -105,12 +105,12 @@ int follow_run(struct store *s, const char *run, const struct sink_ops *ops,
 
 	if (store_find_run(s, run, f.trace_id))
 		return EXIT_NOTHING;
-	err = terminal ? 0 : ops->open(&f.sink, cfg);
+	err = terminal ? 0 : read_sink_open(&f.sink, ops, cfg);
 	if (err)
 		return EXIT_NOTHING;
 	err = follow(&f);
 	if (!terminal)
-		close_err = ops->close(f.sink);
+		close_err = read_sink_close(&f.sink);
 	map_fini(&f.told);
 	return err || close_err ? EXIT_NOTHING : EXIT_FINE;
 }

@@ -104,6 +104,7 @@ static int open_session(struct live *l, const struct live_opts *o)
 	struct session_cfg cfg = { .capture = o->capture,
 				   .prices = o->prices,
 				   .no_redact = o->no_redact,
+				   .payload = o->payload.level,
 				   .found = o->discover ? on_found : NULL,
 				   .found_ctx = l,
 				   .watch_span = o->watch_span,
@@ -180,6 +181,26 @@ static int read_files(enum probe_files *out, const char *which)
 	return which ? log_err(-EINVAL, "--files %s: want changed, read or all", which) : 0;
 }
 
+/* What holds bytes as they were sent has no levels. */
+static int check_payload(const struct live_opts *o)
+{
+	const char *word = o->payload.level == PAYLOAD_META ? "meta" : "none";
+
+	if (o->payload.level == PAYLOAD_FULL)
+		return 0;
+	if (o->capture)
+		return log_err(-EINVAL,
+			       "--payload %s: a capture file holds all that was sent; record "
+			       "without --capture, or with --payload full",
+			       word);
+	if (o->logs)
+		return log_err(-EINVAL,
+			       "--payload %s: --logs keeps all that the processes print; record "
+			       "without it, or with --payload full",
+			       word);
+	return 0;
+}
+
 int live_read_opts(struct live_opts *o)
 {
 	int err = calls_opt(&o->calls, o->slow, o->failed, o->syscalls);
@@ -189,6 +210,8 @@ int live_read_opts(struct live_opts *o)
 			      PROFILE_HZ_MAX);
 	if (!err)
 		err = read_files(&o->open_files, o->files);
+	if (!err)
+		err = check_payload(o);
 	if (!err)
 		err = func_opt(&o->funcs);
 	return err ? err : store_opt(&o->limits, o->store_size, o->store_age);

@@ -25,6 +25,7 @@ struct live_opts {
 	enum probe_files open_files; /* no option: what that says, likewise */
 	struct func_opts funcs;
 	bool no_store, no_redact, quiet, logs;
+	struct opt_payload payload;
 	size_t ring_bytes;
 	unsigned int profile_hz; /* samples a second of each CPU; 0: none */
 	/* No options: who is told instead of the user, see session.h; then nothing is printed. */
@@ -55,6 +56,13 @@ struct live_opts {
 		{ "no-redact", 0,                                                                \
 		  OPT_FLAG,    offsetof(struct live_opts, no_redact),                            \
 		  NULL,        "keep keys and tokens as they are; they are masked otherwise" },  \
+		{ "payload",                                                                     \
+		  0,                                                                             \
+		  OPT_PAYLOAD,                                                                   \
+		  offsetof(struct live_opts, payload),                                           \
+		  "[LEVEL]",                                                                     \
+		  "what is kept of what is said: `full` (without it), `meta` (roles, keys, "     \
+		  "lengths, paths), `none`" },                                                   \
 		{ "ring-size", 0,                                                                \
 		  OPT_SIZE,    offsetof(struct live_opts, ring_bytes),                           \
 		  "SIZE",      "of the buffer between kernel and ringspan (8M)" },               \

@@ -120,6 +120,13 @@ static int add_str(const struct opt *o, const char *arg, struct opt_strs *strs)
 	return 0;
 }
 
+static int read_payload(const char *arg, struct opt_payload *out)
+{
+	out->given = true;
+	out->level = PAYLOAD_FULL;
+	return arg ? payload_level(sv(arg), &out->level) : 0;
+}
+
 static int set_value(const struct opt *o, void *opts, const char *arg)
 {
 	static const char *const looks[] = {
@@ -128,6 +135,7 @@ static int set_value(const struct opt *o, void *opts, const char *arg)
 		[OPT_DURATION] = "a duration such as 10ms or 1m30s",
 		[OPT_RATE] = "a number of times a second such as 99",
 		[OPT_PID] = "a process id such as 4711",
+		[OPT_PAYLOAD] = "none, meta or full",
 	};
 	void *at = (char *)opts + o->offset;
 	int err = 0;
@@ -157,6 +165,9 @@ static int set_value(const struct opt *o, void *opts, const char *arg)
 		break;
 	case OPT_PID:
 		err = add_pid(sv(arg), at);
+		break;
+	case OPT_PAYLOAD:
+		err = read_payload(arg, at);
 		break;
 	}
 	if (err == -EINVAL)
@@ -218,8 +229,13 @@ static const char *opt_at(const void *of, size_t i)
 
 struct longs {
 	struct option of[OPTS_MAX + 1];
-	char letters[2 * OPTS_MAX + 3];
+	char letters[3 * OPTS_MAX + 3];
 };
+
+static bool may_stand_alone(const struct opt *o)
+{
+	return o->type == OPT_RATE || o->type == OPT_PAYLOAD;
+}
 
 /* Long options get the numbers behind all characters. */
 static void make_longs(const struct table *t, bool foreign, struct longs *l)
@@ -234,14 +250,16 @@ static void make_longs(const struct table *t, bool foreign, struct longs *l)
 		const struct opt *o = t->opts[i];
 
 		l->of[i].name = o->name;
-		l->of[i].has_arg = o->type == OPT_FLAG   ? no_argument
-				   : o->type == OPT_RATE ? optional_argument
-							 : required_argument;
+		l->of[i].has_arg = o->type == OPT_FLAG  ? no_argument
+				   : may_stand_alone(o) ? optional_argument
+							: required_argument;
 		l->of[i].val = 256 + (int)i;
 		if (!o->letter)
 			continue;
 		l->letters[n++] = o->letter;
 		if (o->type != OPT_FLAG)
+			l->letters[n++] = ':';
+		if (may_stand_alone(o))
 			l->letters[n++] = ':';
 	}
 }
@@ -274,11 +292,15 @@ static const struct opt *opt_of(const struct table *t, int code)
 }
 
 /* getopt leaves a value that may be missing where it is, unless it is joined by '='. */
-static const char *next_number(const struct opt *o, int argc, char **argv)
+static const char *next_value(const struct opt *o, int argc, char **argv)
 {
-	const char *next = o->type == OPT_RATE && optind < argc ? argv[optind] : "";
+	const char *next = may_stand_alone(o) && optind < argc ? argv[optind] : "";
+	enum payload_level level;
+	bool is_value = o->type == OPT_PAYLOAD
+				? !payload_level(sv(next), &level)
+				: *next && strspn(next, "0123456789") == strlen(next);
 
-	if (!*next || strspn(next, "0123456789") != strlen(next))
+	if (!is_value)
 		return NULL;
 	optind++;
 	return next;
@@ -301,7 +323,7 @@ int opt_parse(const struct cmd *c, void *opts, int argc, char **argv, int *rest)
 		o = opt_of(&t, code == ':' ? optopt : code);
 		if (code == ':')
 			return log_err(-EINVAL, "--%s: needs %s", o->name, o->arg);
-		err = set_value(o, opts, optarg ? optarg : next_number(o, argc, argv));
+		err = set_value(o, opts, optarg ? optarg : next_value(o, argc, argv));
 		if (err)
 			return err;
 	}

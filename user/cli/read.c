@@ -47,16 +47,34 @@ int read_format(const char *name, const struct sink_ops **out)
 		       buf_cstr(&names));
 }
 
-struct feed {
-	const struct sink_ops *ops;
-	void *st;
-};
+int read_sink_open(struct read_sink *r, const struct sink_ops *ops, const struct sink_cfg *cfg)
+{
+	*r = (struct read_sink){ .ops = ops, .level = cfg->level };
+	return ops->open(&r->st, cfg);
+}
+
+int read_sink_span(struct read_sink *r, const struct span *s)
+{
+	struct span *kept = NULL;
+	int err;
+
+	if (r->level == PAYLOAD_FULL)
+		return r->ops->span(r->st, s);
+	err = payload_keep(&kept, s, r->level);
+	if (!err)
+		err = r->ops->span(r->st, kept);
+	span_free(&kept);
+	return err;
+}
+
+int read_sink_close(struct read_sink *r)
+{
+	return r->ops->close(r->st);
+}
 
 static int feed_span(void *ctx, const struct span *s)
 {
-	struct feed *f = ctx;
-
-	return f->ops->span(f->st, s);
+	return read_sink_span(ctx, s);
 }
 
 /* Says what a run lacks because the store has limits. */
@@ -76,14 +94,14 @@ static int tell_pruned(struct store *s, const char *trace_id)
 int read_to_sink(struct store *s, const char *run, const struct sink_ops *ops,
 		 const struct sink_cfg *cfg)
 {
-	struct feed f = { .ops = ops };
+	struct read_sink f;
 	char trace_id[HEX128];
 	int err, close_err;
 
-	if (store_find_run(s, run, trace_id) || ops->open(&f.st, cfg))
+	if (store_find_run(s, run, trace_id) || read_sink_open(&f, ops, cfg))
 		return EXIT_NOTHING;
 	err = store_spans(s, trace_id, cfg->payload, feed_span, &f);
-	close_err = ops->close(f.st);
+	close_err = read_sink_close(&f);
 	if (!err)
 		err = tell_pruned(s, trace_id);
 	return err || close_err ? EXIT_NOTHING : EXIT_FINE;

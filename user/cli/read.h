@@ -19,6 +19,16 @@ int read_run_arg(int argc, char **argv, const char **run);
 /* A sink's name as --format takes it; -EINVAL, logged. */
 int read_format(const char *name, const struct sink_ops **out);
 
+/* A sink that is given what cfg->level leaves of each span; the way of every verb that reads the store. */
+struct read_sink {
+	const struct sink_ops *ops;
+	enum payload_level level;
+	void *st;
+};
+int read_sink_open(struct read_sink *r, const struct sink_ops *ops, const struct sink_cfg *cfg);
+int read_sink_span(struct read_sink *r, const struct span *s);
+int read_sink_close(struct read_sink *r);
+
 /* Hands a run's spans (run: as store_find_run() takes it) to a sink.  The exit code. */
 int read_to_sink(struct store *s, const char *run, const struct sink_ops *ops,
 		 const struct sink_cfg *cfg);

@@ -11,14 +11,16 @@
 struct replay_opts {
 	struct opt_common common;
 	const char *format, *prices;
-	bool payload, no_redact, step;
+	bool no_redact, step;
+	struct opt_payload payload;
 };
 
 static const struct opt replay_options[] = {
 	{ "format", 'f', OPT_STR, offsetof(struct replay_opts, format), "FORMAT",
 	  "tree (without it), ndjson, otlp-json or lines" },
-	{ "payload", 'p', OPT_FLAG, offsetof(struct replay_opts, payload), NULL,
-	  "with prompts, answers, arguments and results" },
+	{ "payload", 'p', OPT_PAYLOAD, offsetof(struct replay_opts, payload), "[LEVEL]",
+	  "with prompts, answers, arguments and results (`full`, or no LEVEL); `meta`: their "
+	  "structure; `none`: nothing of what was said, asked for or touched" },
 	{ "step", 's', OPT_FLAG, offsetof(struct replay_opts, step), NULL,
 	  "record by record, forward and back: keys n, p or arrows, g N, / KIND, q; commands "
 	  "likewise, a line each, where stdin is no terminal" },
@@ -47,8 +49,9 @@ static int run_replay(void *opts, int argc, char **argv)
 		.store = o->common.store,
 		.prices = o->prices,
 		.no_redact = o->no_redact,
+		.payload = o->payload.level,
 		.sink_cfg = { .out = stdout,
-			      .payload = o->payload,
+			      .payload = o->payload.given,
 			      .colour = term_colour(STDOUT_FILENO),
 			      .columns = term_columns(STDOUT_FILENO) },
 	};
@@ -57,7 +60,7 @@ static int run_replay(void *opts, int argc, char **argv)
 		log_err(-EINVAL, "want one capture file: ringspan replay [OPTION ...] FILE");
 		return EXIT_USAGE;
 	}
-	if (o->step && (o->format || o->common.store || o->payload)) {
+	if (o->step && (o->format || o->common.store || o->payload.given)) {
 		log_err(-EINVAL,
 			"--step shows the tree as it grows; --format, --store and --payload "
 			"are for a replay of the whole");

@@ -55,6 +55,21 @@ static void store_result(struct session *s, int err)
 		 s->capture ? "" : " (--capture FILE keeps everything in a file)");
 }
 
+/*
+ * What may be kept of a span: all of it, or a copy in *copy, the caller's, without payload.  NULL: there
+ * is no memory for that, and rather none than all of it.
+ */
+static const struct span *to_keep(struct session *s, const struct span *sp, struct span **copy)
+{
+	int err;
+
+	if (s->cfg.payload == PAYLOAD_FULL)
+		return sp;
+	err = payload_keep(copy, sp, s->cfg.payload);
+	note_err(s, err);
+	return err ? NULL : *copy;
+}
+
 static void to_store(struct session *s, const struct span *sp)
 {
 	if (s->store)
@@ -104,11 +119,16 @@ static void on_sample(void *ctx, const struct trace_sample *x)
 static void on_span(void *ctx, const struct span *sp)
 {
 	struct session *s = ctx;
+	struct span *copy = NULL;
+	const struct span *keep = to_keep(s, sp, &copy);
 
-	to_store(s, sp);
-	to_sink(s, sp);
-	if (s->cfg.watch_span)
-		s->cfg.watch_span(s->cfg.watch_ctx, sp);
+	if (keep) {
+		to_store(s, keep);
+		to_sink(s, keep);
+		if (s->cfg.watch_span)
+			s->cfg.watch_span(s->cfg.watch_ctx, keep);
+	}
+	span_free(&copy);
 }
 
 static int take_in(void *ctx, const struct ev_hdr *rec)
@@ -226,7 +246,12 @@ struct trace *session_trace(struct session *s)
 
 static void open_to_store(void *ctx, const struct span *sp)
 {
-	to_store(ctx, sp);
+	struct span *copy = NULL;
+	const struct span *keep = to_keep(ctx, sp, &copy);
+
+	if (keep)
+		to_store(ctx, keep);
+	span_free(&copy);
 }
 
 void session_show_open(struct session *s)

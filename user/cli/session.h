@@ -10,6 +10,7 @@
 #include "sink/sink.h"
 #include "sink/store.h"
 #include "span/discover.h"
+#include "span/payload.h"
 #include "span/trace.h"
 
 struct session_cfg {
@@ -18,6 +19,7 @@ struct session_cfg {
 	const char *capture; /* path; NULL: none */
 	const char *prices;  /* path; NULL: the built-in table */
 	bool no_redact;
+	enum payload_level payload; /* what store, sink and watch_span get; not the capture */
 	/* The records are of all processes: only agents are taken in, each told of.  NULL: all are. */
 	void (*found)(void *ctx, uint32_t tgid, uint64_t start);
 	void *found_ctx;

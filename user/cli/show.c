@@ -6,14 +6,16 @@
 
 struct show_opts {
 	struct opt_common common;
-	bool json, payload, files, follow;
+	bool json, files, follow;
+	struct opt_payload payload;
 	unsigned int depth, width;
 	uint64_t min_duration_ns;
 };
 
 static const struct opt show_options[] = {
-	{ "payload", 'p', OPT_FLAG, offsetof(struct show_opts, payload), NULL,
-	  "with prompts, answers, arguments and results" },
+	{ "payload", 'p', OPT_PAYLOAD, offsetof(struct show_opts, payload), "[LEVEL]",
+	  "with prompts, answers, arguments and results (`full`, or no LEVEL); `meta`: their "
+	  "structure; `none`: nothing of what was said, asked for or touched" },
 	{ "files", 0, OPT_FLAG, offsetof(struct show_opts, files), NULL,
 	  "each change of a file, not only the first of each process" },
 	{ "depth", 'd', OPT_UINT, offsetof(struct show_opts, depth), "N",
@@ -34,7 +36,8 @@ static int run_show(void *opts, int argc, char **argv)
 	struct show_opts *o = opts;
 	struct sink_cfg cfg = {
 		.out = stdout,
-		.payload = o->payload,
+		.payload = o->payload.given,
+		.level = o->payload.level,
 		.files = o->files,
 		.colour = term_colour(STDOUT_FILENO),
 		.columns = o->width ? o->width : term_columns(STDOUT_FILENO),

@@ -14,7 +14,8 @@ struct spans_opts {
 	struct opt_common common;
 	const char *where, *sort;
 	unsigned int limit;
-	bool ascending, json, payload;
+	bool ascending, json;
+	struct opt_payload payload;
 };
 
 static const struct opt spans_options[] = {
@@ -26,8 +27,9 @@ static const struct opt spans_options[] = {
 	  "with --sort: smallest first" },
 	{ "limit", 'n', OPT_UINT, offsetof(struct spans_opts, limit), "N", "at most N spans" },
 	{ "json", 0, OPT_FLAG, offsetof(struct spans_opts, json), NULL, "one JSON object a span" },
-	{ "payload", 'p', OPT_FLAG, offsetof(struct spans_opts, payload), NULL,
-	  "with --json: prompts, answers, arguments and results too" },
+	{ "payload", 'p', OPT_PAYLOAD, offsetof(struct spans_opts, payload), "[LEVEL]",
+	  "with prompts, answers, arguments and results (`full`, or no LEVEL); `meta`: their "
+	  "structure; `none`: nothing of what was said, asked for or touched" },
 	{ 0 },
 };
 
@@ -50,6 +52,7 @@ struct listing {
 	bool one_run;
 	struct table_column columns[ARRAY_SIZE(columns)];
 	struct table table;
+	enum payload_level level;
 	const struct sink_ops *ndjson; /* NULL: a table */
 	void *st;
 };
@@ -92,12 +95,25 @@ static int add_row(struct listing *l, const struct span *s)
 	return 0;
 }
 
+static int give(struct listing *l, const struct span *s)
+{
+	return l->ndjson ? l->ndjson->span(l->st, s) : add_row(l, s);
+}
+
 static int on_span(void *ctx, const struct span *s)
 {
 	struct listing *l = ctx;
+	struct span *kept = NULL;
+	int err;
 
 	l->cnt++;
-	return l->ndjson ? l->ndjson->span(l->st, s) : add_row(l, s);
+	if (l->level == PAYLOAD_FULL)
+		return give(l, s);
+	err = payload_keep(&kept, s, l->level);
+	if (!err)
+		err = give(l, kept);
+	span_free(&kept);
+	return err;
 }
 
 static int list(struct store *s, struct listing *l, const struct store_query *q)
@@ -119,12 +135,13 @@ static int list(struct store *s, struct listing *l, const struct store_query *q)
 /* The exit code: a condition that cannot be read is a wrong usage. */
 static int query(struct store *s, const struct spans_opts *o, const char *run)
 {
-	struct listing l = { .ndjson = o->json ? sink_find(SV("ndjson")) : NULL };
+	struct listing l = { .level = o->payload.level,
+			     .ndjson = o->json ? sink_find(SV("ndjson")) : NULL };
 	struct store_query q = { .where = o->where,
 				 .sort = o->sort,
 				 .ascending = o->ascending,
 				 .limit = o->limit,
-				 .payload = o->payload && o->json };
+				 .payload = o->payload.given && o->json };
 	char trace_id[HEX128];
 	int err;
 

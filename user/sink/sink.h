@@ -7,12 +7,14 @@
 #define RINGSPAN_SINK_H
 
 #include <stdio.h>
+#include "span/payload.h"
 #include "span/trace.h"
 
 struct sink_cfg {
 	FILE *out;
-	bool payload; /* with messages, arguments and results */
-	bool files;   /* tree: each change of a file */
+	bool payload;             /* with messages, arguments and results */
+	enum payload_level level; /* what is given to the sink, by who gives it */
+	bool files;               /* tree: each change of a file */
 	bool colour;
 	unsigned int columns;     /* of the terminal; 0 = no bound */
 	unsigned int max_depth;   /* tree: 0 = no bound */
