@@ -299,6 +299,18 @@ class Checker:
             self.equal(f"connect from {port}: peer port", peer, self.options.server_port)
             code = spans[port]["status"]["code"]
             self.equal(f"connect from {port}: is an error", code == "ERROR", False)
+            self.check_handshake(port)
+
+    def check_handshake(self, port):
+        """The mock's certificate is fresh and its log has requests of nobody who refused it."""
+        spans = [span["attributes"] for span in self.of_kind("tls")
+                 if span["attributes"].get("network.local.port") == port]
+        self.equal(f"connect from {port}: TLS handshakes", len(spans), 1)
+        for attributes in spans:
+            self.equal(f"TLS from {port}: established", attributes.get("tls.established"), True)
+            for key in ("tls.protocol.version", "tls.cipher"):
+                if not attributes.get(key):
+                    self.fail(f"TLS from {port}: no {key}")
 
 
 def main():
