@@ -5,6 +5,10 @@
 # cgroup2, netns, overlayfs, node, go, bun, deno); where that is missing it is skipped, and said to be.
 #
 #	RINGSPAN=build/ringspan tests/e2e/run.sh [NAME...]
+#
+# Most of them wait most of the time, for timers and for each other's processes, so as many run at once
+# as there are CPUs ($JOBS); what one says is printed when it is over.  They must stand that anyway: a
+# machine that is recorded has other agents, and other recorders.
 
 cd "$(dirname "$0")" || exit 1
 RINGSPAN=${RINGSPAN:-../../build/ringspan}
@@ -81,17 +85,20 @@ find_parties() {
 	export BUN DENO
 }
 
+# run NAME: what it says goes to a file first, so that tests at once do not mix their lines.
 run() {
 	local name=$1 reason status
-	find_parties "$name.sh"
 	reason=$(reason_to_skip "$name.sh")
 	if [ -n "$reason" ]; then
 		echo "skip - e2e $name: $reason"
 		return
 	fi
-	timeout -k 10 300 bash "$name.sh" 2>&1 | sed "s/^\(ok\|not ok\|skip\) - /&e2e $name: /"
-	status=${PIPESTATUS[0]}
-	[ "$status" -eq 0 ] || echo "not ok - e2e $name: ended with $status"
+	timeout -k 10 300 bash "$name.sh" >"$said/$name" 2>&1
+	status=$?
+	[ "$status" -eq 0 ] || echo "not ok - ended with $status" >>"$said/$name"
+	sed "s/^\(ok\|not ok\|skip\) - /&e2e $name: /" "$said/$name" >"$said/$name.lines"
+	flock "$said" cat "$said/$name.lines"
+	! grep -q '^not ok' "$said/$name"
 }
 
 if ! [ -x "$RINGSPAN" ]; then
@@ -103,7 +110,20 @@ if [ $# -eq 0 ]; then
 		case $test in lib.sh | run.sh) ;; *) set -- "$@" "${test%.sh}" ;; esac
 	done
 fi
+said=$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX")
+trap 'rm -rf "$said"' EXIT
+running=0
 for name; do
-	run "$name" | tee -a /dev/fd/3 | grep '^not ok' >/dev/null && failed=1
-done 3>&1
+	if [ "$running" -ge "${JOBS:-$(nproc)}" ]; then
+		wait -n || failed=1
+		running=$((running - 1))
+	fi
+	find_parties "$name.sh" # before any runs beside it: what npm gets is got once
+	run "$name" &
+	running=$((running + 1))
+done
+while [ "$running" -gt 0 ]; do
+	wait -n || failed=1
+	running=$((running - 1))
+done
 exit $failed
