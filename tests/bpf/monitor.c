@@ -175,7 +175,10 @@ static int on_record_slowly(void *ctx, const struct ev_hdr *rec)
 	return 0;
 }
 
-/* Whoever records faster than is parsed is let go all the same, and what it recorded by then is told. */
+/*
+ * Who records faster than is parsed leaves time for other things, is let go all the same, and what it
+ * recorded by then is told.
+ */
 static void test_detach(void **state)
 {
 	volatile uint64_t *started = mmap(NULL, sizeof(*started), PROT_READ | PROT_WRITE,
@@ -193,6 +196,8 @@ static void test_detach(void **state)
 	storm = start_storm(started);
 	assert_int_equal(monitor_watch(m, storm, EV_RUN_ATTACH), 0);
 	until_started(started, STORM_AHEAD); /* ring and queue are full */
+	assert_true(monitor_poll(m, 50, on_record_slowly, &slow) > 0);
+	assert_true(monitor_poll(m, 50, on_record_slowly, &slow) > 0); /* there is always more */
 	assert_int_equal(monitor_detach(m), 0);
 	assert_int_equal(monitor_stats(m, &before), 0);
 	assert_true(monitor_poll(m, -1, on_record_slowly, &slow) >= 0);

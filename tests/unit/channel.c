@@ -16,6 +16,7 @@
 
 #define BYTES (256u << 10)
 #define RECORDS 20000
+#define AT_ONCE 30
 
 static size_t size_of(uint32_t n)
 {
@@ -75,7 +76,7 @@ static void test_two_processes(void **state)
 {
 	struct channel *c = NULL;
 	const struct ev_hdr *rec;
-	int status, ret;
+	int status, ret = 0;
 	pid_t pid;
 
 	(void)state;
@@ -85,12 +86,15 @@ static void test_two_processes(void **state)
 		_exit(write_all(c));
 	for (uint32_t n = 0; n < RECORDS;) {
 		struct pollfd fd = { .fd = channel_fd(c), .events = POLLIN };
+		uint32_t until = n + AT_ONCE;
 
 		assert_int_equal(poll(&fd, 1, 60000), 1);
 		channel_seen(c);
-		while ((ret = channel_next(c, &rec)) == 1)
+		while (n < until && (ret = channel_next(c, &rec)) == 1)
 			assert_true(is_right(rec, n++));
-		assert_int_equal(ret, 0);
+		assert_true(ret >= 0);
+		if (ret)
+			channel_again(c);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);

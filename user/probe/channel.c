@@ -225,3 +225,8 @@ void channel_seen(struct channel *c)
 {
 	clear_fd(c->event_fd);
 }
+
+void channel_again(struct channel *c)
+{
+	signal_fd(c->event_fd);
+}

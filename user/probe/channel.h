@@ -30,6 +30,7 @@ void channel_space_seen(struct channel *c); /* it was readable */
 int channel_next(struct channel *c, const struct ev_hdr **rec);
 int channel_fd(const struct channel *c); /* readable when channel_tell() was called */
 void channel_seen(struct channel *c);    /* before the records are taken: nothing is missed */
+void channel_again(struct channel *c);   /* not all were taken: it is readable again */
 
 /* Its descriptors, for who closes all others.  How many; at most CHANNEL_FDS. */
 #define CHANNEL_FDS 2

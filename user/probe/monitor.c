@@ -294,8 +294,11 @@ int monitor_stats(struct monitor *m, struct ev_stats *out)
 
 /* ---- records */
 
-/* What is in the channel; records, or -errno. */
-static int take_records(struct monitor *m, probe_record_fn fn, void *ctx)
+/*
+ * What is in the channel, as far as there is time: it may be filled as fast as it is emptied.  until: 0 for
+ * ever.  Records, or -errno.
+ */
+static int take_records(struct monitor *m, __u64 until, probe_record_fn fn, void *ctx)
 {
 	const struct ev_hdr *rec;
 	int n = 0, ret;
@@ -306,6 +309,10 @@ static int take_records(struct monitor *m, probe_record_fn fn, void *ctx)
 		ret = fn(ctx, rec);
 		if (ret)
 			return ret < 0 ? ret : n;
+		if (until && fact_now() >= until) {
+			channel_again(m->channel);
+			return n;
+		}
 	}
 	return ret ? gone(m) : n;
 }
@@ -345,14 +352,14 @@ static int ms_left(__u64 until)
 
 int monitor_poll(struct monitor *m, int timeout_ms, probe_record_fn fn, void *ctx)
 {
-	__u64 until = fact_now() + (timeout_ms < 0 ? 0 : (__u64)timeout_ms * NS_PER_MS);
+	__u64 until = timeout_ms < 0 ? 0 : fact_now() + (__u64)timeout_ms * NS_PER_MS;
 	int cnt = 0, drained = 0, n, left = timeout_ms, err = ask_to_drain(m);
 
 	while (!err && !drained && (timeout_ms < 0 || (left = ms_left(until)))) {
 		drained = wait_drained(m, left);
 		if (drained < 0)
 			return drained;
-		n = take_records(m, fn, ctx);
+		n = take_records(m, until, fn, ctx);
 		if (n < 0)
 			return n;
 		cnt += n;
