@@ -277,32 +277,54 @@ static __always_inline void flow_init_sock(struct flow_state *f, const struct fl
 	__builtin_memcpy(f->addr.raddr, to.raddr, sizeof(to.raddr));
 }
 
+/*
+ * An entry with nothing in it, in place of an old one; NULL when the table is full (counted).  Its start is
+ * to be set last: until then it is nobody's.
+ */
+static __always_inline struct flow_state *flow_blank(const struct conn_key *key)
+{
+	struct flow_state *f;
+	__u32 zero = 0;
+	void *init = bpf_map_lookup_elem(&flow_zero, &zero);
+
+	if (!init)
+		return NULL;
+	bpf_map_update_elem(&flows, key, init, BPF_ANY);
+	f = bpf_map_lookup_elem(&flows, key);
+	if (!f)
+		stat_add(lost_map, 1);
+	return f;
+}
+
+static __always_inline void flow_begins(struct flow_state *f, __u64 start)
+{
+	barrier();
+	*(volatile __u64 *)&f->start = start;
+}
+
 /* Makes an entry, in place of an old one of another generation; 0 or -1 (counted). */
 static __noinline int flow_new(const struct flow_file *ff, const struct proc_state *proc,
 			       __u64 name, __u32 fd)
 {
 	struct conn_key key = flow_key(ff->obj);
 	struct flow_state *f = bpf_map_lookup_elem(&flows, &key);
-	struct flow_state init = {
-		.start = proc->start,
-		.ino = ff->ino,
-		.src = ff->src,
-		.fd = fd,
-	};
 	struct sock_users *u;
 
 	if (f && f->told && f->start == proc->start)
 		flow_tell_end(f, key.tgid, NULL);
-	init.born = bpf_ktime_get_ns();
-	init.id = conn_new_id(init.born);
-	if (ff->family)
-		flow_init_sock(&init, ff, name);
-	if (ff->src == EV_SRC_TTY)
-		init.peer = ff->ino ^ EV_TTY_MASTER;
-	if (bpf_map_update_elem(&flows, &key, &init, BPF_ANY)) {
-		stat_add(lost_map, 1);
+	f = flow_blank(&key);
+	if (!f)
 		return -1;
-	}
+	f->ino = ff->ino;
+	f->src = ff->src;
+	f->fd = fd;
+	f->born = bpf_ktime_get_ns();
+	f->id = conn_new_id(f->born);
+	if (ff->family)
+		flow_init_sock(f, ff, name);
+	if (ff->src == EV_SRC_TTY)
+		f->peer = ff->ino ^ EV_TTY_MASTER;
+	flow_begins(f, proc->start);
 	if (ff->family != AF_UNIX && ff->src == EV_SRC_STREAM) {
 		u = sock_users_get(ff->obj);
 		if (u)

@@ -503,8 +503,10 @@ static __always_inline void io_flow(struct thread_state *t, struct flow_state *f
 		return;
 	if (f->stage == FLOW_LOOK || f->tunnel)
 		io_look(t, f);
-	if (f->shake)
-		shake_call(t, f, modern);
+	if (f->shake && modern)
+		shake_call(t, f);
+	else if (f->shake)
+		shake_call_old(t, f);
 	if (f->stage != FLOW_COPY)
 		return;
 	if (!f->told)
@@ -596,20 +598,17 @@ static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret
 static __noinline int output_new(const struct proc_state *proc, __u32 fd)
 {
 	struct conn_key key = flow_key(fd);
-	struct flow_state init = {
-		.start = proc->start,
-		.src = fd == STDERR ? EV_SRC_STDERR : EV_SRC_STDOUT,
-		.stage = FLOW_COPY,
-		.fd = fd,
-	};
+	struct flow_state *f = flow_blank(&key);
 
-	init.born = bpf_ktime_get_ns();
-	/* two that begin at once must differ: the time has room for the descriptor */
-	init.id = conn_new_id(init.born) ^ ((__u64)fd << 62);
-	if (bpf_map_update_elem(&flows, &key, &init, BPF_ANY)) {
-		stat_add(lost_map, 1);
+	if (!f)
 		return -1;
-	}
+	f->src = fd == STDERR ? EV_SRC_STDERR : EV_SRC_STDOUT;
+	f->stage = FLOW_COPY;
+	f->fd = fd;
+	f->born = bpf_ktime_get_ns();
+	/* two that begin at once must differ: the time has room for the descriptor */
+	f->id = conn_new_id(f->born) ^ ((__u64)fd << 62);
+	flow_begins(f, proc->start);
 	return 0;
 }
 

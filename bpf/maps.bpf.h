@@ -57,6 +57,14 @@ struct {
 	__type(value, struct flow_state);
 } flows SEC(".maps") __weak;
 
+/* What a new entry of that starts as: too large for the stack.  Never written. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct flow_state);
+} flow_zero SEC(".maps") __weak;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_CONNS);

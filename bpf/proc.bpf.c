@@ -407,6 +407,23 @@ static __always_inline bool is_last(const struct proc_state *proc, struct task_s
 	return proc->counted ? *(volatile __s32 *)&proc->alive <= 0 : !task->signal->live.counter;
 }
 
+/* The last thread of a process ends.  A function of its own, whose stack is not below fs_exit()'s. */
+static __noinline int proc_gone(struct task_struct *task, struct proc_state *proc, __u32 tgid)
+{
+	struct proc_usage *usage = usage_of(tgid);
+	struct proc_state last = *proc;
+
+	bpf_map_delete_elem(&loud, &tgid);
+	if (bpf_map_delete_elem(&traced, &tgid))
+		return 0;
+	traced_count(tgid, -1);
+	if (usage && !last.quiet)
+		usage_tell(usage, bpf_ktime_get_ns());
+	bpf_map_delete_elem(&usages, &tgid);
+	exit_send(task, &last);
+	return 0;
+}
+
 /*
  * Runs in every thread that ends.  Each adds what it took to its process, because the totals that the
  * kernel keeps in struct signal_struct lack the threads that end at the same time as the last one.
@@ -415,7 +432,7 @@ static __always_inline bool is_last(const struct proc_state *proc, struct task_s
 SEC("?tp_btf/sched_process_exit")
 int BPF_PROG(proc_exit, struct task_struct *task)
 {
-	struct proc_state *proc = traced_here(), last;
+	struct proc_state *proc = traced_here();
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tgid = id >> 32;
 	struct proc_usage *usage;
@@ -436,15 +453,7 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 		return 0;
 	if (proc->fs_open)
 		fs_exit(tgid);
-	last = *proc;
-	bpf_map_delete_elem(&loud, &tgid);
-	if (bpf_map_delete_elem(&traced, &tgid))
-		return 0;
-	traced_count(tgid, -1);
-	if (usage && !last.quiet)
-		usage_tell(usage, bpf_ktime_get_ns());
-	bpf_map_delete_elem(&usages, &tgid);
-	exit_send(task, &last);
+	proc_gone(task, proc, tgid);
 	return 0;
 }
 

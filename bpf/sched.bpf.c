@@ -128,6 +128,7 @@ static __always_inline void leaves(struct task_state *t, struct task_struct *tas
 	if (!waits)
 		return;
 	block = block_here(t, task);
+	barrier_var(block); /* so that the bound is tested on the very index */
 	if (block >= EV_BLOCK_CNT)
 		return;
 	s->block = block + 1;

@@ -22,7 +22,7 @@
 #define TLS_DATA 23
 #define TLS_HEARTBEAT 24
 
-struct shake_walk {
+struct shake_at {
 	struct thread_state *t;
 	struct flow_state *f;
 };
@@ -185,15 +185,16 @@ static __noinline int shake_step(struct thread_state *t, struct flow_state *f)
 
 static long shake_loop(__u32 i, void *ctx)
 {
-	struct shake_walk *w = ctx;
+	struct shake_at *w = ctx;
 
 	return shake_step(w->t, w->f);
 }
 
 /* Bytes of the flow in a call that io_open() has taken up. */
-static __noinline int shake_call(struct thread_state *t, struct flow_state *f, const bool modern)
+static __always_inline int shake_walk(struct thread_state *t, struct flow_state *f,
+				      const bool modern)
 {
-	struct shake_walk w = { t, f };
+	struct shake_at w = { t, f };
 	int i;
 
 	t->job.left = 0;
@@ -212,6 +213,17 @@ static __noinline int shake_call(struct thread_state *t, struct flow_state *f, c
 	if (t->job.left || t->io.left || t->io.form == IO_MMSG)
 		f->shake = 0; /* where the next record begins is not known any more */
 	return 0;
+}
+
+/* Two, because a kernel before 5.17 refuses a program in which bpf_loop is but named. */
+static __noinline int shake_call(struct thread_state *t, struct flow_state *f)
+{
+	return shake_walk(t, f, true);
+}
+
+static __noinline int shake_call_old(struct thread_state *t, struct flow_state *f)
+{
+	return shake_walk(t, f, false);
 }
 
 #endif

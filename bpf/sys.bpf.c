@@ -147,9 +147,11 @@ static __always_inline void sys_done(struct task_call *call, struct pt_regs *reg
 	nr &= SYS_CALLS - 1;
 	if (ns >= cfg_call_slow[nr])
 		why = cfg_call_asked[nr] ? EV_WHY_ASKED : EV_WHY_SLOW;
-	barrier_var(failed);
-	if (failed && failed < CALL_ERRNOS && cfg_errno_asked[failed])
-		why |= EV_WHY_FAILED;
+	if (failed) {
+		barrier_var(failed); /* so that the bound is tested on the very index */
+		if (failed < CALL_ERRNOS && cfg_errno_asked[failed])
+			why |= EV_WHY_FAILED;
+	}
 	if (why)
 		sys_tell(call, regs, ret, why);
 }

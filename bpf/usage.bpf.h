@@ -187,12 +187,16 @@ static __noinline int usage_tell(struct proc_usage *p, __u64 now)
 		struct ev_usage usage;
 		struct ev_usage_calls calls;
 	} *told = ev_reserve_at(EV_USAGE, sizeof(*told), 0, p->start, now);
-	struct ev_usage *e = &told->usage;
-	struct task_state *t = task_here();
-	__u64 limit = (now - p->told_ts) * (p->threads + 1);
+	struct task_state *t;
+	struct ev_usage *e;
+	__u64 limit;
 
+	/* at once: further down kernels before 6.12 do not know any more that it is the same answer */
 	if (!told)
 		return 0;
+	e = &told->usage;
+	t = task_here();
+	limit = (now - p->told_ts) * (p->threads + 1);
 #define X(field, of) e->field = p->used.field;
 	USAGE_COUNTERS(X)
 #undef X
