@@ -117,6 +117,8 @@ $(OUT)/bpf-test/%: $(OUT)/tests/bpf/%.o $(OUT)/libringspan.a
 # its victim's stack is what the test is about: each function has a frame
 $(addprefix $(OUT)/tests/bpf/,signal.o sample.o): CFLAGS_ += -O0 -fno-omit-frame-pointer
 
+$(OUT)/tests/bpf/load.o: tests/bpf/budget.tsv
+
 $(addprefix $(OUT)/bpf-test/,sites tls_odd tls_nss): TEST_LIBS += $(shell pkg-config --libs openssl)
 
 $(OUT)/case-run: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/case/*.c)) $(OUT)/libringspan.a
