@@ -101,6 +101,22 @@ static __always_inline void conn_bind(struct conn_state *c, const struct sock_re
 	sock_users_add(ref->sk, c->ssl);
 }
 
+/* A connection ends: CLOSE, with where; NULL when the ring is full. */
+static __always_inline struct ev_close *close_reserve(__u64 id, __u64 start, const __u64 pos[2])
+{
+	struct ev_ends *ends;
+	struct ev_close *e = ev_reserve(EV_CLOSE, sizeof(*e), sizeof(*ends), start);
+
+	if (!e)
+		return NULL;
+	e->conn = id;
+	ends = (void *)(e + 1);
+	ends->pos[EV_READ] = pos[EV_READ];
+	ends->pos[EV_WRITE] = pos[EV_WRITE];
+	e->hdr.size = sizeof(*e) + sizeof(*ends);
+	return e;
+}
+
 /* What the object carries ends, if it is known: what has its address later is another connection. */
 static __always_inline void conn_close(const struct proc_state *proc, __u64 ssl)
 {
@@ -110,11 +126,9 @@ static __always_inline void conn_close(const struct proc_state *proc, __u64 ssl)
 
 	if (!c)
 		return;
-	e = ev_reserve(EV_CLOSE, sizeof(*e), 0, proc->start);
-	if (e) {
-		e->conn = c->id;
+	e = close_reserve(c->id, proc->start, c->pos);
+	if (e)
 		ev_submit(e);
-	}
 	bpf_map_delete_elem(&conns, &key);
 }
 
@@ -136,18 +150,19 @@ static __always_inline void conn_sock_closed(const struct conn_key *key, __u64 s
 	struct proc_state *proc =
 		c && c->sk == sk ? bpf_map_lookup_elem(&traced, &key->tgid) : NULL;
 	struct ev_close *e;
-	__u64 id;
+	__u64 id, pos[2];
 
 	if (!proc || conn_is_stale(c, &proc->life) || (proc->frees && c->how != EV_LINK_NESTED))
 		return;
 	id = c->id;
+	pos[EV_READ] = c->pos[EV_READ];
+	pos[EV_WRITE] = c->pos[EV_WRITE];
 	if (bpf_map_delete_elem(&conns, key))
 		return;
-	e = ev_reserve(EV_CLOSE, sizeof(*e), 0, proc->start);
+	e = close_reserve(id, proc->start, pos);
 	if (!e)
 		return;
 	ev_of_process(&e->hdr, key->tgid);
-	e->conn = id;
 	ev_submit(e);
 }
 

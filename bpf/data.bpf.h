@@ -143,7 +143,7 @@ static __always_inline void data_unseen(struct data_job *j, __u64 n)
 	data_begin(j);
 	j->left = 0;
 	j->gap = n;
-	stat_add(lost_fault_bytes, n);
+	stat_add(lost_buffer_bytes, n);
 	data_next(j);
 }
 
@@ -156,6 +156,7 @@ static __always_inline void data_send(struct data_job *j, const bool modern)
 
 	if (j->quiet) {
 		room = quiet_room(j->conn, j->buf, j->left, j->dir);
+		stat_add(undecided_bytes, j->left - room);
 		if (!room)
 			return;
 		j->gap = j->left - room;

@@ -36,6 +36,20 @@ static __always_inline struct cpu_stats *stats_here(void)
 			__sync_fetch_and_add(&_s->field, (n)); \
 	})
 
+/* A record of that kind is not made, as its process has had its share of this second. */
+static __always_inline void stat_over_rate(__u16 kind)
+{
+	stat_add(produced[kind], 1);
+	stat_add(lost_rate[kind], 1);
+}
+
+/* A table is full, so n bytes that a call moved are told under no name. */
+static __always_inline void stat_unplaced(__u64 n)
+{
+	stat_add(content_bytes, n);
+	stat_add(lost_map_bytes, n);
+}
+
 /*
  * Losses to tell with this record.  Subtracted by an atomic add that returns nothing, because
  * kernels before 5.12 (5ffa25502b5a) have no exchange.  If a second program gets in between, both
@@ -51,7 +65,10 @@ static __always_inline __u32 take_lost(struct cpu_stats *s)
 	return n;
 }
 
-/* room is what the payload may take at most, ts when it is; NULL when the ring is full (counted). */
+/*
+ * room is what the payload may take at most, ts when it is; NULL when the ring is full (counted).
+ * kind: a constant, below EV_KERNEL_KINDS.
+ */
 static __always_inline void *ev_reserve_at(__u16 kind, __u32 fixed, __u32 room, __u64 start,
 					   __u64 ts)
 {
@@ -61,10 +78,10 @@ static __always_inline void *ev_reserve_at(__u16 kind, __u32 fixed, __u32 room, 
 
 	if (!s)
 		return NULL;
-	__sync_fetch_and_add(&s->produced, 1);
+	__sync_fetch_and_add(&s->produced[kind], 1);
 	h = bpf_ringbuf_reserve(&events, fixed + room, 0);
 	if (!h) {
-		__sync_fetch_and_add(&s->lost_ring, 1);
+		__sync_fetch_and_add(&s->lost_ring[kind], 1);
 		__sync_fetch_and_add(&s->unreported, 1);
 		return NULL;
 	}

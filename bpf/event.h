@@ -27,6 +27,7 @@
 #define EV_STACK_MAX 32768      /* bytes of text in one STACK */
 #define EV_SIZE_MAX (64 * 1024) /* no record is larger */
 #define EV_FACT 512
+#define EV_KERNEL_KINDS 32 /* kinds of records that the kernel side makes are below it */
 
 /* Kinds of system calls, by their names: schemas/syscalls.def. */
 enum ev_call_class {
@@ -78,7 +79,8 @@ enum ev_call_class {
 	X(STACK, 520, ev_stack)      \
 	X(FRAMES, 521, ev_frames)    \
 	X(PROBE, 522, ev_probe)      \
-	X(CLOCK, 523, ev_clock)
+	X(CLOCK, 523, ev_clock)      \
+	X(LOSS, 524, ev_loss)
 
 enum ev_kind {
 #define X(name, id, type) EV_##name = id,
@@ -298,7 +300,12 @@ struct ev_connect {
 	__u32 pad;
 };
 
-/* A TLS object was freed: its stream ends here. */
+/* Where the streams of a connection end, by enum ev_dir: what DATA did not tell before it is missing. */
+struct ev_ends {
+	__u64 pos[2];
+};
+
+/* A TLS object was freed: its stream ends here.  Payload: struct ev_ends, none in early recordings. */
 struct ev_close {
 	struct ev_hdr hdr;
 	__u64 conn;
@@ -338,7 +345,7 @@ struct ev_flow {
 	__u32 len;   /* payload */
 };
 
-/* A flow of which FLOW told is over: its file was closed for good. */
+/* A flow of which FLOW told is over: its file was closed for good.  Payload: as of CLOSE. */
 struct ev_flow_end {
 	struct ev_hdr hdr;
 	__u64 conn;
@@ -786,6 +793,52 @@ struct ev_stats {
 struct ev_clock {
 	struct ev_hdr hdr;
 	__u64 realtime_ns, boottime_ns;
+};
+
+/*
+ * Why something is missing.	name, id
+ * What the ring had no room for was asked for and not given; of the others only RATE is of records, too.
+ */
+#define EV_CAUSES(X)                                                                    \
+	X(RING_FULL, 0)  /* no room in the ring */                                      \
+	X(MAP_FULL, 1)   /* a table in the kernel was full: the call is not followed */ \
+	X(READ_FAULT, 2) /* memory of the process that could not be read */             \
+	X(CAP, 3)        /* one call moved more than is kept of it */                   \
+	X(RATE, 4)       /* over what is told of a process in a second */               \
+	X(NO_BUFFER, 5)  /* moved by the kernel itself: sendfile, splice, kernel TLS */ \
+	X(UNDECIDED, 6)  /* not shown while the process was not known to be an agent */
+
+enum ev_cause {
+#define X(name, id) EV_LOST_##name = id,
+	EV_CAUSES(X)
+#undef X
+		EV_LOST_CAUSES = 8
+};
+
+/* Records of one kind, so far.  What is in none of the last three waits in the ring. */
+struct ev_kind_counts {
+	__u32 kind;
+	__u32 pad;
+	__u64 produced;  /* asked for */
+	__u64 delivered; /* taken out of the ring */
+	__u64 lost_ring, lost_rate;
+};
+
+/*
+ * What was produced, delivered and lost since recording began, beside STATS: produced is counted where
+ * something happens, delivered by who takes it out of the ring.  bytes are of content: what calls moved
+ * through connections whose content is wanted.  Payload: kinds struct ev_kind_counts.
+ */
+struct ev_loss {
+	struct ev_hdr hdr;
+	__u64 bytes, bytes_delivered;
+	__u64 bytes_sent;                 /* into the ring: they are delivered, or wait in it */
+	__u64 bytes_lost[EV_LOST_CAUSES]; /* by enum ev_cause; the last is spare */
+	__u64 calls_lost;                 /* with MAP_FULL: calls that are not followed */
+	__u64 ring_bytes, ring_used;      /* its size, and what waits in it */
+	__u64 ring_peak;                  /* the most that was found waiting */
+	__u32 kinds;
+	__u32 pad;
 };
 
 /* Time passes (TICK), or the stream ends in good order (END). */

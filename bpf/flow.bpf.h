@@ -208,12 +208,13 @@ static __always_inline void flow_tcp_facts(struct ev_flow_end *e, struct sock *s
 static __always_inline void flow_tell_end(struct flow_state *f, __u32 tgid, struct sock *sk)
 {
 	struct ev_flow_end *e;
+	struct ev_ends *ends;
 
 	if (!f->told && flow_is_inet(f))
 		flow_tell(f, tgid);
 	if (!f->told)
 		return;
-	e = ev_open(EV_FLOW_END, sizeof(*e), 0, f->start);
+	e = ev_open(EV_FLOW_END, sizeof(*e), sizeof(*ends), f->start);
 	if (!e)
 		return;
 	ev_of_process(&e->hdr, tgid);
@@ -229,6 +230,12 @@ static __always_inline void flow_tell_end(struct flow_state *f, __u32 tgid, stru
 	e->rtt_min_us = 0;
 	if (sk && f->src == EV_SRC_STREAM && flow_is_inet(f))
 		flow_tcp_facts(e, sk);
+	if (f->stage == FLOW_COPY) {
+		ends = (void *)(e + 1);
+		ends->pos[EV_READ] = f->pos[EV_READ];
+		ends->pos[EV_WRITE] = f->pos[EV_WRITE];
+		e->hdr.size = sizeof(*e) + sizeof(*ends);
+	}
 	ev_submit(e);
 }
 
@@ -354,6 +361,8 @@ static __always_inline void flow_unseen(const struct proc_state *proc, struct fl
 		return;
 	pos = f->pos[dir];
 	__sync_fetch_and_add(&f->pos[dir], n);
+	stat_add(content_bytes, n);
+	stat_add(lost_buffer_bytes, n);
 	flow_hole(f, dir, pos, n);
 }
 

@@ -57,7 +57,7 @@ int fs_call(__u64 what, __u64 dirs, __u64 path, __u64 path2)
 	if (!proc)
 		return 0;
 	proc->fs_open = 1; /* over its budget it has something to tell when it ends */
-	if (!fs_may(proc, true))
+	if (!fs_may(proc, EV_FILE, true))
 		return 0;
 	e = fs_reserve(proc, (__u32)what, FS_ROOM2);
 	if (!e)

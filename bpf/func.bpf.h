@@ -280,11 +280,11 @@ static __noinline int func_out(struct func_thread *t)
 	h->cpu = bpf_get_smp_processor_id();
 	h->lost = take_lost(s);
 	t->out.e.over_thread = t->over;
-	__sync_fetch_and_add(&s->produced, 1);
+	__sync_fetch_and_add(&s->produced[EV_FUNCTION], 1);
 	if (bpf_ringbuf_output(&events, &t->out, sizeof(t->out.e) + len,
 			       waiting >= cfg_wake_bytes ? BPF_RB_FORCE_WAKEUP
 							 : BPF_RB_NO_WAKEUP)) {
-		__sync_fetch_and_add(&s->lost_ring, 1);
+		__sync_fetch_and_add(&s->lost_ring[EV_FUNCTION], 1);
 		__sync_fetch_and_add(&s->unreported, 1 + h->lost);
 		return 0;
 	}
@@ -427,6 +427,7 @@ static __always_inline struct func_frame *func_push(struct func_thread *t, __u64
 	}
 	if (t->told >= FUNC_RATE || depth >= FUNC_DEPTH) {
 		t->over++;
+		stat_over_rate(EV_FUNCTION);
 		if (depth)
 			frame_at(t, depth - 1)->over++;
 		return NULL;

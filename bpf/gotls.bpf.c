@@ -107,15 +107,19 @@ static __always_inline void go_send(struct proc_state *proc, const struct go_cal
 {
 	struct thread_state *t = thread_get(proc);
 	__u32 dir = c->dir & 1;
+	__u64 pos = conn->pos[dir];
 	struct data_job *job;
 
-	if (!t)
+	__sync_fetch_and_add(&conn->pos[dir], n);
+	if (!t) { /* the next record shows the hole */
+		stat_unplaced(n);
 		return;
+	}
+	stat_add(content_bytes, n);
 	job = &t->job;
 	job->start = conn->start;
 	job->conn = conn->id;
-	job->pos = conn->pos[dir];
-	__sync_fetch_and_add(&conn->pos[dir], n);
+	job->pos = pos;
 	job->enter_ts = c->enter_ts;
 	job->buf = c->in_stack ? hi - c->buf : c->buf;
 	job->left = n;
@@ -135,8 +139,11 @@ static __always_inline void go_moved(struct proc_state *proc, struct go_state *s
 	if (n <= 0 && !c->nested)
 		return;
 	conn = conn_get(&proc->life, c->conn);
-	if (!conn)
+	if (!conn) {
+		if (n > 0)
+			stat_unplaced(n);
 		return;
+	}
 	if (c->nested)
 		conn_bind(conn, &s->in, EV_LINK_NESTED);
 	if (n > 0)

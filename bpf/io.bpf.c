@@ -165,6 +165,7 @@ static __always_inline bool io_next_msg(struct io_call *io, __u64 left)
 /* Finds the call's bytes; ret as the call gave it. */
 static __always_inline bool io_open(struct io_call *io, __s64 ret)
 {
+	io->fault = 0;
 	io->msgs = 0;
 	io->vecs = 0;
 	io->vec = io->buf;
@@ -208,8 +209,12 @@ static __always_inline bool run_next(struct thread_state *t)
 
 	if (!io->left)
 		return io->msgs && io_next_msg(io, 0);
-	if (!io->vecs || bpf_probe_read_user(&v, sizeof(v), (void *)io->vec))
+	if (!io->vecs)
 		return false;
+	if (bpf_probe_read_user(&v, sizeof(v), (void *)io->vec)) {
+		io->fault = 1;
+		return false;
+	}
 	io->vec += sizeof(v);
 	io->vecs--;
 	if (v.len > io->left)
@@ -233,6 +238,15 @@ static long io_loop(__u32 i, void *t)
 	return io_step(*(struct thread_state **)t);
 }
 
+/* Of n bytes no record was made. */
+static __always_inline void io_missing(const struct thread_state *t, __s64 n)
+{
+	if (n > 0 && t->io.fault)
+		stat_add(lost_fault_bytes, n);
+	else if (n > 0)
+		stat_add(lost_cap_bytes, n);
+}
+
 /* Copies what io_open() found: total bytes, of a flow that is known. */
 static __always_inline void io_copy(struct thread_state *t, struct flow_state *f, __u64 total,
 				    const bool modern)
@@ -246,6 +260,7 @@ static __always_inline void io_copy(struct thread_state *t, struct flow_state *f
 	j->conn = f->id;
 	j->pos = f->pos[dir];
 	__sync_fetch_and_add(&f->pos[dir], total);
+	stat_add(content_bytes, total);
 	j->enter_ts = t->io.enter_ts;
 	j->dir = dir;
 	j->src = f->src;
@@ -254,6 +269,7 @@ static __always_inline void io_copy(struct thread_state *t, struct flow_state *f
 	j->tail = 0;
 	if (j->quiet) {
 		room = quiet_flow_room(f->id, total, dir);
+		stat_add(undecided_bytes, total - room);
 		if (!room)
 			return;
 		if (t->io.left > room)
@@ -272,8 +288,7 @@ static __always_inline void io_copy(struct thread_state *t, struct flow_state *f
 				break;
 	}
 	if (j->pos < end) {
-		if (room == total)
-			stat_add(lost_cap_bytes, end - j->pos);
+		io_missing(t, end - j->pos - (total - room));
 		flow_hole(f, dir, j->pos, end - j->pos);
 	}
 }
@@ -368,6 +383,7 @@ static __always_inline void flow_send_held(struct thread_state *t, struct flow_s
 
 	barrier_var(n);
 	n &= 31;
+	stat_add(content_bytes, n);
 	if (!e) {
 		stat_add(lost_ring_bytes, n);
 	} else {
@@ -627,6 +643,8 @@ static __always_inline bool output_may(struct flow_state *f, __u64 n)
 	if (f->spent <= cfg_output_rate)
 		return true;
 	__sync_fetch_and_add(&f->pos[EV_WRITE], n);
+	stat_add(content_bytes, n);
+	stat_add(lost_rate_bytes, n);
 	if (!was_full)
 		flow_hole(f, EV_WRITE, pos, n);
 	return false;

@@ -169,7 +169,7 @@ static __always_inline int fs_over(__u64 key, bool closed)
 	proc = bpf_map_lookup_elem(&traced, &last.tgid);
 	changed = fs_is_changed(&last, size);
 	if (proc && proc->start == last.start && (changed || fs_is_used(&last)) &&
-	    fs_may(proc, changed))
+	    fs_may(proc, EV_OPEN, changed))
 		open_tell(proc, &last, file, size,
 			  (closed ? 0 : EV_OPEN_PART) | (changed ? EV_OPEN_CHANGED : 0));
 	return 0;
@@ -255,7 +255,7 @@ static __always_inline void open_failed(struct proc_state *proc, __u64 enter_ts,
 	__u32 pos;
 
 	proc->fs_open = 1;
-	if (!fs_may(proc, false))
+	if (!fs_may(proc, EV_OPEN, false))
 		return;
 	e = open_reserve(proc, enter_ts, FS_ROOM);
 	if (!e)

@@ -76,7 +76,8 @@ static __always_inline __u32 fs_dir_arg(struct pt_regs *regs, __u32 n)
 
 /* --- the budget */
 
-static __always_inline bool fs_may(struct proc_state *proc, bool change)
+/* kind: of the record that is to tell it. */
+static __always_inline bool fs_may(struct proc_state *proc, __u16 kind, bool change)
 {
 	__u64 now = bpf_ktime_get_ns();
 
@@ -93,6 +94,7 @@ static __always_inline bool fs_may(struct proc_state *proc, bool change)
 		__sync_fetch_and_add(&proc->fs_told[EV_READ], 1);
 		return true;
 	}
+	stat_over_rate(kind);
 	if (change)
 		__sync_fetch_and_add(&proc->fs_over[EV_WRITE], 1);
 	else

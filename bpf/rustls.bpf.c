@@ -101,13 +101,18 @@ static __always_inline __u64 walk_room(__u64 conn, const struct outbound *m, __u
 static __always_inline void walk_send(struct thread_state *t, const struct outbound *m, __u64 n,
 				      const bool modern)
 {
+	__u64 room = n;
 	int i;
 
-	if (t->job.quiet)
-		n = walk_room(t->job.conn, m, n);
+	if (t->job.quiet) {
+		room = walk_room(t->job.conn, m, n);
+		stat_add(undecided_bytes, n - room);
+	}
 	t->walk.next = m->slices;
 	t->walk.skip = m->many.first;
-	t->walk.left = n < FRAGMENT_MAX ? n : FRAGMENT_MAX;
+	t->walk.left = room < FRAGMENT_MAX ? room : FRAGMENT_MAX;
+	if (room > FRAGMENT_MAX)
+		stat_add(lost_cap_bytes, room - FRAGMENT_MAX);
 	data_begin(&t->job);
 	if (modern) {
 		bpf_loop(SLICES_MAX, walk_loop, &t, 0);
@@ -129,6 +134,7 @@ static __always_inline void job_begin(struct data_job *job, const struct rustls_
 	job->pos = *pos;
 	/* rustls allows one thread at a time in an object, so this position is ours */
 	__sync_fetch_and_add(pos, n);
+	stat_add(content_bytes, n);
 	job->gap = 0;
 	job->tail = 0;
 	job->dir = dir;
@@ -171,8 +177,10 @@ static __always_inline void rustls_written(struct proc_state *proc, struct threa
 	struct rustls_object *o = object_get(proc, addr, &s, true);
 	__u64 n = outbound_len(m);
 
-	if (!o)
+	if (!o) {
+		stat_unplaced(n);
 		return;
+	}
 	if (!s)
 		encrypter_wait(t, addr);
 	job_begin(&t->job, o, EV_WRITE, s ? &s->pos[EV_WRITE] : &o->pos, n, quiet_here(proc));
@@ -211,6 +219,8 @@ static __always_inline void encrypt_enter(struct pt_regs *ctx, const bool modern
 	t = thread_get(proc);
 	if (t)
 		rustls_written(proc, t, PT_REGS_PARM2(ctx), &m, modern);
+	else
+		stat_unplaced(outbound_len(&m));
 }
 
 static __always_inline void decrypt_enter(struct pt_regs *ctx, const bool modern)
@@ -251,8 +261,10 @@ static __always_inline void rustls_read(struct proc_state *proc, struct thread_s
 	struct rustls_sock *s = NULL;
 	struct rustls_object *o = object_get(proc, t->decrypting.object, &s, false);
 
-	if (!o)
+	if (!o) {
+		stat_unplaced(payload->len);
 		return;
+	}
 	if (t->in.sk && (t->fresh || !s))
 		s = decrypter_place(proc, &t->in, o);
 	t->fresh = 0;

@@ -118,19 +118,20 @@ static __always_inline void rustls_sock_end(const struct conn_key *key)
 {
 	struct rustls_sock *s = bpf_map_lookup_elem(&rustls_socks, key);
 	struct ev_close *e;
-	__u64 id, start;
+	__u64 id, start, pos[2];
 
 	if (!s)
 		return;
 	id = s->id;
 	start = s->start;
+	pos[EV_READ] = s->pos[EV_READ];
+	pos[EV_WRITE] = s->pos[EV_WRITE];
 	if (bpf_map_delete_elem(&rustls_socks, key))
 		return;
-	e = ev_reserve(EV_CLOSE, sizeof(*e), 0, start);
+	e = close_reserve(id, start, pos);
 	if (!e)
 		return;
 	ev_of_process(&e->hdr, key->tgid);
-	e->conn = id;
 	ev_submit(e);
 }
 

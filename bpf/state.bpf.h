@@ -325,10 +325,14 @@ struct func_probe {
 	__u32 pad;
 };
 
-/* Counters of one CPU; the names are those of struct ev_stats. */
+/* Counters of one CPU: what struct ev_loss tells. */
 struct cpu_stats {
-	__u64 produced, lost_ring, lost_ring_bytes, lost_map;
-	__u64 lost_fault_bytes, lost_cap_bytes, data_bytes;
+	__u64 produced[EV_KERNEL_KINDS], lost_ring[EV_KERNEL_KINDS], lost_rate[EV_KERNEL_KINDS];
+	__u64 content_bytes; /* that calls moved: data_bytes and all lost_*_bytes together */
+	__u64 data_bytes;
+	__u64 lost_ring_bytes, lost_map_bytes, lost_fault_bytes, lost_cap_bytes, lost_rate_bytes;
+	__u64 lost_buffer_bytes, undecided_bytes;
+	__u64 lost_map;   /* calls */
 	__s64 unreported; /* records lost that no hdr.lost told yet */
 };
 

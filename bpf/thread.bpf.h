@@ -82,8 +82,8 @@ struct io_call {
 	__u64 enter_ts;
 	__u32 fd; /* + 1; 0: in no call */
 	__u8 form, dir;
-	__u8 nested; /* inside a TLS call: the bytes are ciphertext */
-	__u8 pad;
+	__u8 nested;     /* inside a TLS call: the bytes are ciphertext */
+	__u8 fault;      /* an iovec or a message could not be read */
 	__u64 vec, vecs; /* next iovec; how many */
 	__u64 msg, msgs; /* next mmsghdr; how many */
 	__u64 left;      /* bytes of the message that no run was made of */

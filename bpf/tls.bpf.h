@@ -214,6 +214,7 @@ static __always_inline void call_send(struct data_job *job, const struct tls_cal
 	job->pos = conn->pos[dir];
 	/* libraries allow one thread at a time in an object and direction: this position is ours */
 	__sync_fetch_and_add(&conn->pos[dir], n);
+	stat_add(content_bytes, n);
 	job->enter_ts = c->enter_ts;
 	job->buf = c->buf;
 	job->left = n;
@@ -249,8 +250,10 @@ static __always_inline void call_exit(struct pt_regs *ctx, const bool modern)
 		return;
 	}
 	conn = conn_get(&t->life, c->ssl);
-	if (!conn)
+	if (!conn) {
+		stat_unplaced(n);
 		return;
+	}
 	call_bind(t, c, conn, n > 0 && !queued);
 	if (c->told == TLS_QUEUED)
 		n = call_queue(c, conn, n, queued);

@@ -112,8 +112,8 @@ static struct cpu_stats stats(const struct emitter *e)
 	assert_non_null(all);
 	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(e->skel->maps.stats), &zero, all), 0);
 	for (int i = 0; i < cpus; i++) {
-		sum.produced += all[i].produced;
-		sum.lost_ring += all[i].lost_ring;
+		sum.produced[EV_DATA] += all[i].produced[EV_DATA];
+		sum.lost_ring[EV_DATA] += all[i].lost_ring[EV_DATA];
 		sum.lost_ring_bytes += all[i].lost_ring_bytes;
 		sum.lost_fault_bytes += all[i].lost_fault_bytes;
 		sum.lost_cap_bytes += all[i].lost_cap_bytes;
@@ -225,8 +225,8 @@ static void full_ring_is_counted(void **state)
 	after = stats(e);
 	assert_true(ring_buffer__consume(e->ring) > 0);
 	kept = e->got.cnt;
-	assert_int_equal(after.produced - before.produced, 100);
-	assert_int_equal(after.lost_ring - before.lost_ring, 100 - kept);
+	assert_int_equal(after.produced[EV_DATA] - before.produced[EV_DATA], 100);
+	assert_int_equal(after.lost_ring[EV_DATA] - before.lost_ring[EV_DATA], 100 - kept);
 	assert_int_equal(after.lost_ring_bytes - before.lost_ring_bytes,
 			 (100 - kept) * EV_CHUNK_MAX);
 	assert_int_equal(after.data_bytes - before.data_bytes, kept * EV_CHUNK_MAX);

@@ -22,7 +22,9 @@
 #define LIMIT_WS_MESSAGE (16u << 20)   /* one WebSocket message, decoded */
 #define LIMIT_CHUNK_LINE (4u << 10)    /* a chunk-size line with its extensions */
 #define LIMIT_CODINGS 4                /* codings stacked on one body */
-#define LIMIT_BODY (64u << 20)         /* decoded body that is kept of one message */
+#define LIMIT_BODY (64u << 20)         /* decoded body that is kept of one message, */
+#define LIMIT_BODY_END (1u << 20)      /* ... of which its end, where it is longer */
+#define LIMIT_BODIES (1u << 30)        /* memory for bodies that are gathered, in all */
 #define LIMIT_INFLATE_RATIO 2000       /* decoded bytes for one encoded, past the first MiB */
 #define LIMIT_SSE_EVENT (16u << 20)    /* one server-sent event */
 #define LIMIT_SSE_NAME (4u << 10)      /* the name of an event, and its id */

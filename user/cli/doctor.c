@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/read.h"
+#include "cli/stats.h"
 #include "probe/probe.h"
 #include "sink/term.h"
 
@@ -16,11 +17,13 @@
 
 struct doctor_opts {
 	struct opt_common common;
-	bool json;
+	bool json, stats;
 };
 
 static const struct opt doctor_options[] = {
 	{ "json", 0, OPT_FLAG, offsetof(struct doctor_opts, json), NULL, "one JSON object" },
+	{ "stats", 0, OPT_FLAG, offsetof(struct doctor_opts, stats), NULL,
+	  "what the recorders that run here made, delivered and lost; or a RUN did" },
 	{ 0 },
 };
 
@@ -162,8 +165,10 @@ static int run_doctor(void *opts, int argc, char **argv)
 	struct findings d = { .store_state = "" };
 	int err;
 
+	if (o->stats && argc <= 1)
+		return argc ? stats_of_run(&o->common, argv[0], o->json) : stats_running(o->json);
 	if (argc) {
-		log_err(-EINVAL, "%s: doctor takes no arguments", argv[0]);
+		log_err(-EINVAL, "%s: doctor takes no arguments but a run with --stats", argv[0]);
 		return EXIT_USAGE;
 	}
 	arena_init(&d.arena, 0);
@@ -183,8 +188,11 @@ static int run_doctor(void *opts, int argc, char **argv)
 
 const struct cmd cmd_doctor = {
 	.name = "doctor",
+	.args = "[RUN]",
 	.help = "tell what this machine can do, and what would make it do more",
-	.more = "The exit code is 0 when `ringspan record` would work, else 1.\n",
+	.more = "The exit code is 0 when `ringspan record` would work, else 1.\n"
+		"With --stats: for each recorder that runs here, a line of JSON each; or for a "
+		"RUN in the store.\n",
 	.opts = doctor_options,
 	.opts_sz = sizeof(struct doctor_opts),
 	.run = run_doctor,

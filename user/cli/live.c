@@ -24,6 +24,7 @@
 #define OUTPUT_RATE (256u << 10) /* bytes a second; a build log stays below it */
 #define ANSWER_MS 200     /* a step waits so long for the probe, which may be at work in a file */
 #define WATCH_STEP_MS 100 /* also the longest that a record waits in the ring */
+#define STATUS_NS (NS_PER_S / 4)
 
 struct live {
 	const struct live_opts *opts;
@@ -34,8 +35,9 @@ struct live {
 	bool signals_blocked;
 	int signal_fd;
 	uint64_t began, last_record, last_open;
-	bool busy;            /* something was recorded since last_record was set */
-	struct ev_stats told; /* what the session was last told about loss */
+	bool busy; /* something was recorded since last_record was set */
+	uint64_t last_status;
+	struct probe_loss told; /* what the session was last told about loss */
 	struct clock_watch clock;
 	bool step_told, suspend_told;
 };
@@ -268,22 +270,58 @@ void live_free(struct live **lp)
 	*lp = NULL;
 }
 
-static bool lost_more(const struct ev_stats *now, const struct ev_stats *before)
+static bool lost_more(const struct probe_loss *now, const struct probe_loss *before)
 {
-	return now->lost_ring != before->lost_ring || now->lost_map != before->lost_map ||
-	       now->lost_fault_bytes != before->lost_fault_bytes ||
-	       now->lost_cap_bytes != before->lost_cap_bytes;
+	uint64_t records[2] = { 0 };
+
+	for (__u32 i = 0; i < now->e.kinds; i++)
+		records[0] += now->kinds[i].lost_ring;
+	for (__u32 i = 0; i < before->e.kinds; i++)
+		records[1] += before->kinds[i].lost_ring;
+	return records[0] != records[1] || now->e.calls_lost != before->e.calls_lost ||
+	       memcmp(now->e.bytes_lost, before->e.bytes_lost, sizeof(now->e.bytes_lost)) != 0;
 }
 
-static int tell_stats(struct live *l, bool always)
+/* Both records: earlier versions know only the first. */
+static int feed_loss(struct live *l, const struct probe_loss *loss)
 {
 	struct ev_stats stats;
-	int err = monitor_stats(l->monitor, &stats);
+	int err;
 
-	if (err || (!always && !lost_more(&stats, &l->told)))
+	probe_stats_of(loss, &stats);
+	err = session_feed(l->session, &stats.hdr);
+	return err ? err : session_feed(l->session, &loss->e.hdr);
+}
+
+static int tell_loss(struct live *l, bool always)
+{
+	struct probe_loss loss;
+	int err = monitor_loss(l->monitor, &loss);
+
+	if (err || (!always && !lost_more(&loss, &l->told)))
 		return err;
-	l->told = stats;
-	return session_feed(l->session, &stats.hdr);
+	l->told = loss;
+	return feed_loss(l, &loss);
+}
+
+/* For `doctor --stats`. */
+static void tell_status(struct live *l)
+{
+	struct session_totals t;
+
+	if (live_now() - l->last_status < STATUS_NS)
+		return;
+	l->last_status = live_now();
+	session_totals(l->session, &t);
+	monitor_fed(l->monitor, &(struct status_fed){ .ts = l->last_status,
+						      .records = t.trace.records,
+						      .bytes = t.trace.data_bytes,
+						      .broken = t.broken,
+						      .spans = t.trace.spans,
+						      .runs = t.trace.runs,
+						      .hole_bytes = t.trace.hole_bytes,
+						      .budget_bytes = t.trace.budget_bytes,
+						      .kept_bytes = t.trace.kept_bytes });
 }
 
 static int on_record(void *ctx, const struct ev_hdr *rec)
@@ -293,7 +331,7 @@ static int on_record(void *ctx, const struct ev_hdr *rec)
 
 	/* the end of a process may end its run, which says what was lost: that comes first */
 	if (rec->kind == EV_EXIT)
-		err = tell_stats(l, false);
+		err = tell_loss(l, session_ends_run(l->session, rec));
 	/* counts come in any second, and time is told where nothing else comes */
 	if (rec->kind != EV_SYSCALLS)
 		l->busy = true;
@@ -358,6 +396,7 @@ int live_step(struct live *l, int timeout_ms, struct signalfd_siginfo *sig)
 	if (n < 0)
 		return n;
 	show_open(l);
+	tell_status(l);
 	return read(l->signal_fd, sig, sizeof(*sig)) == (ssize_t)sizeof(*sig);
 }
 
@@ -371,34 +410,33 @@ bool live_over(const struct live *l, size_t runs)
 
 /* --- what is told at the end */
 
+/* Exact: what is lost is added up by whoever wants to know whether it is all. */
 static void lost(struct buf *b, uint64_t n, const char *what)
 {
 	if (n)
-		buf_fmt(b, "%s%s %s", b->len ? ", " : "", human_count(n).s, what);
-}
-
-static void lost_bytes(struct buf *b, uint64_t n, const char *what)
-{
-	if (n)
-		buf_fmt(b, "%s%s %s", b->len ? ", " : "", human_bytes(n).s, what);
+		buf_fmt(b, "%s%llu %s", b->len ? ", " : "", (unsigned long long)n, what);
 }
 
 static void report_loss(const struct session_totals *t, struct buf *b)
 {
-	const struct ev_stats *st = &t->stats;
+	const struct loss_sums *l = &t->trace.loss;
+	const uint64_t *bytes = l->bytes_lost;
 
-	lost(b, st->lost_ring, "records that found no room");
-	lost_bytes(b, st->lost_ring_bytes, "of traffic in them");
-	lost(b, st->lost_map, "calls that a full table could not follow");
-	lost_bytes(b, st->lost_fault_bytes, "that could not be read");
-	lost_bytes(b, st->lost_cap_bytes, "of calls longer than is kept");
+	lost(b, l->lost_ring, "records that found no room");
+	lost(b, bytes[EV_LOST_RING_FULL], "bytes of traffic in them");
+	lost(b, l->calls_lost, "calls that a full table could not follow");
+	lost(b, bytes[EV_LOST_MAP_FULL], "bytes of traffic that they moved");
+	lost(b, bytes[EV_LOST_READ_FAULT], "bytes that could not be read");
+	lost(b, bytes[EV_LOST_CAP], "bytes of calls longer than is kept");
+	lost(b, bytes[EV_LOST_NO_BUFFER], "bytes that the kernel moved by itself");
+	lost(b, t->trace.budget_bytes, "bytes of bodies larger than is kept");
 	lost(b, t->broken, "broken records");
 	lost(b, t->unstored.spans, "spans that could not be stored");
 	if (!b->len) /* else they are the same bytes */
-		lost_bytes(b, t->trace.hole_bytes, "missing in streams");
+		lost(b, t->trace.hole_bytes, "bytes missing in streams");
 	/* the records' own counts may know of more than the statistics, which come later */
-	if (t->trace.lost_records > st->lost_ring + st->lost_map)
-		lost(b, t->trace.lost_records - st->lost_ring - st->lost_map, "more records");
+	if (t->trace.lost_records > l->lost_ring + l->calls_lost)
+		lost(b, t->trace.lost_records - l->lost_ring - l->calls_lost, "more records");
 }
 
 static void report_totals(struct buf *b, const struct trace_totals *n, uint64_t duration)
@@ -440,6 +478,14 @@ static void report(const struct live *l, uint64_t duration, bool stored)
 	report_totals(&b, &t.trace, duration);
 	buf_fmt(&b, "%s%s records, %s of traffic, %s\n", indent, human_count(t.trace.records).s,
 		human_bytes(t.trace.data_bytes).s, loss.len ? "not all of it" : "nothing lost");
+	if (loss.len)
+		buf_fmt(&b,
+			"%sthe kernel side made %llu records with %llu bytes, %llu with %llu "
+			"came\n",
+			indent, (unsigned long long)t.trace.loss.produced,
+			(unsigned long long)t.trace.loss.bytes,
+			(unsigned long long)t.trace.loss.delivered,
+			(unsigned long long)t.trace.loss.bytes_delivered);
 	if (t.trace.not_seen)
 		buf_fmt(&b, "%s%llu connection%s whose content was not seen\n", indent,
 			(unsigned long long)t.trace.not_seen, t.trace.not_seen == 1 ? "" : "s");
@@ -453,7 +499,7 @@ static void report(const struct live *l, uint64_t duration, bool stored)
 	fputs(buf_cstr(&b), stderr);
 	if (loss.len)
 		log_warn("lost: %s%s", buf_cstr(&loss),
-			 t.stats.lost_ring ? "; a larger --ring-size keeps more" : "");
+			 t.trace.loss.lost_ring ? "; a larger --ring-size keeps more" : "");
 }
 
 int live_end(struct live *l)
@@ -468,7 +514,7 @@ int live_end(struct live *l)
 		n = monitor_tell_counts(l->monitor);
 	if (n >= 0)
 		n = take_records(l, -1);
-	err = n < 0 ? n : tell_stats(l, true);
+	err = n < 0 ? n : tell_loss(l, true);
 	if (!err)
 		err = feed_tick(l, EV_END);
 	monitor_tell_unmet(l->monitor);

@@ -19,7 +19,6 @@ struct session {
 	struct trace *trace;
 	struct store *store;
 	void *sink; /* NULL: none, or it failed */
-	struct ev_stats stats;
 	struct store_lost unstored; /* when the store was closed */
 	uint64_t broken, samples;
 	int err; /* the first failure */
@@ -139,8 +138,6 @@ static int take_in(void *ctx, const struct ev_hdr *rec)
 		note_err(s, -EIO);
 		capture_close(&s->capture);
 	}
-	if (rec->kind == EV_STATS)
-		memcpy(&s->stats, rec, sizeof(s->stats));
 	return trace_feed(s->trace, rec);
 }
 
@@ -239,6 +236,11 @@ int session_feed(struct session *s, const struct ev_hdr *rec)
 	return err;
 }
 
+bool session_ends_run(const struct session *s, const struct ev_hdr *rec)
+{
+	return trace_ends_run(s->trace, rec);
+}
+
 struct trace *session_trace(struct session *s)
 {
 	return s->trace;
@@ -308,7 +310,6 @@ int session_replay(const struct session_cfg *cfg, const char *path)
 void session_totals(const struct session *s, struct session_totals *out)
 {
 	*out = (struct session_totals){
-		.stats = s->stats,
 		.broken = s->broken,
 		.samples = s->samples,
 		.unstored = s->unstored,

@@ -45,6 +45,9 @@ void session_free(struct session **s);
  */
 int session_feed(struct session *s, const struct ev_hdr *rec);
 
+/* Is it the end of the last process of a run? */
+bool session_ends_run(const struct session *s, const struct ev_hdr *rec);
+
 struct trace *session_trace(struct session *s); /* to look at what it is at */
 
 /* Puts what is not over yet into the store, as it is now.  Its failures are the session's. */
@@ -61,7 +64,6 @@ int session_replay(const struct session_cfg *cfg, const char *path);
 
 struct session_totals {
 	struct trace_totals trace;
-	struct ev_stats stats;           /* the latest; zero when there was none */
 	uint64_t broken;                 /* records that failed their check */
 	uint64_t samples;                /* of stacks */
 	struct store_lost unstored;      /* of all that was for the store; known at the end */

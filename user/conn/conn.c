@@ -464,12 +464,24 @@ static int feed_flow(struct conn_table *t, const struct ev_flow *rec)
 	return set_addr(t, c, &rec->addr);
 }
 
+/* payload: where its streams end, if the record tells: what did not come before that will not. */
 static void close_id(struct conn_table *t, const struct ev_hdr *rec, uint64_t id)
 {
 	struct conn *c = map_get(&t->conns, (struct map_key){ rec->tgid, rec->start, id });
+	struct sv payload = event_payload(rec);
+	const struct ev_ends *ends = (const void *)payload.p;
 
-	if (c)
-		close_conn(t, c, rec->ts);
+	if (!c)
+		return;
+	for (int dir = EV_WRITE; payload.n >= sizeof(*ends) && dir >= EV_READ; dir--) {
+		struct conn_dir *d = &c->state->dirs[dir];
+
+		stop_waiting(t, c);
+		give_held(t, c, (enum ev_dir)dir, true);
+		if (ends->pos[dir] > d->next)
+			tell_gap(t, c, (enum ev_dir)dir, rec->ts, ends->pos[dir] - d->next);
+	}
+	close_conn(t, c, rec->ts);
 }
 
 static int feed_sock(struct conn_table *t, const struct ev_sock *rec)

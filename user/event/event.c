@@ -86,6 +86,27 @@ static bool names_fit(const struct ev_frames *f, uint64_t payload)
 	return sum == payload;
 }
 
+/* Where streams end, if that is told. */
+static bool ends_fit(const struct ev_ends *e, uint64_t payload)
+{
+	if (payload < sizeof(*e))
+		return !payload;
+	return e->pos[EV_READ] <= POS_MAX && e->pos[EV_WRITE] <= POS_MAX;
+}
+
+/* Kinds rise, so that each stands once. */
+static bool loss_fits(const struct ev_loss *l, uint64_t payload)
+{
+	const struct ev_kind_counts *k = (const void *)(l + 1);
+
+	if (l->kinds > EV_KERNEL_KINDS || (uint64_t)l->kinds * sizeof(*k) != payload)
+		return false;
+	for (uint32_t i = 0; i < l->kinds; i++)
+		if (k[i].kind >= EV_KERNEL_KINDS || (i && k[i].kind <= k[i - 1].kind))
+			return false;
+	return true;
+}
+
 /* Do the lengths inside a record's fixed part cover its payload exactly? */
 static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 {
@@ -152,6 +173,14 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 		return ((const struct ev_cgroup *)(const void *)h)->len == payload;
 	case EV_HOOKED:
 		return ((const struct ev_hooked *)(const void *)h)->len == payload;
+	case EV_CLOSE:
+		return ends_fit((const void *)((const struct ev_close *)(const void *)h + 1),
+				payload);
+	case EV_FLOW_END:
+		return ends_fit((const void *)((const struct ev_flow_end *)(const void *)h + 1),
+				payload);
+	case EV_LOSS:
+		return loss_fits((const void *)h, payload);
 	default:
 		return true; /* more than is known may follow: a later version's fields */
 	}

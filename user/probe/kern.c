@@ -226,6 +226,11 @@ int kern_ring_fd(const struct kern *k)
 	return bpf_map__fd(k->skel->maps.events);
 }
 
+size_t kern_ring_bytes(const struct kern *k)
+{
+	return bpf_map__max_entries(k->skel->maps.events);
+}
+
 struct bpf_program *kern_program(const struct kern *k, const char *name)
 {
 	char full[64];
@@ -458,6 +463,16 @@ void kern_sweep_conns(struct kern *k)
 	sweep(k, k->skel->maps.sock_users, users_live);
 }
 
+/* Nothing but counters is in there. */
+static void add_stats(struct cpu_stats *sum, const struct cpu_stats *one)
+{
+	const __u64 *from = (const void *)one;
+	__u64 *to = (void *)sum;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}
+
 int kern_stats(struct kern *k, struct cpu_stats *sum)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -471,14 +486,7 @@ int kern_stats(struct kern *k, struct cpu_stats *sum)
 	if (err)
 		return err;
 	memset(sum, 0, sizeof(*sum));
-	for (int i = 0; i < cpus; i++) {
-		sum->produced += each[i].produced;
-		sum->lost_ring += each[i].lost_ring;
-		sum->lost_ring_bytes += each[i].lost_ring_bytes;
-		sum->lost_map += each[i].lost_map;
-		sum->lost_fault_bytes += each[i].lost_fault_bytes;
-		sum->lost_cap_bytes += each[i].lost_cap_bytes;
-		sum->data_bytes += each[i].data_bytes;
-	}
+	for (int i = 0; i < cpus; i++)
+		add_stats(sum, &each[i]);
 	return 0;
 }

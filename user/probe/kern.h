@@ -18,6 +18,7 @@ void kern_detach(struct kern *k, struct detach *d);
 void kern_free(struct kern **k);
 
 int kern_ring_fd(const struct kern *k);
+size_t kern_ring_bytes(const struct kern *k);
 /* A uprobe program by its name without suffix, or -ENOENT. */
 int kern_uprobe_fd(const struct kern *k, const char *name);
 

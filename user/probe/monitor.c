@@ -25,6 +25,7 @@
 
 struct monitor {
 	struct channel *channel;
+	struct status *status;
 	pid_t pid;
 	int socket;
 	__u32 seq;
@@ -49,14 +50,15 @@ static void keep_descriptors(int *socket, struct channel *c)
 	close_range((unsigned int)first + (unsigned int)n, ~0u, 0);
 }
 
-__attribute__((noreturn)) static void run_server(int socket, struct channel *c, pid_t parent,
+__attribute__((noreturn)) static void run_server(int socket, const struct monitor *m, pid_t parent,
 						 const struct probe_cfg *cfg)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
-	keep_descriptors(&socket, c);
-	monitor_serve(socket, c, cfg);
+	*status_fd(m->status) = -1; /* the memory stays */
+	keep_descriptors(&socket, m->channel);
+	monitor_serve(socket, m->channel, m->status, cfg);
 }
 
 static int gone(struct monitor *m)
@@ -132,6 +134,8 @@ static int start(struct monitor *m, const struct probe_cfg *cfg)
 	int line[2], err;
 
 	err = channel_new(&m->channel, CHANNEL_RINGS * ring);
+	if (!err)
+		err = status_new(&m->status);
 	if (err)
 		return err;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line))
@@ -139,10 +143,11 @@ static int start(struct monitor *m, const struct probe_cfg *cfg)
 	m->socket = line[0];
 	m->pid = fork();
 	if (m->pid == 0)
-		run_server(line[1], m->channel, self, cfg);
+		run_server(line[1], m, self, cfg);
 	close(line[1]);
 	if (m->pid < 0)
 		return log_err(-errno, "fork: %s", strerror(errno));
+	status_monitor(m->status, m->pid);
 	err = take_say(m, 0, &ready);
 	return err < 0 ? err : ready.ret;
 }
@@ -176,6 +181,7 @@ void monitor_free(struct monitor **mp)
 	while (m->pid > 0 && waitpid(m->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	channel_free(&m->channel);
+	status_free(&m->status);
 	free(m);
 	*mp = NULL;
 }
@@ -282,14 +288,21 @@ int monitor_tell_unmet(struct monitor *m)
 	return ask_plain(m, MONITOR_TELL_UNMET);
 }
 
-int monitor_stats(struct monitor *m, struct ev_stats *out)
+int monitor_loss(struct monitor *m, struct probe_loss *out)
 {
 	struct monitor_say say;
-	int err = ask(m, &(struct monitor_ask){ .op = MONITOR_STATS }, SV(""), &say);
+	int err = ask(m, &(struct monitor_ask){ .op = MONITOR_LOSS }, SV(""), &say);
 
+	if (!err && say.loss.e.kinds > EV_KERNEL_KINDS)
+		err = gone(m);
 	if (!err)
-		*out = say.stats;
+		*out = say.loss;
 	return err;
+}
+
+void monitor_fed(struct monitor *m, const struct status_fed *fed)
+{
+	status_set_fed(m->status, fed);
 }
 
 /* ---- records */

@@ -11,6 +11,7 @@
 #define RINGSPAN_PROBE_MONITOR_H
 
 #include "probe/probe.h"
+#include "probe/status.h"
 
 struct monitor;
 
@@ -31,7 +32,9 @@ int monitor_count_cost(struct monitor *m);
 /* *cpu_ns: what its process took. */
 int monitor_cost(struct monitor *m, probe_cost_fn fn, void *ctx, __u64 *cpu_ns);
 int monitor_tell_unmet(struct monitor *m);
-int monitor_stats(struct monitor *m, struct ev_stats *out);
+int monitor_loss(struct monitor *m, struct probe_loss *out);
+/* What the caller made of records so far, for who asks (status.h). */
+void monitor_fed(struct monitor *m, const struct status_fed *fed);
 
 /*
  * What is traced is let go, and nothing new is recorded: 0 or -errno, logged.  Polls hand over the rest, which

@@ -5,6 +5,7 @@
 
 #include "probe/channel.h"
 #include "probe/probe.h"
+#include "probe/status.h"
 
 enum monitor_op {
 	MONITOR_WATCH = 1,
@@ -17,7 +18,7 @@ enum monitor_op {
 	MONITOR_TELL_USAGE,
 	MONITOR_COUNT_COST,
 	MONITOR_COST,
-	MONITOR_STATS,
+	MONITOR_LOSS,
 	MONITOR_DETACH,
 	MONITOR_DRAIN, /* answered when what waits in the kernel is in the channel */
 	MONITOR_READY, /* no command: told once, with the result of probe_new() */
@@ -50,12 +51,12 @@ struct monitor_say {
 	__u32 op, seq;
 	__s32 ret;
 	__u32 cnt;
-	__u64 cpu_ns; /* COST: that the process itself took */
-	struct ev_stats stats;
+	__u64 cpu_ns;           /* COST: that the process itself took */
+	struct probe_loss loss; /* LOSS */
 };
 
 /* The other side: never returns. */
-__attribute__((noreturn)) void monitor_serve(int socket, struct channel *c,
+__attribute__((noreturn)) void monitor_serve(int socket, struct channel *c, struct status *st,
 					     const struct probe_cfg *cfg);
 
 #endif

@@ -15,12 +15,16 @@
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "probe/fact.h"
 
 #define DRAIN_MS 100 /* the longest that a record waits in the ring */
+#define STATUS_MS 250
 
 struct server {
 	struct probe *probe;
 	struct channel *channel;
+	struct status *status;
+	__u64 told_ts; /* when that was told */
 	int socket;
 	bool sealed;
 	bool draining;   /* asked for, */
@@ -155,8 +159,8 @@ static void answer(struct server *s, const struct monitor_ask *ask)
 	case MONITOR_TELL_UNMET:
 		probe_tell_unmet(s->probe);
 		break;
-	case MONITOR_STATS:
-		out.ret = probe_stats(s->probe, &out.stats);
+	case MONITOR_LOSS:
+		out.ret = probe_loss(s->probe, &out.loss);
 		break;
 	case MONITOR_DETACH:
 		probe_detach(s->probe);
@@ -186,6 +190,19 @@ static void take_command(struct server *s)
 	answer(s, &ask);
 }
 
+/* For whoever wants to know, also while nobody takes what is in the channel. */
+static void tell_status(struct server *s)
+{
+	struct probe_loss loss;
+	__u64 now = fact_now();
+
+	if (now - s->told_ts < STATUS_MS * 1000000ull)
+		return;
+	s->told_ts = now;
+	if (!probe_loss(s->probe, &loss))
+		status_set_loss(s->status, &loss);
+}
+
 /* ---- records */
 
 /* Until there is room.  Commands are answered meanwhile, as who gives one waits for that. */
@@ -195,7 +212,8 @@ static void wait_for_room(struct server *s)
 				{ .fd = channel_space_fd(s->channel), .events = POLLIN } };
 
 	channel_tell(s->channel);
-	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+	tell_status(s);
+	if (poll(fds, ARRAY_SIZE(fds), STATUS_MS) < 0)
 		return;
 	if (fds[1].revents)
 		channel_space_seen(s->channel);
@@ -240,9 +258,9 @@ static void drain(struct server *s)
 	say(s, &(struct monitor_say){ .op = MONITOR_DRAIN, .seq = seq });
 }
 
-void monitor_serve(int socket, struct channel *c, const struct probe_cfg *cfg)
+void monitor_serve(int socket, struct channel *c, struct status *st, const struct probe_cfg *cfg)
 {
-	struct server s = { .socket = socket, .channel = c };
+	struct server s = { .socket = socket, .channel = c, .status = st };
 	struct monitor_say ready = { .op = MONITOR_READY };
 
 	ready.ret = probe_new(&s.probe, cfg);
@@ -258,5 +276,6 @@ void monitor_serve(int socket, struct channel *c, const struct probe_cfg *cfg)
 		if (fds[0].revents)
 			take_command(&s);
 		drain(&s);
+		tell_status(&s);
 	}
 }

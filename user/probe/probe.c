@@ -20,6 +20,7 @@
 #include "probe/frames.h"
 #include "probe/groups.h"
 #include "probe/kern.h"
+#include "probe/loss.h"
 #include "probe/stack.h"
 #include "probe/taken.h"
 #include "probe/watch.h"
@@ -38,6 +39,7 @@ struct probe {
 	struct frames frames;
 	struct buf facts;
 	struct groups groups;
+	struct loss loss;
 	struct calls calls;
 	__u64 counted_ts;            /* when the counts of system calls were told */
 	struct selection *selection; /* NULL: there is none */
@@ -178,6 +180,7 @@ static int on_record(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(*rec) || rec->size < sizeof(*rec) || rec->size > size)
 		return log_err(-EBADMSG, "the kernel side sent a record of %zu bytes", size);
+	loss_took(&p->loss, rec);
 	if (rec->kind == EV_SEEN)
 		return size < sizeof(struct ev_seen) ? -EBADMSG : on_seen(p, data);
 	if (rec->kind == EV_SIGNAL)
@@ -200,7 +203,7 @@ static int on_record(void *ctx, void *data, size_t size)
 static int open_ring(struct probe *p)
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
-	int fd = kern_ring_fd(p->kern);
+	int fd = kern_ring_fd(p->kern), err;
 
 	p->ring = ring_buffer__new(fd, on_record, p, NULL);
 	if (!p->ring)
@@ -208,7 +211,8 @@ static int open_ring(struct probe *p)
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (p->epoll < 0 || epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &ev))
 		return log_err(-errno, "cannot wait for the ring: %s", strerror(errno));
-	return 0;
+	err = loss_init(&p->loss, fd, kern_ring_bytes(p->kern));
+	return err ? log_err(err, "cannot map the ring: %s", strerror(-err)) : 0;
 }
 
 static int set_up(struct probe *p, const struct probe_cfg *cfg)
@@ -274,6 +278,7 @@ void probe_free(struct probe **p)
 	frames_fini(&(*p)->frames);
 	files_fini(&(*p)->files, NULL);
 	funcs_free(&(*p)->funcs);
+	loss_fini(&(*p)->loss);
 	ring_buffer__free((*p)->ring);
 	if ((*p)->epoll >= 0)
 		close((*p)->epoll);
@@ -328,24 +333,43 @@ int probe_fd(const struct probe *p)
 	return p->epoll;
 }
 
-int probe_stats(struct probe *p, struct ev_stats *out)
+int probe_loss(struct probe *p, struct probe_loss *out)
 {
 	struct cpu_stats sum;
 	int err = kern_stats(p->kern, &sum);
 
 	if (err)
 		return log_err(err, "cannot read the counters: %s", strerror(-err));
-	*out = (struct ev_stats){
-		.produced = sum.produced,
-		.lost_ring = sum.lost_ring,
-		.lost_ring_bytes = sum.lost_ring_bytes,
-		.lost_map = sum.lost_map,
-		.lost_fault_bytes = sum.lost_fault_bytes,
-		.lost_cap_bytes = sum.lost_cap_bytes,
-		.data_bytes = sum.data_bytes,
-	};
-	fact_hdr(&out->hdr, EV_STATS, sizeof(*out));
+	loss_look(&p->loss);
+	loss_tell(&p->loss, &sum, out);
 	return 0;
+}
+
+void probe_stats_of(const struct probe_loss *loss, struct ev_stats *out)
+{
+	*out = (struct ev_stats){
+		.lost_ring_bytes = loss->e.bytes_lost[EV_LOST_RING_FULL],
+		.lost_map = loss->e.calls_lost,
+		.lost_fault_bytes = loss->e.bytes_lost[EV_LOST_READ_FAULT] +
+				    loss->e.bytes_lost[EV_LOST_NO_BUFFER],
+		.lost_cap_bytes = loss->e.bytes_lost[EV_LOST_CAP],
+		.data_bytes = loss->e.bytes_sent,
+	};
+	for (__u32 i = 0; i < loss->e.kinds; i++) {
+		out->produced += loss->kinds[i].produced - loss->kinds[i].lost_rate;
+		out->lost_ring += loss->kinds[i].lost_ring;
+	}
+	fact_hdr(&out->hdr, EV_STATS, sizeof(*out));
+}
+
+int probe_stats(struct probe *p, struct ev_stats *out)
+{
+	struct probe_loss loss;
+	int err = probe_loss(p, &loss);
+
+	if (!err)
+		probe_stats_of(&loss, out);
+	return err;
 }
 
 /* Now and then: counters that changed, and the TLS objects of processes that ended. */
@@ -410,6 +434,7 @@ int probe_poll(struct probe *p, int timeout_ms, probe_record_fn fn, void *ctx)
 	give_facts(p);
 	if (!p->stop) {
 		epoll_wait(p->epoll, &ev, 1, p->cnt ? 0 : timeout_ms);
+		loss_look(&p->loss);
 		err = ring_buffer__consume(p->ring);
 		if (err < 0 && err != -ECANCELED)
 			return err;

@@ -162,6 +162,17 @@ int probe_fd(const struct probe *p);
 /* Sums over all CPUs; hdr is filled in too, so that it is a record. */
 int probe_stats(struct probe *p, struct ev_stats *out);
 
+/* The record LOSS: e.hdr.size says how many of the kinds are there. */
+struct probe_loss {
+	struct ev_loss e;
+	struct ev_kind_counts kinds[EV_KERNEL_KINDS];
+};
+
+/* What the kernel side made, what was taken out of the ring, and what was lost why.  0 or -errno, logged. */
+int probe_loss(struct probe *p, struct probe_loss *out);
+/* Of what probe_loss() told. */
+void probe_stats_of(const struct probe_loss *loss, struct ev_stats *out);
+
 /* Says what of probe_cfg's funcs was in no file that came into use. */
 void probe_tell_unmet(const struct probe *p);
 

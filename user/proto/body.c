@@ -6,14 +6,14 @@
 
 #include "base/limits.h"
 
-/* A decode_fn. */
+/* A decode_fn: what little bytes become may be endless. */
 static int give(void *ctx, struct sv bytes)
 {
 	struct http_body *b = ctx;
 	struct http_msg *m = b->m;
 	uint64_t room = LIMIT_BODY - m->body_len;
 
-	if (bytes.n > room) {
+	if (b->decode && bytes.n > room) {
 		bytes.n = room;
 		m->flags |= HTTP_BODY_CAP;
 	}
@@ -53,8 +53,10 @@ int http_body_feed(struct http_body *b, uint64_t ts, struct sv bytes)
 	if (!b->m->ts_body)
 		b->m->ts_body = ts;
 	b->m->wire_body += bytes.n;
-	if (b->mute)
+	if (b->mute) {
+		b->m->over += b->m->flags & HTTP_BODY_CAP ? bytes.n : 0;
 		return 0;
+	}
 	b->ts = ts;
 	err = b->decode ? decode_feed(b->decode, bytes) : give(b, bytes);
 	if (err == -ENOMEM)

@@ -13,7 +13,7 @@ enum http_flag {
 	HTTP_CUT = 1 << 2,             /* the connection or its framing broke inside it */
 	HTTP_JOINED = 1 << 3,          /* the parser had to search for its start */
 	HTTP_UNDECODED = 1 << 4,       /* see below */
-	HTTP_BODY_CAP = 1 << 5,        /* a bound cut the decoded body */
+	HTTP_BODY_CAP = 1 << 5,        /* a bound cut the body where codings were undone */
 	HTTP_CLOSE_DELIMITED = 1 << 6, /* ended by the end of the connection, as its framing says */
 	HTTP_UNPAIRED = 1 << 7,        /* a response to a request that was not seen */
 	HTTP_HEAD_CAP = 1 << 8,        /* a bound cut the header or the trailers */
@@ -50,6 +50,7 @@ struct http_msg {
 	uint64_t
 		wire_body; /* of the body, undecoded and without chunk framing; counts missing ones */
 	uint64_t body_len; /* decoded body bytes given out */
+	uint64_t over;     /* of a coded body, as it travelled: bytes behind the bound, not given */
 	uint64_t missing;  /* bytes known to be missing */
 	struct arena arena;
 	void *user; /* the caller's */

@@ -22,6 +22,8 @@
 #include "proto/http1.h"
 #include "proto/http2.h"
 #include "sem/sem.h"
+#include "span/gather.h"
+#include "span/loss.h"
 #include "span/calls.h"
 #include "span/chains.h"
 #include "span/charge.h"
@@ -79,7 +81,9 @@ struct trace {
 	uint64_t now;
 	bool ending;           /* what ends now ends because the recording does */
 	struct ev_stats stats; /* the latest */
-	uint64_t hdr_lost;     /* records lost, summed from the records' own counts */
+	struct loss_sums loss; /* likewise */
+	struct gather_budget bodies;
+	uint64_t hdr_lost; /* records lost, summed from the records' own counts */
 	struct trace_totals totals;
 	size_t change_cnt; /* changes of files that are held */
 	size_t read_cnt;   /* and files that were read */
@@ -191,6 +195,8 @@ struct run {
 	struct context contexts[CONTEXTS];
 	unsigned int context_cnt;
 	uint64_t lost_records, lost_bytes; /* what the counts were when it began */
+	struct loss_sums loss;             /* ... */
+	uint64_t budget_cut;               /* ... of bodies */
 	struct now_sums now;
 };
 
@@ -240,8 +246,6 @@ void open_give(const struct open_walk *w, struct run *r, struct span **s); /* ha
 struct span *open_copy(struct run *r, const struct span *of);
 
 /* trace.c */
-uint64_t engine_lost(const struct trace *t); /* records, so far */
-uint64_t engine_lost_bytes(const struct trace *t);
 struct span *engine_span(struct run *r, enum span_what what, uint64_t ts_start, uint64_t ts_end);
 struct json *engine_resource(struct run *r, struct arena *a);
 void engine_emit(struct run *r, struct span **s); /* counts, hands out, frees */
@@ -359,18 +363,19 @@ struct exchange {
 	bool answered; /* model_answered() was here */
 	bool begins;   /* its request begins a conversation, as far as is known */
 	struct sv method, target, host, user_agent, content_type;
-	uint64_t req_first, req_last, req_wire, req_missing;
+	uint64_t req_first, req_last, req_wire, req_missing, req_over;
 	unsigned int req_flags;
 	int status;
 	int http_major, http_minor;
-	uint64_t resp_first, resp_last, resp_wire, resp_missing;
+	uint64_t resp_first, resp_last, resp_wire, resp_missing, resp_over;
 	unsigned int resp_flags;
 	struct chunk_stats chunks;
 	struct sem_headers facts;
 	struct sem_call *call;  /* NULL: no model API */
 	struct framer *framer;  /* NULL: the answer is one text */
 	struct grpc_call *grpc; /* NULL: no gRPC */
-	struct buf req_body, resp_body;
+	struct gather req_body, resp_body;
+	uint64_t answer_charged;  /* of the budget for bodies: for what its call's answer holds */
 	struct sv req_head;       /* of a model call: what to send its body with again */
 	struct rpc_exchange *rpc; /* NULL: neither MCP nor A2A, or not known yet */
 	bool may_be_rpc;          /* its request's body, or a GET's events, will tell */

@@ -9,6 +9,14 @@
 #include "base/limits.h"
 #include "span/engine.h"
 
+#define ANSWER_SPARE \
+	65536 /* of an answer in events, for its end when the budget for bodies is spent */
+
+static struct gather_budget *bodies(const struct exchange *x)
+{
+	return &x->run->t->bodies;
+}
+
 static void exchange_free(struct exchange *x)
 {
 	*(x->run_prev ? &x->run_prev->run_next : &x->run->exchanges) = x->run_next;
@@ -21,8 +29,9 @@ static void exchange_free(struct exchange *x)
 	rpc_http_free(x);
 	framer_free(&x->framer);
 	grpc_call_free(&x->grpc);
-	buf_fini(&x->req_body);
-	buf_fini(&x->resp_body);
+	gather_fini(&x->req_body, bodies(x));
+	gather_fini(&x->resp_body, bodies(x));
+	bodies(x)->used -= x->answer_charged;
 	arena_fini(&x->arena);
 	free(x);
 }
@@ -149,7 +158,8 @@ static void request_head(struct exchange *x, const struct http_msg *m)
 /* Of requests without messages, which are tried again as they were. */
 static uint64_t attempt_key(const struct exchange *x)
 {
-	uint64_t parts[3] = { hash64(x->host), hash64(x->target), hash64(buf_view(&x->req_body)) };
+	uint64_t parts[3] = { hash64(x->host), hash64(x->target),
+			      hash64(buf_view(&x->req_body.text)) };
 
 	return hash64((struct sv){ (const char *)parts, sizeof(parts) });
 }
@@ -169,7 +179,7 @@ void exchange_asked(struct exchange *x, bool cut)
 	struct index *calls = &x->run->t->exchanges;
 
 	x->key = attempt_key(x);
-	sem_request(x->call, buf_view(&x->req_body), cut);
+	sem_request(x->call, buf_view(&x->req_body.text), cut);
 	agent_asked(x);
 	index_del(calls, &x->of_call);
 	index_add(calls, call_key(x), &x->of_call, x); /* or it is not found, when memory is out */
@@ -177,6 +187,17 @@ void exchange_asked(struct exchange *x, bool cut)
 		tool_answered(x, res);
 	x->from = NULL; /* it may be gone before this is */
 	approval_of_request(x);
+}
+
+/* Nothing more comes of it: what was left out of it. */
+static uint64_t body_close(struct exchange *x, struct gather *k, const struct http_msg *m,
+			   unsigned int *flags)
+{
+	gather_close(k, bodies(x));
+	bodies(x)->cut += m->over;
+	if (gather_is_cut(k))
+		*flags |= HTTP_BODY_CAP;
+	return k->cut + m->over;
 }
 
 /* Is there less of the body than was sent? */
@@ -226,8 +247,9 @@ static void request_done(struct exchange *x, const struct http_msg *m)
 	x->req_last = m->ts_last;
 	x->req_wire = m->wire_body;
 	x->req_missing = m->missing;
+	x->req_over = body_close(x, &x->req_body, m, &x->req_flags);
 	if (x->call)
-		exchange_asked(x, body_is_cut(m));
+		exchange_asked(x, body_is_cut(m) || gather_is_cut(&x->req_body));
 	else
 		rpc_http_asked(x, m, body_is_cut(m));
 	find_tool(x);
@@ -286,12 +308,26 @@ void exchange_piece(struct exchange *x, uint64_t ts)
 	c->ts_last = ts;
 }
 
-/* What is no model call's is kept up to a bound; b->err tells that it was more. */
-static void keep(struct buf *b, size_t max, struct sv bytes)
+/* Of a model call's body the end is kept, too; of what is none the beginning. */
+static void keep_body(struct exchange *x, struct gather *k, size_t max, struct sv bytes)
 {
-	if (bytes.n > max - b->len)
-		b->err = -E2BIG;
-	buf_sv(b, sv_sub(bytes, 0, max - b->len));
+	if (x->call)
+		gather_add(k, bodies(x), bytes, LIMIT_BODY, LIMIT_BODY_END);
+	else
+		gather_add(k, bodies(x), bytes, max, 0);
+}
+
+/* An answer in events is put together as they come; over the budget there is room for its last ones. */
+static void charge_answer(struct exchange *x)
+{
+	struct arena *a = x->call ? &x->call->arena : NULL;
+
+	if (!a)
+		return;
+	bodies(x)->used += a->used - x->answer_charged;
+	x->answer_charged = a->used;
+	if (bodies(x)->used > bodies(x)->max && a->max > a->used + ANSWER_SPARE)
+		a->max = a->used + ANSWER_SPARE;
 }
 
 /* How the answer's body is read; false: nobody asks for it. */
@@ -318,10 +354,9 @@ static void response_body(struct exchange *x, uint64_t ts, struct sv bytes)
 		framer_new(&x->framer, how, on_event, x);
 	if (x->framer)
 		framer_feed(x->framer, ts, bytes);
-	else if (x->call)
-		buf_sv(&x->resp_body, bytes);
 	else
-		keep(&x->resp_body, LIMIT_RPC_TEXT, bytes);
+		keep_body(x, &x->resp_body, LIMIT_RPC_TEXT, bytes);
+	charge_answer(x);
 }
 
 static void response_done(struct exchange *x, const struct http_msg *m)
@@ -331,12 +366,14 @@ static void response_done(struct exchange *x, const struct http_msg *m)
 	x->resp_last = m->ts_last;
 	x->resp_wire = m->wire_body;
 	x->resp_missing = m->missing;
+	x->resp_over = body_close(x, &x->resp_body, m, &x->resp_flags);
 	if (x->framer)
 		framer_end(x->framer, m->ts_last);
 	else if (!x->call)
 		rpc_http_answered(x, body_is_cut(m));
 	else
-		sem_response(x->call, x->status, buf_view(&x->resp_body), body_is_cut(m));
+		sem_response(x->call, x->status, buf_view(&x->resp_body.text),
+			     body_is_cut(m) || gather_is_cut(&x->resp_body));
 }
 
 /* --- its end */
@@ -364,7 +401,7 @@ static void emit_http(struct exchange *x)
 bool exchange_is_call(const struct exchange *x)
 {
 	const struct sem_call *c = x->call;
-	bool unseen = !c->request_seen && (c->provider.n || !x->req_body.len);
+	bool unseen = !c->request_seen && (c->provider.n || !x->req_body.text.len);
 
 	if (!c->operation)
 		return false; /* counts tokens, fetches, manages */
@@ -404,8 +441,9 @@ void exchange_abandon(struct exchange *x)
 	x->resp_flags |= HTTP_CUT;
 	if (x->framer)
 		framer_end(x->framer, x->resp_last);
-	else
-		sem_response(x->call, x->status, buf_view(&x->resp_body), true);
+	gather_close(&x->resp_body, bodies(x));
+	if (!x->framer)
+		sem_response(x->call, x->status, buf_view(&x->resp_body.text), true);
 	exchange_end(x);
 }
 
@@ -473,10 +511,8 @@ static void on_body(void *ctx, struct http_msg *m, uint64_t ts, struct sv bytes)
 	if (m->dir == HTTP_RESPONSE) {
 		x->resp_wire = m->wire_body; /* so far: it may be abandoned */
 		response_body(x, ts, bytes);
-	} else if (x->call) {
-		buf_sv(&x->req_body, bytes);
-	} else if (x->may_be_rpc) {
-		keep(&x->req_body, LIMIT_RPC_BODY, bytes);
+	} else if (x->call || x->may_be_rpc) {
+		keep_body(x, &x->req_body, LIMIT_RPC_BODY, bytes);
 	}
 }
 

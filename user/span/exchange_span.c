@@ -59,6 +59,8 @@ static void set_holes(struct span *s, const struct exchange *x)
 		span_incomplete(s, x->run->t->ending ? "unfinished" : "cut");
 	if (x->req_missing + x->resp_missing)
 		span_set_int(s, ATTR_ID_MISSING_BYTES, x->req_missing + x->resp_missing);
+	if (x->req_over + x->resp_over)
+		span_set_int(s, ATTR_ID_CUT_BYTES, x->req_over + x->resp_over);
 }
 
 /* What the request tells, and where it goes. */

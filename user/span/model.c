@@ -260,7 +260,7 @@ static void set_snapshot(struct span *s, const struct exchange *x)
 	if (!x->req_head.n || !x->request_done)
 		return;
 	span_set_str(s, ATTR_ID_REQUEST_HEAD, x->req_head);
-	span_set_str(s, ATTR_ID_REQUEST_BODY, buf_view(&x->req_body));
+	span_set_str(s, ATTR_ID_REQUEST_BODY, buf_view(&x->req_body.text));
 }
 
 /* Its name, and where it hangs. */

@@ -145,7 +145,7 @@ static void asked_rest(struct exchange *x, const struct http_msg *m)
 		x->rpc->rest = true;
 		x->rpc->end->ops = ops;
 		from.end = x->rpc->end;
-		msg.params = json_parse(&a, buf_view(&x->req_body), NULL);
+		msg.params = json_parse(&a, buf_view(&x->req_body.text), NULL);
 		rpc_call_new(&from, &msg, &known);
 	}
 	rpc_facts_fini(&known);
@@ -154,8 +154,8 @@ static void asked_rest(struct exchange *x, const struct http_msg *m)
 void rpc_http_asked(struct exchange *x, const struct http_msg *m, bool cut)
 {
 	struct http_ctx h = { .from = { .dir = rpc_http_asks(x), .x = x, .head = m }, .x = x };
-	const struct jsonrpc_text t = { buf_view(&x->req_body), x->req_first, x->req_last,
-					cut || x->req_body.err };
+	const struct jsonrpc_text t = { buf_view(&x->req_body.text), x->req_first, x->req_last,
+					cut || gather_is_cut(&x->req_body) };
 
 	if (x->may_be_rpc)
 		jsonrpc_read(&t, on_message, &h);
@@ -240,8 +240,8 @@ void rpc_http_event(struct exchange *x, const struct sse_event *ev)
 
 void rpc_http_answered(struct exchange *x, bool cut)
 {
-	const struct jsonrpc_text t = { buf_view(&x->resp_body), x->resp_first, x->resp_last,
-					cut || x->resp_body.err };
+	const struct jsonrpc_text t = { buf_view(&x->resp_body.text), x->resp_first, x->resp_last,
+					cut || gather_is_cut(&x->resp_body) };
 
 	if (x->rpc && !x->rpc->events && t.text.n)
 		read_answer(x, &t);

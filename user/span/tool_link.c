@@ -184,7 +184,7 @@ static void find_by_request(struct exchange *x, struct sv url, struct pick *pick
 		return;
 	decode(&text, url);
 	buf_ch(&text, ' ');
-	buf_sv(&text, buf_view(&x->req_body));
+	buf_sv(&text, buf_view(&x->req_body.text));
 	a.request = tool_canonical(buf_view(&text), scratch, TOOL_CANONICAL_MAX);
 	tool_look_in(&h, &r->tools->commands, a.request, &a);
 	phrases_in(&r->tools->urls, url, tool_hit_text, &h);

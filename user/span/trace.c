@@ -16,6 +16,7 @@ int trace_new(struct trace **out, const struct trace_cfg *cfg, trace_span_fn fn,
 	if (!t)
 		return -ENOMEM;
 	t->cfg = *cfg;
+	t->bodies.max = cfg->body_bytes ? cfg->body_bytes : LIMIT_BODIES;
 	t->fn = fn;
 	t->ctx = ctx;
 	arena_init(&t->meta, EV_SIZE_MAX);
@@ -197,19 +198,6 @@ static void feed_meta(struct trace *t, const struct ev_meta *m)
 	t->arch = arena_dup(&t->meta, event_meta_get(m, "arch"));
 }
 
-uint64_t engine_lost(const struct trace *t)
-{
-	/* the records' own counts come sooner, the statistics are complete */
-	uint64_t counted = t->stats.lost_ring + t->stats.lost_map;
-
-	return counted > t->hdr_lost ? counted : t->hdr_lost;
-}
-
-uint64_t engine_lost_bytes(const struct trace *t)
-{
-	return t->stats.lost_ring_bytes + t->stats.lost_fault_bytes + t->stats.lost_cap_bytes;
-}
-
 static void name_run(struct run *r)
 {
 	struct {
@@ -268,8 +256,7 @@ static int feed_run(struct trace *t, const struct ev_run *e)
 	r->ts_start = e->hdr.ts;
 	clock_run_begins(r);
 	r->live = 1;
-	r->lost_records = engine_lost(t);
-	r->lost_bytes = engine_lost_bytes(t);
+	loss_begin(r);
 	name_run(r);
 	ps->run = r;
 	ps->is_root = true;
@@ -292,8 +279,6 @@ static void set_result(struct run *r)
 static void run_finish(struct run *r)
 {
 	struct trace *t = r->t;
-	uint64_t records = engine_lost(t) - r->lost_records;
-	uint64_t bytes = engine_lost_bytes(t) - r->lost_bytes;
 
 	run_clear(r);
 	span_set_int(r->root, ATTR_ID_MODEL_CALLS, r->model_calls);
@@ -313,11 +298,7 @@ static void run_finish(struct run *r)
 	}
 	if (r->not_seen)
 		span_set_int(r->root, ATTR_ID_NOT_SEEN, r->not_seen);
-	if (records || bytes) {
-		span_incomplete(r->root, "lost");
-		span_set_int(r->root, ATTR_ID_LOST_RECORDS, records);
-		span_set_int(r->root, ATTR_ID_LOST_BYTES, bytes);
-	}
+	loss_set(r);
 	t->totals.runs++;
 	engine_emit(r, &r->root);
 }
@@ -378,6 +359,9 @@ static int feed_kind(struct trace *t, const struct ev_hdr *rec)
 		break;
 	case EV_STATS:
 		memcpy(&t->stats, rec, sizeof(t->stats));
+		break;
+	case EV_LOSS:
+		loss_feed(t, (const void *)rec);
 		break;
 	case EV_SAMPLE:
 		profile_sample(t, (const void *)rec);
@@ -466,6 +450,17 @@ void trace_totals(const struct trace *t, struct trace_totals *out)
 		out->cost_usd = NAN;
 	out->lost_records = engine_lost(t);
 	out->lost_bytes = engine_lost_bytes(t);
+	out->budget_bytes = t->bodies.cut;
+	out->kept_bytes = t->bodies.used;
+	out->loss = t->loss;
+}
+
+bool trace_ends_run(const struct trace *t, const struct ev_hdr *rec)
+{
+	const struct proc *p = proc_find(t->procs, rec->tgid, rec->start);
+	const struct pstate *ps = p ? p->user : NULL;
+
+	return rec->kind == EV_EXIT && ps && ps->run && ps->run->live == 1;
 }
 
 const char *trace_first_run(const struct trace *t)

@@ -9,6 +9,7 @@
 #define RINGSPAN_TRACE_H
 
 #include "event/event.h"
+#include "span/loss.h"
 #include "span/price.h"
 #include "span/span.h"
 
@@ -78,6 +79,7 @@ struct trace_cfg {
 	trace_log_fn log;                 /* NULL: nobody wants them; with the ctx of the spans */
 	trace_calls_fn calls;             /* likewise */
 	trace_sample_fn sample;           /* likewise */
+	uint64_t body_bytes; /* of memory for bodies that are gathered, in all; 0: LIMIT_BODIES */
 	bool no_redact;
 };
 
@@ -109,8 +111,13 @@ struct trace_totals {
 	uint64_t lost_records, lost_bytes; /* by the kernel side, all causes */
 	uint64_t not_seen;                 /* connections whose content was not */
 	uint64_t hole_bytes;               /* missing in streams that were followed */
+	uint64_t budget_bytes;             /* of bodies: left out, as they went over what is kept */
+	uint64_t kept_bytes;               /* memory that bodies take now */
+	struct loss_sums loss;             /* the latest that the kernel side told */
 };
 void trace_totals(const struct trace *t, struct trace_totals *out);
+/* Is it the end of the last process of a run? */
+bool trace_ends_run(const struct trace *t, const struct ev_hdr *rec);
 /* Trace id of the first run that was seen, "" when none was. */
 const char *trace_first_run(const struct trace *t);
 

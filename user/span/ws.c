@@ -57,7 +57,9 @@ static struct exchange *begin_call(struct ws *ws, const struct websocket_message
 		exchange_end(x);
 		return NULL;
 	}
-	buf_sv(&x->req_body, buf_view(&ws->session->body));
+	gather_add(&x->req_body, &x->run->t->bodies, buf_view(&ws->session->body), LIMIT_BODY,
+		   LIMIT_BODY_END);
+	gather_close(&x->req_body, &x->run->t->bodies);
 	exchange_asked(x, m->flags & (WEBSOCKET_CUT | WEBSOCKET_HOLE));
 	x->call->stream = true;
 	return x;
