@@ -12,6 +12,11 @@
 struct proc_table {
 	struct map procs; /* (tgid, start) -> struct proc */
 	size_t ended;     /* that are kept for their children */
+	/*
+	 * tgid -> start of the last one with it that ended, + 1.  What comes late, of that one or one before
+	 * it, but for a fork or an exec, makes no process of it again: that one would never end.
+	 */
+	struct map over;
 	const struct proc_ops *ops;
 	void *ctx;
 };
@@ -50,6 +55,7 @@ void proc_table_free(struct proc_table **t)
 	map_for_each (&(*t)->procs, e)
 		forget(*t, e->value);
 	map_fini(&(*t)->procs);
+	map_fini(&(*t)->over);
 	free(*t);
 	*t = NULL;
 }
@@ -151,6 +157,26 @@ static struct proc *add(struct proc_table *t, uint32_t tgid, uint64_t start, uin
 	return p;
 }
 
+static struct map_key over_key(uint32_t tgid)
+{
+	return (struct map_key){ tgid, 0, 0 };
+}
+
+static bool is_over(const struct proc_table *t, uint32_t tgid, uint64_t start)
+{
+	return (uintptr_t)map_get(&t->over, over_key(tgid)) > start;
+}
+
+/* Without memory for it nothing is lost but this guard. */
+static void note_over(struct proc_table *t, uint32_t tgid, uint64_t start)
+{
+	if (is_over(t, tgid, start))
+		return;
+	if (t->over.cnt >= LIMIT_PROCS)
+		map_fini(&t->over);
+	map_put(&t->over, over_key(tgid), (void *)(uintptr_t)(start + 1));
+}
+
 static struct proc *get(struct proc_table *t, uint32_t tgid, uint64_t start, uint64_t ts,
 			struct proc *parent)
 {
@@ -221,7 +247,8 @@ struct proc *proc_feed(struct proc_table *t, const struct ev_hdr *rec)
 		return feed_exec(t, (const void *)rec);
 	if (rec->kind == EV_CGROUP)
 		return feed_cgroup(t, (const void *)rec);
-	p = get(t, rec->tgid, rec->start, rec->ts, NULL);
+	p = is_over(t, rec->tgid, rec->start) ? proc_find(t, rec->tgid, rec->start)
+					      : get(t, rec->tgid, rec->start, rec->ts, NULL);
 	if (!p)
 		return NULL;
 	if (rec->kind == EV_FORK) {
@@ -231,6 +258,7 @@ struct proc *proc_feed(struct proc_table *t, const struct ev_hdr *rec)
 	} else if (rec->kind == EV_EXIT && !p->ts_exit) {
 		p->ts_exit = rec->ts;
 		t->ended += p->ts_exit != 0;
+		note_over(t, p->tgid, p->start);
 		memcpy(&p->exit, rec, sizeof(p->exit));
 		t->ops->exit(t->ctx, p);
 		reap(t, p);

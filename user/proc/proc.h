@@ -46,7 +46,8 @@ void proc_table_free(struct proc_table **t); /* calls gone() for all */
 
 /*
  * Takes in FORK, EXEC, PROC, CGROUP and EXIT; other kinds only make sure that the record's process is known.
- * The process that the record's header names, or NULL when out of memory or it names none.
+ * The process that the record's header names, or NULL when out of memory, it names none, or that has ended and
+ * is forgotten.
  */
 struct proc *proc_feed(struct proc_table *t, const struct ev_hdr *rec);
 struct proc *proc_find(const struct proc_table *t, uint32_t tgid, uint64_t start);
