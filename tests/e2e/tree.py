@@ -54,6 +54,7 @@ DROPPED = re.compile(r"""
   | ringspan\.connection\.reset           # of who closes with bytes in flight
   | ringspan\.threads                    # those that took a millisecond
   | ringspan\.cost\.prices_date           # of the table, which tests/unit holds
+  | ringspan\.(records|content)\..*        # of the whole recording
   | host\..* | os\..*
 """, re.X)
 

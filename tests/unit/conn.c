@@ -111,6 +111,22 @@ static void hole_is_told_with_its_size(void **state)
 	assert_string_equal(buf_cstr(&s->log), "open 1;r@1 a;r gap 10;r@2 l;close 1;");
 }
 
+/* The end of a stream that no record tells of: CLOSE says how long it was. */
+static void a_lost_end_is_a_hole(void **state)
+{
+	struct ev_ends ends = { .pos = { [EV_READ] = 7, [EV_WRITE] = 5 } };
+	struct seen *s = *state;
+	struct ev_close *c = record(EV_CLOSE, sizeof(*c), 30, 7, &ends, sizeof(ends));
+
+	feed(s, 10, EV_WRITE, 0, "hello");
+	feed(s, 20, EV_READ, 3, "you");
+	c->conn = 1;
+	assert_int_equal(conn_feed(s->table, &c->hdr), 0);
+	free(c);
+	assert_string_equal(buf_cstr(&s->log),
+			    "open 1;w@10 hello;r gap 3;r@20 you;r gap 1;close 1;");
+}
+
 static void straggler_is_not_waited_for_for_ever(void **state)
 {
 	struct seen *s = *state;
@@ -296,6 +312,7 @@ int main(void)
 		TEST(in_order),
 		TEST(overtaking_is_mended),
 		TEST(hole_is_told_with_its_size),
+		TEST(a_lost_end_is_a_hole),
 		TEST(straggler_is_not_waited_for_for_ever),
 		TEST(waiting_is_bounded),
 		TEST(overlap_is_given_once),

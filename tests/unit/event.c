@@ -70,6 +70,35 @@ static void lies_about_a_join_are_refused(void **state)
 	assert_int_not_equal(event_check(j, j->hdr.size), 0);
 }
 
+static void lies_about_ends_and_losses_are_refused(void **state)
+{
+	struct ev_ends ends = { .pos = { 1, 2 } };
+	struct ev_kind_counts kinds[2] = { { .kind = EV_DATA }, { .kind = EV_CLOSE } };
+	_cleanup_free_ struct ev_close *c = record(EV_CLOSE, sizeof(*c), 1, 7, &ends, sizeof(ends));
+	_cleanup_free_ struct ev_flow_end *f =
+		record(EV_FLOW_END, sizeof(*f), 1, 7, &ends, sizeof(ends));
+	_cleanup_free_ struct ev_loss *l = record(EV_LOSS, sizeof(*l), 1, 7, kinds, sizeof(kinds));
+	struct ev_kind_counts *k = (void *)(l + 1);
+	const size_t size = c->hdr.size;
+
+	(void)state;
+	assert_int_equal(event_check(c, size), 0);
+	assert_int_equal(event_check(f, f->hdr.size), 0);
+	c->hdr.size = sizeof(*c) + 8; /* half of it */
+	assert_int_not_equal(event_check(c, size), 0);
+	c->hdr.size = sizeof(*c); /* early recordings */
+	assert_int_equal(event_check(c, size), 0);
+	((struct ev_ends *)(f + 1))->pos[1] = UINT64_MAX;
+	assert_int_not_equal(event_check(f, f->hdr.size), 0);
+	assert_int_not_equal(event_check(l, l->hdr.size), 0); /* kinds: 0 */
+	l->kinds = 2;
+	assert_int_equal(event_check(l, l->hdr.size), 0);
+	k[1].kind = EV_KERNEL_KINDS;
+	assert_int_not_equal(event_check(l, l->hdr.size), 0);
+	k[1].kind = EV_DATA; /* twice */
+	assert_int_not_equal(event_check(l, l->hdr.size), 0);
+}
+
 static void lies_about_a_tls_record_are_refused(void **state)
 {
 	_cleanup_free_ struct ev_tls *t = record(EV_TLS, sizeof(*t), 1, 7, "\2\x28", 2);
@@ -519,6 +548,7 @@ int main(void)
 		cmocka_unit_test(good_records_pass),
 		cmocka_unit_test(unknown_kind_passes),
 		cmocka_unit_test(lies_are_refused),
+		cmocka_unit_test(lies_about_ends_and_losses_are_refused),
 		cmocka_unit_test(lies_about_a_join_are_refused),
 		cmocka_unit_test(lies_about_a_tls_record_are_refused),
 		cmocka_unit_test(lies_about_a_stack_are_refused),

@@ -652,6 +652,49 @@ static void loss_is_on_the_run(void **state)
 	assert_int_equal(span_attr_int(told_nth(&w->told, SPAN_RUN, 0), ATTR_ID_LOST_BYTES, 0), 77);
 }
 
+/* What was lost before the run is not its own. */
+static void loss_is_told_by_cause(void **state)
+{
+	static const struct ev_kind_counts kinds[2][2] = {
+		{ { EV_EXIT, 0, 1, 1, 0, 0 }, { EV_DATA, 0, 10, 10, 0, 0 } },
+		{ { EV_DATA, 0, 30, 20, 7, 0 }, { EV_FILE, 0, 9, 4, 0, 5 } },
+	};
+	struct world *w = *state;
+	const struct span *run;
+
+	for (int i = 0; i < 2; i++) {
+		struct ev_loss *l = record(EV_LOSS, sizeof(*l), (1 + 799 * (uint64_t)i) * MS, 0,
+					   kinds[i], sizeof(kinds[i]));
+
+		l->kinds = 2;
+		l->bytes = 1000 * (1 + (uint64_t)i);
+		l->bytes_sent = l->bytes_delivered = 900 + 500 * (uint64_t)i;
+		l->bytes_lost[EV_LOST_CAP] = 100;
+		l->bytes_lost[EV_LOST_RING_FULL] = 400 * (uint64_t)i;
+		l->bytes_lost[EV_LOST_UNDECIDED] = 100 * (uint64_t)i;
+		l->calls_lost = 2 * (uint64_t)i;
+		feed(w, l);
+		if (!i)
+			begin(w);
+	}
+	end(w);
+	run = told_nth(&w->told, SPAN_RUN, 0);
+	assert_true(says(run, "lost"));
+	assert_int_equal(span_attr_int(run, ATTR_ID_LOST_BYTES, -1), 400);
+	assert_int_equal(span_attr_int(run, ATTR_ID_LOST_RECORDS, -1), 9);
+	assert_int_equal(span_attr_int(run, ATTR_ID_LOST_RING_RECORDS, -1), 7);
+	assert_int_equal(span_attr_int(run, ATTR_ID_LOST_RING_BYTES, -1), 400);
+	assert_int_equal(span_attr_int(run, ATTR_ID_LOST_MAP_CALLS, -1), 2);
+	assert_null(span_attr(run, ATTR_ID_LOST_CAP_BYTES));
+	assert_int_equal(span_attr_int(run, ATTR_ID_LEFT_RATE_RECORDS, -1), 5);
+	assert_int_equal(span_attr_int(run, ATTR_ID_LEFT_UNDECIDED_BYTES, -1), 100);
+	assert_int_equal(span_attr_int(run, ATTR_ID_RECORDS_PRODUCED, -1), 28);
+	assert_int_equal(span_attr_int(run, ATTR_ID_RECORDS_DELIVERED, -1), 13);
+	assert_int_equal(span_attr_int(run, ATTR_ID_RECORDS_WAITING, -1), 3);
+	assert_int_equal(span_attr_int(run, ATTR_ID_CONTENT_PRODUCED, -1), 1000);
+	assert_int_equal(span_attr_int(run, ATTR_ID_CONTENT_DELIVERED, -1), 500);
+}
+
 static void run_waits_for_its_last_process(void **state)
 {
 	struct world *w = *state;
@@ -1070,6 +1113,7 @@ int main(void)
 		TEST(a_request_whose_answer_is_lost_is_over),
 		TEST(what_is_open_at_the_end_is_unfinished),
 		TEST(loss_is_on_the_run),
+		TEST(loss_is_told_by_cause),
 		TEST(run_waits_for_its_last_process),
 		TEST(signal_is_told),
 		TEST(container_is_told),

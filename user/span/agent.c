@@ -606,15 +606,25 @@ static bool wants_tools(const struct sem_call *c)
 	return false;
 }
 
-static void keep_result(struct agent *a, const struct json *messages)
+/* flags: of the answer that they are; what it lacks, they lack. */
+static void set_result(struct span *s, const struct json *messages, unsigned int flags)
+{
+	span_set_json(s, ATTR_ID_OUTPUT_MESSAGES, messages);
+	if (flags & HTTP_HOLE)
+		span_incomplete(s, "hole");
+	if (flags & HTTP_BODY_CAP)
+		span_incomplete(s, "cap");
+}
+
+static void keep_result(struct agent *a, const struct json *messages, unsigned int flags)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 
 	if (!messages)
 		return;
 	if (a->turn)
-		span_set_json(a->turn, ATTR_ID_OUTPUT_MESSAGES, messages);
-	span_set_json(a->span, ATTR_ID_OUTPUT_MESSAGES, messages);
+		set_result(a->turn, messages, flags);
+	set_result(a->span, messages, flags);
 	/* agents end at the same time, and then the order of records says nothing */
 	if (!a->top || a->chain.ts_last < a->run->result_ts || json_write(&text, messages))
 		return;
@@ -642,7 +652,7 @@ void agent_answered(struct exchange *x)
 	touch(a, x->resp_last);
 	a->over = !wants_tools(x->call);
 	if (a->over)
-		keep_result(a, x->call->output_messages);
+		keep_result(a, x->call->output_messages, x->resp_flags);
 }
 
 void agent_called(struct agent *a, const struct span *call, int64_t turn, uint64_t ts)

@@ -374,6 +374,7 @@ static void response_done(struct exchange *x, const struct http_msg *m)
 	else
 		sem_response(x->call, x->status, buf_view(&x->resp_body.text),
 			     body_is_cut(m) || gather_is_cut(&x->resp_body));
+	gather_fini(&x->resp_body, bodies(x)); /* what it says was taken out of it */
 }
 
 /* --- its end */
@@ -527,6 +528,8 @@ static void on_hole(void *ctx, struct http_msg *m, uint64_t n)
 		x->req_flags |= HTTP_HOLE;
 	else
 		x->resp_flags |= HTTP_HOLE;
+	if (x->call && (m->dir == HTTP_REQUEST || !x->framer))
+		gather_hole(m->dir == HTTP_REQUEST ? &x->req_body : &x->resp_body, bodies(x), n);
 	grpc_call_hole(x, m->dir, n);
 	if (m->dir == HTTP_RESPONSE && x->framer)
 		framer_gap(x->framer);

@@ -2,6 +2,7 @@
 /* Bodies that are gathered: see gather.h. */
 #include "span/gather.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define END_SPARE 16384 /* of a body's end, and of its beginning, when the budget is spent */
@@ -73,6 +74,19 @@ void gather_add(struct gather *k, struct gather_budget *b, struct sv bytes, size
 		end_add(k, bytes);
 	else
 		k->cut += bytes.n;
+	charge(k, b);
+}
+
+void gather_hole(struct gather *k, struct gather_budget *b, uint64_t n)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "[ringspan: %llu bytes missing]",
+			   (unsigned long long)n);
+
+	if (k->end_max)
+		end_add(k, (struct sv){ text, (size_t)len });
+	else if (!has_end(k))
+		buf_add(&k->text, text, (size_t)len);
 	charge(k, b);
 }
 

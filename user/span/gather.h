@@ -30,6 +30,8 @@ struct gather {
 void gather_fini(struct gather *k, struct gather_budget *b);
 /* max: of the body; end: of that, for its end.  With end 0 the beginning alone is kept. */
 void gather_add(struct gather *k, struct gather_budget *b, struct sv bytes, size_t max, size_t end);
+/* n bytes of the body are missing: that is said in the text. */
+void gather_hole(struct gather *k, struct gather_budget *b, uint64_t n);
 /*
  * The body is whole: what was left out is said in the middle of the text, in words that no JSON text holds
  * but inside of a string.  Bytes left out: k->cut.

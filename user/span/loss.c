@@ -36,7 +36,9 @@ uint64_t engine_lost(const struct trace *t)
 {
 	/* the records' own counts come sooner, the statistics are complete */
 	uint64_t counted = t->stats.lost_ring + t->stats.lost_map;
+	uint64_t told = t->loss.lost_ring + t->loss.calls_lost;
 
+	counted = told > counted ? told : counted;
 	return counted > t->hdr_lost ? counted : t->hdr_lost;
 }
 

@@ -174,6 +174,14 @@ static void set_times(struct span *s, const struct exchange *x)
 	set_stream_rates(s, x);
 }
 
+/* What the recording lacks of an answer that came whole is no failure of who gave it. */
+static bool is_our_cut(const struct exchange *x)
+{
+	const unsigned int ours = HTTP_HOLE | HTTP_BODY_CAP | HTTP_UNDECODED;
+
+	return x->response_seen && !(x->resp_flags & HTTP_CUT) && x->resp_flags & ours;
+}
+
 static void set_failure(struct span *s, const struct exchange *x)
 {
 	const struct sem_error *e = &x->call->error;
@@ -188,7 +196,7 @@ static void set_failure(struct span *s, const struct exchange *x)
 		engine_fail(s, type, e->message);
 		return;
 	}
-	if (!was_cut(x) || x->run->t->ending || exchange_answer_is_lost(x))
+	if (!was_cut(x) || x->run->t->ending || exchange_answer_is_lost(x) || is_our_cut(x))
 		return;
 	reset = span_attr(s, ATTR_ID_RESET);
 	if (x->response_seen)
