@@ -61,3 +61,35 @@ result "64 MB in one call: its beginning and end are kept, the rest is counted" 
 
 burst lossy "$tls" tls $((8 * MB)) 200 $((8 * MB)) -- --ring-size 64KiB --
 result "a ring that is too small: what is missing is counted" $? problems
+
+# A recorder whose parsing side hangs is seen from outside: its other side goes on to tell.
+"$RINGSPAN" record --quiet --no-store -- sh -c 'for i in 1 2 3 4 5 6 7 8 9; do sleep 0.3; true; done' >out 2>err &
+recorder=$!
+pids+=("$recorder")
+told() {
+	"$RINGSPAN" doctor --stats --json | grep "\"pid\":$recorder,"
+}
+delivers() {
+	told | grep -q '"EXEC":{"produced":[1-9]'
+}
+{
+	wait_for 20 delivers || echo "doctor --stats does not know of it"
+	kill -STOP "$recorder"
+	sleep 1.2
+	"$PYTHON" - "$(told)" <<-'END'
+		import json, sys
+		told = json.loads(sys.argv[1])
+		print("" if told["parser"]["age_ns"] > 1_000_000_000 else "the parser does not seem to hang\n", end="")
+		print("" if told["ring"]["bytes"] == 8 << 20 else f"ring {told['ring']}\n", end="")
+		for name, kind in (*told["kinds"].items(), ("all", told["records"])):
+		    if kind["produced"] != kind["delivered"] + kind["lost_ring_full"] + kind["left_out_rate"] + kind["waiting"]:
+		        print(name, kind)
+	END
+	kill -CONT "$recorder"
+	wait "$recorder" || echo "exit code $?"
+} >problems 2>&1
+[ ! -s problems ]
+result "doctor --stats sees a recorder whose parser hangs" $? problems
+"$RINGSPAN" doctor --stats >out 2>err
+! grep -q "recorder $recorder" out
+result "... and nothing of one that is gone" $? out

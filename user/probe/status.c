@@ -43,32 +43,35 @@ struct status {
 	int fd;
 };
 
+/* NULL: errno. */
+static struct shared *make_shared(int fd)
+{
+	struct shared *at;
+
+	if (fd < 0 || ftruncate(fd, sizeof(*at)) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
+		return NULL;
+	at = mmap(NULL, sizeof(*at), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return at == MAP_FAILED ? NULL : at;
+}
+
 int status_new(struct status **out)
 {
 	struct status *s = calloc(1, sizeof(*s));
-	int err = 0;
+	int err;
 
 	if (!s)
 		return -ENOMEM;
 	s->fd = memfd_create(NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (s->fd < 0 || ftruncate(s->fd, sizeof(struct shared)) ||
-	    fcntl(s->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
+	s->shared = make_shared(s->fd);
+	if (!s->shared) {
 		err = -errno;
-	if (!err) {
-		s->shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED,
-				 s->fd, 0);
-		if (s->shared == MAP_FAILED) {
-			err = -errno;
-			s->shared = NULL;
-		}
-	}
-	if (err) {
 		status_free(&s);
 		return log_err(err, "memory for the recorder's status: %s", strerror(-err));
 	}
 	s->shared->magic = MAGIC;
 	s->shared->version = VERSION;
-	s->shared->size = sizeof(struct shared);
+	s->shared->size = sizeof(*s->shared);
 	s->shared->pid = getpid();
 	s->shared->began_ts = fact_now();
 	*out = s;
