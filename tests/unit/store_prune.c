@@ -195,6 +195,25 @@ static void test_a_clock_that_jumps(void **state)
 	assert_whole();
 }
 
+/* What was recorded while the clock was ahead is not newer than all that comes. */
+static void test_runs_of_the_future(void **state)
+{
+	_cleanup_store_ struct store *st = NULL;
+	uint64_t now = wall(), full;
+
+	(void)state;
+	assert_int_equal(store_open_write(&st, path), 0);
+	add_run(st, 1, 60, now + 700 * DAY);
+	add_run(st, 2, 60, now - 2 * HOUR);
+	add_run(st, 3, 60, now - HOUR);
+	full = store_bytes(st);
+	assert_int_equal(store_prune(st, &(struct store_limits){ .bytes = full - 1 }), 0);
+	assert_int_equal(spans_of(1), 0);
+	assert_int_equal(spans_of(2), 61);
+	assert_int_equal(spans_of(3), 61);
+	assert_whole();
+}
+
 static void test_by_size(void **state)
 {
 	_cleanup_store_ struct store *st = NULL;
@@ -345,6 +364,7 @@ int main(void)
 		cmocka_unit_test_setup(test_a_run_without_its_root, fresh),
 		cmocka_unit_test_setup(test_a_run_without_its_root_among_many, fresh),
 		cmocka_unit_test_setup(test_a_clock_that_jumps, fresh),
+		cmocka_unit_test_setup(test_runs_of_the_future, fresh),
 		cmocka_unit_test_setup(test_by_size, fresh),
 		cmocka_unit_test_setup(test_a_run_that_goes_on, fresh),
 		cmocka_unit_test_setup(test_a_run_that_nobody_ends, fresh),

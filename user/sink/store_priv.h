@@ -42,6 +42,7 @@ enum store_stmt {
 	STMT_DROP_BLOB,
 	STMT_FIRST_OVER,
 	STMT_ORPHANS,
+	STMT_FIRST_STORED,
 	STMT_LAST_OVER,
 	STMT_FIRST_OPEN,
 	STMT_OLD_OF_OVER,
@@ -70,7 +71,6 @@ struct store {
 	char *path; /* as the user named it */
 	dev_t dev;  /* of the file, once it is open for writing */
 	ino_t ino;
-	bool writable;
 
 	/* writer */
 	sqlite3_stmt *stmts[STMT_CNT];
@@ -84,25 +84,26 @@ struct store {
 	struct map samples_by;         /* the same by what they are of */
 	struct map stacks;             /* hash of the frames -> struct stack_row */
 	struct row *open, **open_tail; /* unfinished spans, as they are now */
-	bool open_changed;             /* ... which the file does not know */
 	struct buf opened;             /* ids of the runs whose unfinished spans are in the file */
 	uint64_t commit_at;            /* monotonic ns when it has waited long enough */
+	uint64_t retry_ns;             /* between two tries of what failed */
 	struct store_lost lost;        /* what could not be taken */
 	struct store_lost told;        /* ... and was told when the store came back */
 	struct store_gap gaps[STORE_GAPS];
-	uint64_t retry_ns; /* between two tries of what failed */
-	int last_err;      /* of commits; a failure that goes on is logged once */
 	struct store_limits limits;
-	uint64_t prune_at;         /* monotonic ns when to look at them again */
+	uint64_t prune_at;   /* monotonic ns when to look at them again */
+	uint64_t orphans_at; /* monotonic ns when to look for runs without a root again */
+	uint64_t boot_wall;  /* CLOCK_REALTIME - CLOCK_BOOTTIME when it was opened */
+	struct buf resource; /* the last one and its id */
+	sqlite3_int64 resource_id;
+	int last_err;  /* of commits; a failure that goes on is logged once */
+	int prune_err; /* likewise */
+	bool writable;
+	bool open_changed;         /* the file does not know what is in `open` */
 	bool limits_once;          /* all of what is over them goes now, in one call */
 	bool pruned;               /* it was told that something is removed */
-	int prune_err;             /* as last_err */
-	uint64_t orphans_at;       /* monotonic ns when to look for runs without a root again */
-	char orphan_after[HEX128]; /* which were looked at, by rising id */
-	uint64_t boot_wall;        /* CLOCK_REALTIME - CLOCK_BOOTTIME when it was opened */
 	bool doubted;              /* it was told that the clock may be wrong */
-	struct buf resource;       /* the last one and its id */
-	sqlite3_int64 resource_id;
+	char orphan_after[HEX128]; /* runs up to that were looked at, by rising id */
 };
 
 #define _cleanup_stmt_ __attribute__((cleanup(store_stmt_fini)))

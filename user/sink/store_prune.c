@@ -153,6 +153,17 @@ static int find_over(struct store *s, int64_t silent, struct victim *v)
 	return over || lost;
 }
 
+/* The end of the last run that was over by then; 0: there is none; -errno. */
+static int64_t last_over(struct store *s, uint64_t ns)
+{
+	struct victim last = { 0 };
+	int found;
+
+	sqlite3_bind_int64(store_stmt(s, STMT_LAST_OVER), 1, (sqlite3_int64)ns);
+	found = first(s, STMT_LAST_OVER, &last);
+	return found < 0 ? found : (int64_t)last.end_ns;
+}
+
 /* Whatever ended first.  1: found, 0: none, -errno. */
 static int find_oldest(struct store *s, uint64_t now, struct victim *v)
 {
@@ -167,6 +178,20 @@ static int find_oldest(struct store *s, uint64_t now, struct victim *v)
 	    (!over || (open.end_ns < v->end_ns && !sv_is(sv(open.trace_id), v->trace_id))))
 		*v = open;
 	return over || opened;
+}
+
+/*
+ * What is to make room.  A run that ended in the future was recorded while the clock was ahead, or it is
+ * behind now: then not times but the order in which runs were stored says which is oldest.
+ */
+static int find_for_size(struct store *s, uint64_t now, struct victim *v)
+{
+	int64_t last = last_over(s, INT64_MAX);
+
+	if (last < 0)
+		return (int)last;
+	return (uint64_t)last > now + DAY_NS ? first(s, STMT_FIRST_STORED, v)
+					     : find_oldest(s, now, v);
 }
 
 /* ---- removing */
@@ -332,19 +357,15 @@ static void tell_once(struct store *s, const struct store_limits *l, bool size)
 static int is_doubtful(struct store *s, const struct store_limits *l, uint64_t now)
 {
 	uint64_t wanted = l->age_ns > GAP_NS ? l->age_ns : GAP_NS;
-	struct victim last = { 0 };
-	int found;
+	int64_t last = last_over(s, now > DAY_NS ? now - DAY_NS : 0);
 
-	sqlite3_bind_int64(store_stmt(s, STMT_LAST_OVER), 1,
-			   now > DAY_NS ? (sqlite3_int64)(now - DAY_NS) : 0);
-	found = first(s, STMT_LAST_OVER, &last);
-	if (found <= 0 || !last.end_ns || now - last.end_ns < wanted)
-		return found < 0 ? found : 0;
+	if (last <= 0 || now - (uint64_t)last < wanted)
+		return last < 0 ? (int)last : 0;
 	if (!s->doubted)
 		log_warn("store %s: by the clock nothing was recorded for %s; if it is right, what "
 			 "is older than --store-age is removed from tomorrow on, and "
 			 "`ringspan prune RUN` removes it now",
-			 s->path, human_duration(now - last.end_ns).s);
+			 s->path, human_duration(now - (uint64_t)last).s);
 	s->doubted = true;
 	return 1;
 }
@@ -360,7 +381,7 @@ static int prune_some(struct store *s, const struct store_limits *l)
 
 	if (!size && !l->age_ns)
 		return 0;
-	ret = find_oldest(s, now, &v);
+	ret = size ? find_for_size(s, now, &v) : find_oldest(s, now, &v);
 	if (ret <= 0)
 		return ret ? fail_once(s, ret) : 0;
 	before = l->age_ns && now > l->age_ns ? now - l->age_ns : 0;

@@ -96,6 +96,9 @@ static const char *const statements[STMT_CNT] = {
 			  "AND (what = 'run' OR unfinished = 1)) "
 			  "THEN (SELECT max(end_ns) FROM span WHERE trace_id = id) END "
 			  "FROM one WHERE id IS NOT NULL"),
+	/* by the order in which they were stored */
+	[STMT_FIRST_STORED] = ("SELECT trace_id, end_ns FROM span INDEXED BY span_over "
+			       "WHERE what = 'run' AND unfinished IS NULL ORDER BY seq LIMIT 1"),
 	[STMT_LAST_OVER] = ("SELECT '', max(end_ns) FROM span INDEXED BY span_over "
 			    "WHERE what = 'run' AND unfinished IS NULL AND end_ns <= ?1"),
 	[STMT_FIRST_OPEN] =
