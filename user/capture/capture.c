@@ -120,8 +120,11 @@ int capture_write(struct capture_writer *w, const struct ev_hdr *rec)
 	if (fwrite(rec, rec->size, 1, w->f) != 1 ||
 	    fwrite(zeros, 1, padding(rec->size), w->f) != padding(rec->size)) {
 		w->err = -errno;
-		log_line(LOG_ERR, "cannot write capture %s: %s; it ends here", w->path,
-			 strerror(errno));
+		log_line(LOG_ERR,
+			 "cannot write capture %s: %s; it ends here, and is replayed up to here: "
+			 "free "
+			 "some space, or name a file elsewhere, for the next one",
+			 w->path, strerror(errno));
 	}
 	return w->err;
 }
