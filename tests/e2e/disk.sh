@@ -59,7 +59,7 @@ on_disk 1m '
 		done" >out 2>err
 	echo $? >status
 	"$RINGSPAN" runs --store "$disk/db" --json >runs.json'
-[ "$(cat status)" -eq 1 ] && said 1 "store .* could not be stored" err && said 1 "lost: .*that could not be stored" err
+[ "$(cat status)" -eq 1 ] && said 1 "store .* could not be stored" err && said 1 "lost: .*spans that could not be stored" err
 result "a disk that stays full: counted, and the exit code says so" $? err
 [ "$(grep -o '"trace_id"' runs.json | wc -l)" -ge 1 ]
 result "... what was there before is there" $? runs.json

@@ -432,6 +432,7 @@ static void report_loss(const struct session_totals *t, struct buf *b)
 	lost(b, t->trace.budget_bytes, "bytes of bodies larger than is kept");
 	lost(b, t->broken, "broken records");
 	lost(b, t->unstored.spans, "spans that could not be stored");
+	lost(b, t->unstored.rows, "other rows that could not be stored");
 	if (!b->len) /* else they are the same bytes */
 		lost(b, t->trace.hole_bytes, "bytes missing in streams");
 	/* the records' own counts may know of more than the statistics, which come later */

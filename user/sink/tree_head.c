@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
 #include "sink/tree_priv.h"
@@ -280,6 +279,8 @@ static void draw_missing(struct line *l, const struct tree_run *r)
 
 static void draw_clocks(struct line *l, const struct tree_run *r)
 {
+	uint64_t step = r->step_ns < 0 ? -(uint64_t)r->step_ns : (uint64_t)r->step_ns;
+
 	if (r->suspended_ns <= 0 && !r->step_ns)
 		return;
 	term_style(&l->t->out, l->t->cfg.colour, STYLE_YELLOW);
@@ -288,8 +289,7 @@ static void draw_clocks(struct line *l, const struct tree_run *r)
 		     human_duration((uint64_t)r->suspended_ns).s);
 	if (r->step_ns)
 		item(l, "the wall clock was set %s by %s: times are by the clock of its beginning",
-		     r->step_ns < 0 ? "back" : "forward",
-		     human_duration((uint64_t)llabs(r->step_ns)).s);
+		     r->step_ns < 0 ? "back" : "forward", human_duration(step).s);
 	term_style(&l->t->out, l->t->cfg.colour, STYLE_PLAIN);
 	end_line(l);
 }
