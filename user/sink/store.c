@@ -418,11 +418,14 @@ int store_reopen(struct store *s)
 {
 	struct store *fresh = NULL;
 
+	if (s->gone)
+		return -ESTALE;
 	log_warn("store %s was removed or replaced while it was written to: what had been recorded "
 		 "is "
 		 "gone with it, and what follows goes into a new one",
 		 s->path);
-	if (store_open_write(&fresh, s->path))
+	s->gone = store_open_write(&fresh, s->path) != 0;
+	if (s->gone)
 		return -ESTALE;
 	for (size_t at = 0; at < s->opened.len; at += HEX128)
 		gap_note(s, s->opened.p + at, 0, "store_removed");

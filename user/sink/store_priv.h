@@ -99,6 +99,7 @@ struct store {
 	int last_err;  /* of commits; a failure that goes on is logged once */
 	int prune_err; /* likewise */
 	bool writable;
+	bool gone;                 /* its file is, and no other could be made */
 	bool open_changed;         /* the file does not know what is in `open` */
 	bool limits_once;          /* all of what is over them goes now, in one call */
 	bool pruned;               /* it was told that something is removed */
