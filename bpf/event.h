@@ -183,9 +183,10 @@ struct ev_usage {
 };
 
 /*
- * A thread, which hdr names, ends, of a process that had several: what it took since its beginning, on CPU
- * up to its last switch or tick; blocked_ns
- * since it is traced.  One that took less than a millisecond of CPU is not told.
+ * A thread, which hdr names, of a process that had several: what it took since its beginning, on CPU
+ * up to its last switch or tick; blocked_ns since it is traced.  Told when it ends, and of one that lives
+ * with USAGE that user space asks for: the latest stands.  One that took less than a millisecond of CPU
+ * is not told.
  */
 struct ev_threads {
 	struct ev_hdr hdr;

@@ -357,17 +357,17 @@ static __always_inline void exit_send(struct task_struct *task, const struct pro
 
 #define THREAD_CPU 1000000ull /* ns: a thread that took less is not told */
 
-static __always_inline void thread_tell(const struct task_sched *s, struct task_struct *task,
-					const struct proc_state *proc)
+static __always_inline bool thread_is_told(struct task_struct *task, const struct proc_state *proc)
 {
-	struct ev_threads *e;
+	return proc->threads && !proc->quiet && task->se.sum_exec_runtime >= THREAD_CPU;
+}
+
+/* But for its header and name. */
+static __always_inline void thread_fill(struct ev_threads *e, const struct task_sched *s,
+					struct task_struct *task)
+{
 	int i;
 
-	if (!proc->threads || proc->quiet || task->se.sum_exec_runtime < THREAD_CPU)
-		return;
-	e = ev_reserve(EV_THREADS, sizeof(*e), 0, proc->start);
-	if (!e)
-		return;
 	e->begin_ts = task->start_time;
 	e->cpu_ns = task->se.sum_exec_runtime;
 	e->utime_ns = task->utime;
@@ -378,6 +378,19 @@ static __always_inline void thread_tell(const struct task_sched *s, struct task_
 	e->migrations = task->se.nr_migrations;
 	for (i = 0; i < EV_BLOCK_CNT; i++)
 		e->blocked_ns[i] = s->blocked[i];
+}
+
+static __always_inline void thread_tell(const struct task_sched *s, struct task_struct *task,
+					const struct proc_state *proc)
+{
+	struct ev_threads *e;
+
+	if (!thread_is_told(task, proc))
+		return;
+	e = ev_reserve(EV_THREADS, sizeof(*e), 0, proc->start);
+	if (!e)
+		return;
+	thread_fill(e, s, task);
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	ev_submit(e);
 }
@@ -489,6 +502,50 @@ int proc_rows(struct bpf_iter__task *ctx)
 	row.parent_start = task->real_parent->group_leader->start_time;
 	row.uid = BPF_CORE_READ(task, cred, uid.val);
 	proc_fill(&row.state, task);
+	bpf_probe_read_kernel_str(row.comm, sizeof(row.comm), task->comm);
+	bpf_seq_write(seq, &row, sizeof(row));
+	return 0;
+}
+
+/* Of a thread that waits: a wait that ends meanwhile may lack, and is never told twice. */
+static __always_inline void thread_waits(struct ev_threads *e, const struct task_sched *s,
+					 __u64 now)
+{
+	__u32 block = *(volatile __u32 *)&s->block - 1;
+	__u64 since = *(volatile __u64 *)&s->off_ts;
+	int i;
+
+	for (i = 0; i < EV_BLOCK_CNT; i++)
+		if (i == block && since < now)
+			e->blocked_ns[i] += now - since;
+}
+
+/* The threads of traced processes as they are now, each as the record that tells it but for kind and time. */
+SEC("?iter/task")
+int thread_rows(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct seq_file *seq = ctx->meta->seq;
+	struct ev_threads row = {};
+	struct proc_state *proc;
+	struct task_state *t;
+	__u32 tgid;
+
+	if (!task)
+		return 0;
+	tgid = task->tgid;
+	if (!tgid_may_be_traced(tgid))
+		return 0;
+	t = task_of(task);
+	proc = bpf_map_lookup_elem(&traced, &tgid);
+	if (!t || !proc || t->own.start != proc->start || t->sched.gone ||
+	    !thread_is_told(task, proc))
+		return 0;
+	row.hdr.tgid = tgid;
+	row.hdr.tid = task->pid;
+	row.hdr.start = proc->start;
+	thread_fill(&row, &t->sched, task);
+	thread_waits(&row, &t->sched, bpf_ktime_get_ns());
 	bpf_probe_read_kernel_str(row.comm, sizeof(row.comm), task->comm);
 	bpf_seq_write(seq, &row, sizeof(row));
 	return 0;

@@ -85,9 +85,86 @@ static void those_that_took_most(void **state)
 	told_fini(&told);
 }
 
+/* One that lives is told again and again: the latest stands, and takes no second place. */
+static void the_latest_stands(void **state)
+{
+	static struct told told;
+	const struct trace_cfg cfg = { .calls = NULL };
+	const struct json *list;
+	struct trace *t;
+	int64_t n = 0;
+
+	(void)state;
+	assert_int_equal(trace_new(&t, &cfg, on_span, &told), 0);
+	feed(t, record_meta());
+	feed(t, record_run(1 * MS, AGENT));
+	feed(t, record_exec(2 * MS, AGENT, 1, "/bin/agent", "agent", 6));
+	for (uint32_t round = 1; round <= 3; round++)
+		for (uint32_t i = 0; i < KEPT; i++) {
+			struct ev_threads *e =
+				record(EV_THREADS, sizeof(*e), 100 * MS * round, AGENT, NULL, 0);
+
+			e->hdr.tid = AGENT + i;
+			e->begin_ts = 50 * MS;
+			e->cpu_ns = (i + 1) * round * MS;
+			feed(t, e);
+		}
+	trace_end(t); /* nothing has ended */
+	list = span_attr(told_nth(&told, SPAN_RUN, 0), ATTR_ID_THREADS);
+	json_for_each (list, e) {
+		assert_int_equal(number(e, "cpu_ns"), (KEPT - n) * 3 * MS);
+		assert_int_equal(number(e, "tid"), AGENT + KEPT - 1 - n);
+		n++;
+	}
+	assert_int_equal(n, KEPT);
+	trace_free(&t);
+	told_fini(&told);
+}
+
+/* A run's sums are of all its processes, so what its own took stands as that of its one thread. */
+static void a_run_of_one_thread(void **state)
+{
+	static struct told told;
+	const struct trace_cfg cfg = { .calls = NULL };
+	const struct json *list;
+	struct ev_usage *u;
+	struct trace *t;
+
+	(void)state;
+	assert_int_equal(trace_new(&t, &cfg, on_span, &told), 0);
+	feed(t, record_meta());
+	feed(t, record_run(1 * MS, AGENT));
+	feed(t, record_exec(2 * MS, AGENT, 1, "/bin/agent", "agent", 6));
+	for (uint32_t pid = AGENT; pid <= CHILD; pid++) {
+		if (pid == CHILD)
+			feed(t, record_fork(3 * MS, AGENT, CHILD));
+		u = record(EV_USAGE, sizeof(*u), 100 * MS, pid, NULL, 0);
+		u->cpu_ns = 7 * MS;
+		u->utime_ns = 3;
+		u->stime_ns = 4;
+		u->nvcsw = 5;
+		u->blocked_ns[EV_BLOCK_POLL] = 9 * MS;
+		feed(t, u);
+	}
+	trace_end(t);
+	list = span_attr(told_nth(&told, SPAN_RUN, 0), ATTR_ID_THREADS);
+	assert_int_equal(list->cnt, 1);
+	assert_int_equal(number(list->head, "tid"), AGENT);
+	assert_int_equal(number(list->head, "cpu_ns"), 7 * MS);
+	assert_int_equal(number(list->head, "cpu_system_ns"), 4 * MS);
+	assert_int_equal(number(list->head, "voluntary_switches"), 5);
+	assert_int_equal(number(json_get(list->head, "blocked_ns"), "poll"), 9 * MS);
+	ASSERT_SV(json_sv(json_get(list->head, "name")), "agent");
+	assert_null(span_attr(told_process(&told, CHILD), ATTR_ID_THREADS));
+	trace_free(&t);
+	told_fini(&told);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(those_that_took_most) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(those_that_took_most),
+					    cmocka_unit_test(the_latest_stands),
+					    cmocka_unit_test(a_run_of_one_thread) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,16 +4,17 @@
 #include <string.h>
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "cli/latency.h"
+#include "cli/latency_threads.h"
 #include "cli/live.h"
 #include "cli/read.h"
 #include "sink/term.h"
 
-enum by { BY_SYSCALL, BY_CLASS, BY_PROCESS, BY_HOST, BY_SPAN, BY_FILE, BY_CNT };
+enum by { BY_SYSCALL, BY_CLASS, BY_PROCESS, BY_HOST, BY_SPAN, BY_FILE, BY_THREAD, BY_CNT };
 
 static const char *const by_names[BY_CNT] = {
 	[BY_SYSCALL] = "syscall", [BY_CLASS] = "class", [BY_PROCESS] = "process",
 	[BY_HOST] = "host",       [BY_SPAN] = "span",   [BY_FILE] = "file",
+	[BY_THREAD] = "thread",
 };
 
 struct latency_opts {
@@ -27,7 +28,7 @@ struct latency_opts {
 
 static const struct opt latency_options[] = {
 	{ "by", 0, OPT_STR, offsetof(struct latency_opts, by), "WHAT",
-	  "a row for each syscall (without it), class, process, host, span name or file" },
+	  "a row for each syscall (without it), class, process, thread, host, span name or file" },
 	{ "histogram", 0, OPT_FLAG, offsetof(struct latency_opts, histogram), NULL,
 	  "how the durations of each row are spread" },
 	{ "heatmap", 0, OPT_FLAG, offsetof(struct latency_opts, heatmap), NULL,
@@ -47,6 +48,7 @@ static const struct opt latency_options[] = {
 struct gather {
 	enum by by;
 	struct latency l;
+	struct thread_rows threads;
 	int err;
 };
 
@@ -201,6 +203,8 @@ static void gather_span(struct gather *g, const struct span *s)
 		return;
 	if (g->by == BY_PROCESS)
 		name_process(g, s);
+	else if (g->by == BY_THREAD)
+		g->err = thread_rows_add(&g->threads, s);
 	else if (json_true(span_attr(s, ATTR_ID_UNFINISHED)))
 		return; /* how long it takes is not known */
 	else if (g->by == BY_HOST)
@@ -284,16 +288,32 @@ static int read_by(const char *name, enum by *by)
 		*by = i;
 		return 0;
 	}
-	return log_err(-EINVAL, "--by %s: want syscall, class, process, host, span or file", name);
+	return log_err(-EINVAL, "--by %s: want syscall, class, process, thread, host, span or file",
+		       name);
 }
 
-static int check(const struct latency_opts *o, int argc)
+static int check(const struct latency_opts *o, enum by by, int argc)
 {
 	if ((argc > 0) + (o->pids.cnt > 0) + (o->capture != NULL) > 1)
 		return log_err(-EINVAL, "want a run, -p PID or --capture FILE: one of the three");
 	if (o->duration_ns && !o->pids.cnt)
 		return log_err(-EINVAL, "--for is for a process that runs: -p PID");
+	if (by == BY_THREAD && (o->histogram || o->heatmap))
+		return log_err(-EINVAL,
+			       "--by thread has sums, and no durations that would be spread");
 	return 0;
+}
+
+/* 0, -ENOENT when there is nothing, or -errno. */
+static int print(struct gather *g, const struct latency_how *how)
+{
+	int err = g->by == BY_THREAD ? latency_print_threads(&g->threads, how, stdout)
+				     : latency_print(&g->l, how, stdout);
+
+	if (err || (g->by == BY_THREAD ? g->threads.cnt : latency_sort(&g->l)))
+		return err;
+	log_warn("nothing was measured by %s", how->by);
+	return -ENOENT;
 }
 
 static int run_latency(void *opts, int argc, char **argv)
@@ -309,22 +329,21 @@ static int run_latency(void *opts, int argc, char **argv)
 	const char *run;
 	int err;
 
-	if (read_run_arg(argc, argv, &run) || check(o, argc) || (o->by && read_by(o->by, &g.by)))
+	if (read_run_arg(argc, argv, &run) || (o->by && read_by(o->by, &g.by)) ||
+	    check(o, g.by, argc))
 		return EXIT_USAGE;
 	how.by = by_names[g.by];
 	latency_init(&g.l, o->heatmap);
+	arena_init(&g.threads.arena, 0);
 	if (o->pids.cnt)
 		err = from_live(&g, o);
 	else
 		err = o->capture ? from_capture(&g, o->capture) : from_store(&g, o, run);
 	err = err ? err : g.err;
 	if (!err)
-		err = latency_print(&g.l, &how, stdout);
-	if (!err && !latency_sort(&g.l)) {
-		log_warn("nothing was measured by %s", how.by);
-		err = -ENOENT;
-	}
+		err = print(&g, &how);
 	latency_fini(&g.l);
+	thread_rows_fini(&g.threads);
 	return err ? EXIT_NOTHING : EXIT_FINE;
 }
 
@@ -350,7 +369,14 @@ const struct cmd cmd_latency = {
 		"round trip is the\n"
 		"server's; a long request or transfer is the network's or the program's that reads "
 		"it; backlog is what\n"
-		"connections waited for a server's accept.\n",
+		"connections waited for a server's accept.\n\n"
+		"By thread: time on a CPU, in a run queue and blocked, by what for, of threads "
+		"that "
+		"took at least a\n"
+		"millisecond of CPU, 16 of each process at most; what they took since they began, "
+		"blocked since they are\n"
+		"traced.  FORCED are switches that took them off a CPU, MOVES those to another "
+		"one.\n",
 	.opts = latency_options,
 	.opts_sz = sizeof(struct latency_opts),
 	.run = run_latency,

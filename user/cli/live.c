@@ -20,6 +20,7 @@
 #include "sink/term.h"
 
 #define NS_PER_S 1000000000ull
+#define USAGE_NS (10 * NS_PER_S) /* between two questions what processes and threads took */
 #define OPEN_NS (NS_PER_S / 2)   /* between two looks at what is not over */
 #define OUTPUT_RATE (256u << 10) /* bytes a second; a build log stays below it */
 #define ANSWER_MS 200     /* a step waits so long for the probe, which may be at work in a file */
@@ -34,7 +35,7 @@ struct live {
 	sigset_t old_signals;
 	bool signals_blocked;
 	int signal_fd;
-	uint64_t began, last_record, last_open;
+	uint64_t began, last_record, last_open, last_usage;
 	bool busy; /* something was recorded since last_record was set */
 	uint64_t last_status;
 	struct probe_loss told; /* what the session was last told about loss */
@@ -248,7 +249,7 @@ int live_new(struct live **out, const struct live_opts *o)
 		live_free(&l);
 		return err;
 	}
-	l->began = live_now(); /* what came before is our own doing */
+	l->began = l->last_usage = live_now(); /* what came before is our own doing */
 	*out = l;
 	return 0;
 }
@@ -379,6 +380,15 @@ static void show_open(struct live *l)
 	l->last_open = live_now(); /* the pause is behind it, however long it took */
 }
 
+/* What waits, or only computes, tells nothing itself. */
+static int ask_usage(struct live *l)
+{
+	if (live_now() - l->last_usage < USAGE_NS)
+		return 0;
+	l->last_usage = live_now();
+	return monitor_tell_usage(l->monitor);
+}
+
 int live_step(struct live *l, int timeout_ms, struct signalfd_siginfo *sig)
 {
 	struct pollfd fds[] = { { .fd = l->signal_fd, .events = POLLIN },
@@ -393,6 +403,8 @@ int live_step(struct live *l, int timeout_ms, struct signalfd_siginfo *sig)
 		n = take_records(l, ANSWER_MS);
 	if (n >= 0)
 		n = pass_time(l);
+	if (n >= 0)
+		n = ask_usage(l);
 	if (n < 0)
 		return n;
 	show_open(l);
@@ -511,6 +523,8 @@ int live_end(struct live *l)
 	n = monitor_detach(l->monitor);
 	if (n >= 0)
 		n = take_records(l, -1);
+	if (n >= 0)
+		n = monitor_tell_usage(l->monitor);
 	if (n >= 0)
 		n = monitor_tell_counts(l->monitor);
 	if (n >= 0)

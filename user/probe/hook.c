@@ -169,7 +169,8 @@ void hooks_select(struct bpf_object *obj, const struct features *f, enum files_m
 			continue;
 		if (bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE)
 			select_uprobe(prog, f);
-		else if (strcmp(bpf_program__name(prog), "proc_rows") == 0)
+		else if (strcmp(bpf_program__name(prog), "proc_rows") == 0 ||
+			 strcmp(bpf_program__name(prog), "thread_rows") == 0)
 			bpf_program__set_autoload(prog, true);
 		else if (strcmp(bpf_program__name(prog), "vma_rows") == 0)
 			bpf_program__set_autoload(prog, f->of[FEAT_VMA].on);

@@ -289,30 +289,50 @@ static bool is_traced(struct kern *k, __u32 tgid)
 	return bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.traced), &tgid, &state) == 0;
 }
 
-int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt)
+/* All that an iterator writes, which is rows of that size; 0 or -errno. */
+static int read_rows(const struct bpf_program *iter, size_t size, struct buf *b)
 {
-	struct bpf_link *link = bpf_program__attach_iter(k->skel->progs.proc_rows, NULL);
+	struct bpf_link *link = bpf_program__attach_iter(iter, NULL);
 	_cleanup_close_ int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -errno;
-	_cleanup_buf_ struct buf b = BUF_INIT;
 	ssize_t n = fd;
 
 	while (fd >= 0) {
-		if (buf_reserve(&b, 64 * sizeof(**rows))) {
+		if (buf_reserve(b, 64 * size)) {
 			n = -ENOMEM;
 			break;
 		}
-		n = read(fd, b.p + b.len, 64 * sizeof(**rows));
+		n = read(fd, b->p + b->len, 64 * size);
 		if (n <= 0) {
 			n = n < 0 ? -errno : 0;
 			break;
 		}
-		b.len += n;
+		b->len += n;
 	}
 	bpf_link__destroy(link);
-	if (n < 0)
-		return log_err((int)n, "cannot list the processes: %s", strerror((int)-n));
+	return (int)n;
+}
+
+int kern_rows(struct kern *k, struct proc_row **rows, size_t *cnt)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int err = read_rows(k->skel->progs.proc_rows, sizeof(**rows), &b);
+
+	if (err < 0)
+		return log_err(err, "cannot list the processes: %s", strerror(-err));
 	*cnt = b.len / sizeof(**rows);
 	*rows = (struct proc_row *)take_ptr(b.p);
+	return 0;
+}
+
+int kern_threads(const struct kern *k, struct ev_threads **rows, size_t *cnt)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int err = read_rows(k->skel->progs.thread_rows, sizeof(**rows), &b);
+
+	if (err < 0)
+		return err;
+	*cnt = b.len / sizeof(**rows);
+	*rows = (struct ev_threads *)take_ptr(b.p);
 	return 0;
 }
 

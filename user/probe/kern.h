@@ -52,6 +52,11 @@ struct kern_calls {
 	__u32 max; /* processes in them */
 };
 
+/*
+ * The threads of traced processes that have several, as records without kind, size and time; *rows is the
+ * caller's to free.  0 or -errno.
+ */
+int kern_threads(const struct kern *k, struct ev_threads **rows, size_t *cnt);
 int kern_usages(const struct kern *k, __u32 *max); /* descriptor and size of that map */
 /* Programs that are loaded, in order, until fn gives another number than 0: that. */
 int kern_programs(const struct kern *k, int (*fn)(void *ctx, const char *name, int fd), void *ctx);

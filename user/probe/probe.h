@@ -135,8 +135,9 @@ int probe_poll(struct probe *p, int timeout_ms, probe_record_fn fn, void *ctx);
 int probe_tell_counts(struct probe *p);
 
 /*
- * USAGE of each process as it is now is told at the next poll, also of those that wait, with what they wait
- * for; else a process tells its own when it does something.  0 or -errno, logged.
+ * USAGE of each process as it is now, and THREADS of its threads, is told at the next poll, also of those
+ * that wait, with what they wait for; else a process tells its own when it does something, and a thread
+ * when it ends.  0 or -errno, logged.
  */
 int probe_tell_usage(struct probe *p);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
+#include "base/cleanup.h"
 #include "probe/fact.h"
 #include "probe/kern.h"
 
@@ -65,6 +66,19 @@ static int tell(struct buf *facts, __u32 tgid, const struct proc_usage *u)
 	return fact_usage(facts, &e);
 }
 
+static int tell_threads(const struct kern *k, struct buf *facts)
+{
+	_cleanup_free_ struct ev_threads *rows = NULL;
+	size_t cnt = 0;
+	int err = kern_threads(k, &rows, &cnt);
+
+	for (size_t i = 0; i < cnt && !err; i++) {
+		fact_hdr(&rows[i].hdr, EV_THREADS, sizeof(rows[i]));
+		err = fact_threads(facts, &rows[i]);
+	}
+	return err;
+}
+
 int taken_tell(const struct kern *k, struct buf *facts)
 {
 	__u32 tgid, next, max;
@@ -79,5 +93,5 @@ int taken_tell(const struct kern *k, struct buf *facts)
 		if (!bpf_map_lookup_elem(fd, &tgid, &u) && !u.quiet)
 			err = tell(facts, tgid, &u);
 	}
-	return err;
+	return err ? err : tell_threads(k, facts);
 }

@@ -28,7 +28,8 @@ void now_heard(struct proc *p, const struct ev_hdr *rec)
 		n->input_ts = rec->ts;
 		n->prompt_ts = ps->now.waits_ts = 0; /* it was answered */
 	}
-	if (rec->kind != EV_USAGE && rec->kind != EV_SYSCALLS && rec->ts > n->heard_ts)
+	if (rec->kind != EV_USAGE && rec->kind != EV_SYSCALLS && rec->kind != EV_THREADS &&
+	    rec->ts > n->heard_ts)
 		n->heard_ts = rec->ts;
 }
 

@@ -212,7 +212,7 @@ static void process_describe(struct span *s, const struct proc *p, const struct 
 	ended_by = p->ts_exit && WIFSIGNALED(p->exit.status) ? WTERMSIG(p->exit.status) : 0;
 	crash_survived(s, ps, ended_by);
 	usage_set(s, &ps->used.sum);
-	threads_describe(s, ps->threads);
+	threads_describe(s, p);
 	if (!p->ts_exit)
 		return;
 	describe_exit(s, &p->exit);

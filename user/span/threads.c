@@ -7,16 +7,20 @@
 
 #define THREADS_KEPT 16
 
-/* The ones that took most, in no order. */
+/* The ones that took most, in no order, each as it was told last. */
 struct threads {
 	struct ev_threads of[THREADS_KEPT];
 	size_t cnt;
 };
 
-static struct ev_threads *least(struct threads *all)
+/* Where it was told, or else a free place or that of the one that took least. */
+static struct ev_threads *place_of(struct threads *all, const struct ev_threads *e)
 {
 	struct ev_threads *min = &all->of[0];
 
+	for (size_t i = 0; i < all->cnt; i++)
+		if (all->of[i].hdr.tid == e->hdr.tid && all->of[i].begin_ts == e->begin_ts)
+			return &all->of[i];
 	if (all->cnt < THREADS_KEPT)
 		return &all->of[all->cnt++];
 	for (size_t i = 1; i < all->cnt; i++)
@@ -36,7 +40,7 @@ void threads_feed(struct trace *t, const struct ev_threads *e)
 		ps->threads = calloc(1, sizeof(*ps->threads));
 	if (!ps->threads)
 		return;
-	place = least(ps->threads);
+	place = place_of(ps->threads, e);
 	if (e->cpu_ns >= place->cpu_ns) /* a place that is new has none */
 		*place = *e;
 }
@@ -56,15 +60,21 @@ static void set_ns(struct arena *a, struct json *o, const char *key, uint64_t v)
 		json_set(a, o, key, json_uint(a, v));
 }
 
-static struct json *blocked_json(struct arena *a, const struct ev_threads *e)
+const char *threads_block_name(enum ev_block b)
 {
 	static const char *const names[EV_BLOCK_CNT] = { "disk",     "network", "pipe",
 							 "terminal", "lock",    "poll",
 							 "child",    "sleep",   "other" };
+
+	return names[b];
+}
+
+static struct json *blocked_json(struct arena *a, const struct ev_threads *e)
+{
 	struct json *o = json_object(a);
 
 	for (size_t i = 0; i < EV_BLOCK_CNT; i++)
-		set_ns(a, o, names[i], e->blocked_ns[i]);
+		set_ns(a, o, threads_block_name(i), e->blocked_ns[i]);
 	return o;
 }
 
@@ -89,14 +99,41 @@ static struct json *one_json(struct arena *a, const struct ev_threads *e)
 	return o;
 }
 
-void threads_describe(struct span *s, const struct threads *threads)
+/* The one that a process has had that told of none. */
+static struct ev_threads only_thread(const struct proc *p, const struct pstate *ps)
 {
-	struct json *list;
-	struct threads sorted;
+	const struct usage *u = &ps->used.sum;
+	struct sv name = proc_exe_name(p);
+	struct ev_threads e = {
+		.hdr = { .tid = p->tgid, .ts = p->ts_exit ? p->ts_exit : ps->run->t->now },
+		.begin_ts = p->ts_first,
+		.cpu_ns = u->of[USAGE_CPU_USER] + u->of[USAGE_CPU_SYSTEM],
+		.utime_ns = u->of[USAGE_CPU_USER],
+		.stime_ns = u->of[USAGE_CPU_SYSTEM],
+		.run_delay_ns = u->of[USAGE_RUN_DELAY],
+		.nvcsw = u->of[USAGE_VOLUNTARY],
+		.nivcsw = u->of[USAGE_INVOLUNTARY],
+		.migrations = u->of[USAGE_MIGRATIONS],
+	};
 
-	if (!threads)
+	for (size_t i = 0; i < EV_BLOCK_CNT; i++)
+		e.blocked_ns[i] = u->of[USAGE_BLOCKED_DISK + i];
+	memcpy(e.comm, name.p, name.n < EV_COMM_LEN ? name.n : EV_COMM_LEN);
+	return e;
+}
+
+void threads_describe(struct span *s, const struct proc *p)
+{
+	const struct pstate *ps = p->user;
+	struct threads sorted = { .cnt = 0 };
+	struct json *list;
+
+	if (ps->threads)
+		sorted = *ps->threads;
+	else if (ps->is_root && ps->used.sum.told) /* a run's sums are those of all its processes */
+		sorted = (struct threads){ .of = { only_thread(p, ps) }, .cnt = 1 };
+	if (!sorted.cnt)
 		return;
-	sorted = *threads;
 	qsort(sorted.of, sorted.cnt, sizeof(*sorted.of), by_cpu);
 	list = json_array(&s->arena);
 	for (size_t i = 0; i < sorted.cnt; i++)
