@@ -479,6 +479,52 @@ static void shows_few_changes_of_files(void **state)
 	assert_null(strstr(all, "more"));
 }
 
+#define CLASSES                                                                               \
+	",\"ringspan.syscalls.calls\":1312,\"ringspan.syscalls.time_ns\":2112000000,"         \
+	"\"ringspan.syscalls.classes\":{\"file\":{\"calls\":1300,\"time_ns\":12000000},"      \
+	"\"poll\":{\"calls\":11,\"time_ns\":2100000000},\"memory\":{\"calls\":1,\"time_ns\":" \
+	"0},\"x\\u0000y\":{\"calls\":1},\"odd\":7}"
+
+/* Of one that is open, one that nobody answered, one of which nobody knows, one with an empty answer. */
+static const char *const tools_run[] = {
+	SPAN("02", IN("01"), "execute_tool open", "tool_call", AT("200100"), AT("200110"), "UNSET",
+	     "", ",\"ringspan.unfinished\":true" CLASSES),
+	SPAN("03", IN("01"), "execute_tool left", "tool_call", AT("200101"), AT("200110"), "UNSET",
+	     "", ",\"ringspan.incomplete\":[\"unanswered\"]"),
+	SPAN("04", IN("01"), "execute_tool dropped", "tool_call", AT("200102"), AT("200110"),
+	     "UNSET", "", ",\"ringspan.incomplete\":[\"cap\"]"),
+	SPAN("05", IN("01"), "execute_tool empty", "tool_call", AT("200103"), AT("200110"), "UNSET",
+	     "", ""),
+	SPAN("01", "", "run agent", "run", AT("200000"), AT("200400"), "UNSET", "", CLASSES),
+};
+
+static void tells_answers_of_tools(void **state)
+{
+	_cleanup_free_ char *text =
+		draw((struct sink_cfg){ .columns = 160 }, tools_run, ARRAY_SIZE(tools_run));
+
+	(void)state;
+	assert_non_null(strstr(text, "execute_tool open  unfinished · no answer yet "));
+	assert_non_null(strstr(text, "execute_tool left  no answer "));
+	assert_non_null(strstr(text, "execute_tool dropped  incomplete: cap "));
+	assert_non_null(strstr(text, "execute_tool empty  answered "));
+	assert_int_equal(occurrences(text, "  answered "), 1);
+}
+
+static void tells_system_calls(void **state)
+{
+	static const char calls[] =
+		"syscalls 1.3k: poll 11 in 2.10s, file 1.3k in 12.0ms, memory 1 in 0ns";
+	_cleanup_free_ char *text =
+		draw((struct sink_cfg){ .columns = 220 }, tools_run, ARRAY_SIZE(tools_run));
+	_cleanup_free_ char *all = draw((struct sink_cfg){ .columns = 220, .syscalls = true },
+					tools_run, ARRAY_SIZE(tools_run));
+
+	(void)state;
+	assert_null(strstr(text, "syscalls"));
+	assert_int_equal(occurrences(all, calls), 2); /* of a run in the line, too */
+}
+
 static void shows_what_a_process_is(void **state)
 {
 	_cleanup_free_ char *text =
@@ -743,6 +789,8 @@ int main(void)
 		cmocka_unit_test(tells_first_what_the_agent_did),
 		cmocka_unit_test(tells_what_failed_for_a_call),
 		cmocka_unit_test(shows_few_changes_of_files),
+		cmocka_unit_test(tells_answers_of_tools),
+		cmocka_unit_test(tells_system_calls),
 		cmocka_unit_test(shows_what_a_process_is),
 		cmocka_unit_test(clips_long_messages),
 		cmocka_unit_test(filters_what_reaches_the_terminal),

@@ -6,7 +6,7 @@
 
 struct show_opts {
 	struct opt_common common;
-	bool json, files, follow;
+	bool json, files, syscalls, follow;
 	struct opt_payload payload;
 	unsigned int depth, width;
 	uint64_t min_duration_ns;
@@ -18,6 +18,8 @@ static const struct opt show_options[] = {
 	  "structure; `none`: nothing of what was said, asked for or touched" },
 	{ "files", 0, OPT_FLAG, offsetof(struct show_opts, files), NULL,
 	  "each change of a file, not only the first of each process" },
+	{ "syscalls", 0, OPT_FLAG, offsetof(struct show_opts, syscalls), NULL,
+	  "with each span its system calls, how many and how long, by class" },
 	{ "depth", 'd', OPT_UINT, offsetof(struct show_opts, depth), "N",
 	  "only N levels below the run" },
 	{ "min-duration", 'm', OPT_DURATION, offsetof(struct show_opts, min_duration_ns), "TIME",
@@ -39,6 +41,7 @@ static int run_show(void *opts, int argc, char **argv)
 		.payload = o->payload.given,
 		.level = o->payload.level,
 		.files = o->files,
+		.syscalls = o->syscalls,
 		.colour = term_colour(STDOUT_FILENO),
 		.columns = o->width ? o->width : term_columns(STDOUT_FILENO),
 		.max_depth = o->depth,

@@ -15,6 +15,7 @@ struct sink_cfg {
 	bool payload;             /* with messages, arguments and results */
 	enum payload_level level; /* what is given to the sink, by who gives it */
 	bool files;               /* tree: each change of a file */
+	bool syscalls;            /* tree: system calls of each span, by class */
 	bool colour;
 	unsigned int columns;     /* of the terminal; 0 = no bound */
 	unsigned int max_depth;   /* tree: 0 = no bound */

@@ -120,6 +120,7 @@ static size_t draw_text(struct drawing *d, const struct node *n, size_t width)
 	term_style(d->b, colour, STYLE_DIM);
 	if (n->orphan)
 		used += draw_facts(d, SV("parent not seen"), width - used);
+	used += draw_facts(d, n->calls, width - used);
 	used += draw_facts(d, n->facts, width - used);
 	term_style(d->b, colour, STYLE_PLAIN);
 	return used;

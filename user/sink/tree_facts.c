@@ -265,9 +265,12 @@ static void tool_facts(struct buf *b, const struct span *s)
 
 	arguments(b, s, files ? ARGUMENT_MAX : FACT_MAX);
 	tree_file_facts(b, s);
-	if (reason_given(s, "unanswered"))
+	if (json_true(span_attr(s, ATTR_ID_UNFINISHED)))
+		fact(b, "", "no answer yet", "");
+	else if (reason_given(s, "unanswered"))
 		fact(b, "", "no answer", "");
-	else if (s->status != STATUS_ERROR)
+	else if (s->status != STATUS_ERROR &&
+		 !reason_given(s, "cap")) /* else nobody waited for it */
 		fact(b, "", "answered", "");
 }
 
@@ -598,6 +601,8 @@ void tree_describe(struct tree *t, struct node *n, const struct span *s)
 	n->not_seen = arena_dup(&t->arena, span_attr_sv(s, ATTR_ID_CONTENT_REASON));
 	if (n->unfinished)
 		fact(&b, "", "unfinished", "");
+	if (t->cfg.syscalls)
+		n->calls = tree_call_fact(t, s);
 	kind_facts(&b, s, t->cfg.payload);
 	fact_ns(&b, s, ATTR_ID_SUSPENDED, "suspended ", "");
 	joined(&b, span_attr(s, ATTR_ID_INCOMPLETE), "incomplete: ");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the files of the tree sink share: tree.c (collects, builds, decides what is shown), tree_facts.c
- * (what a span's line says), tree_files.c (of files), tree_draw.c (lines and bars), tree_head.c (what
- * stands above), tree_text.c (prompts and answers).  Nobody else includes this.
+ * (what a span's line says), tree_files.c (of files), tree_calls.c (of system calls), tree_draw.c (lines
+ * and bars), tree_head.c (what stands above), tree_text.c (prompts and answers).  Nobody else includes this.
  */
 #ifndef RINGSPAN_TREE_PRIV_H
 #define RINGSPAN_TREE_PRIV_H
@@ -25,6 +25,8 @@ struct node {
 	uint64_t id, parent_id;
 	uint64_t start, end, first_token; /* Unix ns; first_token 0: unknown */
 	struct sv name;
+	struct sv
+		calls; /* one fact, that stands before the others; empty: none, or not asked for */
 	struct sv facts; /* most important first, a NUL behind each */
 	struct sv error; /* what went wrong, for the list of errors */
 	struct message **messages;
@@ -102,6 +104,9 @@ void tree_describe(struct tree *t, struct node *n, const struct span *s);
 /* tree_files.c: facts, each with a NUL behind it */
 void tree_file_facts(struct buf *b, const struct span *s); /* of a tool call */
 void tree_read_sums(struct buf *b, const struct span *s);  /* of a process or run */
+
+/* tree_calls.c: a fact of its own; empty without any */
+struct sv tree_call_fact(struct tree *t, const struct span *s);
 
 /* tree_text.c */
 void tree_messages(struct tree *t, struct node *n, const struct span *s);
