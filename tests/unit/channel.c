@@ -129,6 +129,43 @@ static void test_full(void **state)
 	channel_free(&c);
 }
 
+/*
+ * While the reader keeps up no more than a quarter is used, so that memory does not grow with time; and when
+ * it does not, all that the writer has not passed over.
+ */
+static void test_begins_anew(void **state)
+{
+	_Alignas(8) static char room[EV_SIZE_MAX];
+	struct channel *c = NULL;
+	const struct ev_hdr *rec = NULL;
+	const char *first = NULL, *last = NULL;
+	uint32_t taken, put;
+
+	(void)state;
+	assert_int_equal(channel_new(&c, BYTES), 0);
+	for (taken = 0; taken < RECORDS; taken++) {
+		make(room, taken);
+		assert_int_equal(channel_put(c, (const void *)room), 0);
+		assert_false(size_of(taken) < 4096 && channel_is_filling(c));
+		assert_int_equal(channel_next(c, &rec), 1);
+		assert_true(is_right(rec, taken));
+		assert_int_equal(channel_next(c, &rec), 0);
+		first = first && first < (const char *)rec ? first : (const char *)rec;
+		last = last > (const char *)rec ? last : (const char *)rec;
+	}
+	assert_true(last - first < (ptrdiff_t)(BYTES / 4 + EV_SIZE_MAX));
+	for (put = taken;; put++) {
+		make(room, put);
+		if (channel_put(c, (const void *)room))
+			break;
+	}
+	assert_true(channel_is_filling(c));
+	while (channel_next(c, &rec) == 1)
+		assert_true(is_right(rec, taken++));
+	assert_int_equal(taken, put);
+	channel_free(&c);
+}
+
 /* What the other side can write to is where the channel itself says: found as the test changes it. */
 static void test_lies(void **state)
 {
@@ -161,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_processes),
 		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_begins_anew),
 		cmocka_unit_test(test_lies),
 	};
 

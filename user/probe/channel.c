@@ -2,6 +2,10 @@
 /*
  * The queue is mapped twice, one behind the other, so that a record that wraps round lies in one piece.
  * head and tail count bytes for ever.
+ *
+ * Its pages are there once they were written to, and stay.  So that a queue which is never full does not
+ * come to take all of its size, the writer begins anew at its first byte when all was taken and a quarter
+ * is used: a size of 0 in the place of a record's says so.
  */
 #include "probe/channel.h"
 
@@ -17,7 +21,7 @@
 #include "base/log.h"
 
 #define CACHE_LINE 64
-#define BYTES_MIN (4 * EV_SIZE_MAX) /* half of it has room for any record */
+#define BYTES_MIN (4 * EV_SIZE_MAX) /* a quarter of it has room for any record */
 
 struct shared {
 	_Alignas(CACHE_LINE) _Atomic uint64_t head; /* written by the writer */
@@ -31,6 +35,8 @@ struct channel {
 	size_t bytes;
 	uint64_t head, tail; /* this side's own: what the other one can write is not read back */
 	uint64_t told;       /* writer: head at the last channel_tell() */
+	uint64_t skip_end;   /* writer: head behind the bytes that it passed over last, */
+	uint64_t skipped;    /* ... and how many these were */
 	int event_fd, space_fd;
 };
 
@@ -148,11 +154,26 @@ static int64_t waiting(const struct channel *c)
 	return n <= c->bytes ? (int64_t)n : -EBADMSG;
 }
 
+/* What is passed over is told with the next record. */
+static void begin_anew(struct channel *c)
+{
+	uint64_t at = c->head & (c->bytes - 1);
+
+	*(uint32_t *)(void *)(c->data + at) = 0;
+	c->skipped = c->bytes - at;
+	c->head += c->skipped;
+	c->skip_end = c->head;
+}
+
 int channel_put(struct channel *c, const struct ev_hdr *rec)
 {
 	size_t need = room_of(rec->size);
 	int64_t n = waiting(c);
 
+	if (!n && (c->head & (c->bytes - 1)) >= c->bytes / 4) {
+		begin_anew(c);
+		n = waiting(c);
+	}
 	if (n >= 0 && need > c->bytes - (size_t)n) {
 		/* said before it is looked at again: who makes room in between sees it */
 		atomic_store(&c->shared->full, 1);
@@ -178,7 +199,10 @@ void channel_tell(struct channel *c)
 
 bool channel_is_filling(struct channel *c)
 {
-	return waiting(c) > (int64_t)(c->bytes / 2);
+	uint64_t tail = atomic_load_explicit(&c->shared->tail, memory_order_acquire);
+	int64_t passed = tail < c->skip_end ? (int64_t)c->skipped : 0;
+
+	return waiting(c) - passed > ((int64_t)c->bytes - passed) / 2;
 }
 
 int channel_space_fd(const struct channel *c)
@@ -193,6 +217,23 @@ void channel_space_seen(struct channel *c)
 
 /* ---- reader */
 
+static const struct ev_hdr *at_tail(const struct channel *c)
+{
+	return (const void *)(c->data + (c->tail & (c->bytes - 1)));
+}
+
+/* n bytes are there.  What the writer passed over is done with; a record is behind it. */
+static uint64_t pass_over(struct channel *c, uint64_t n)
+{
+	uint64_t skipped = c->bytes - (c->tail & (c->bytes - 1));
+
+	if (n <= skipped || n > c->bytes || at_tail(c)->size)
+		return n;
+	c->tail += skipped;
+	atomic_store(&c->shared->tail, c->tail);
+	return n - skipped;
+}
+
 int channel_next(struct channel *c, const struct ev_hdr **rec)
 {
 	const struct ev_hdr *at;
@@ -201,13 +242,14 @@ int channel_next(struct channel *c, const struct ev_hdr **rec)
 	if (c->tail != atomic_load_explicit(&c->shared->tail, memory_order_relaxed))
 		atomic_store(&c->shared->tail, c->tail); /* the one before is done with */
 	n = atomic_load_explicit(&c->shared->head, memory_order_acquire) - c->tail;
+	n = pass_over(c, n);
 	/* not for the room of a single record: the writer would wait for the next one at once */
 	if (n <= c->bytes / 2 && atomic_load(&c->shared->full) &&
 	    atomic_exchange(&c->shared->full, 0))
 		signal_fd(c->space_fd);
 	if (!n)
 		return 0;
-	at = (const void *)(c->data + (c->tail & (c->bytes - 1)));
+	at = at_tail(c);
 	if (n > c->bytes || n < sizeof(struct ev_hdr) || at->size < sizeof(struct ev_hdr) ||
 	    at->size > EV_SIZE_MAX || room_of(at->size) > n)
 		return -EBADMSG;
