@@ -255,6 +255,8 @@ static struct span *process_span(struct trace *t, struct proc *p, struct pstate 
 	}
 	span_set_name(s, prog->path ? program_base(sv(prog->path)) : SV("?"));
 	process_describe(s, p, prog);
+	if (p->existed) /* what it did before is not known */
+		span_incomplete(s, "joined");
 	if (may_lack_program(ps))
 		span_incomplete(s, "lost");
 	describe_tests(s, p, ps->programs);
@@ -282,6 +284,8 @@ static struct span *run_span(struct trace *t, struct proc *p, const struct pstat
 	span_set_str(s, ATTR_ID_ORIGIN, r->origin == EV_RUN_ATTACH ? SV("attach") : SV("record"));
 	while (prog->next) /* `env python3 agent.py` and its like are about the last one */
 		prog = prog->next;
+	if (p->existed)
+		span_incomplete(s, "joined");
 	process_describe(s, p, prog);
 	exec_events(s, r, ps->programs, prog);
 	return s;
