@@ -25,13 +25,15 @@ class Node:
         self.kind, self.text, self.order, self.whole = kind, text, order, whole
         self.children = []
         self.other_text = None  # which may be told as well
+        self.orphan = False  # what it hangs under is not there
 
     def add(self, *nodes):
         self.children += nodes
         return nodes[-1]
 
     def lines(self, depth=0):
-        yield "  " * depth + f"{self.kind} {self.text}".rstrip().replace(ANY, "*")
+        yield "  " * depth + f"{self.kind} {self.text}".rstrip().replace(ANY, "*") + \
+            ("  (of nobody)" if self.orphan else "")
         for child in self.children:
             yield from child.lines(depth + 1)
 
@@ -268,7 +270,7 @@ class Truth:
             self.run.add(Node("process", process_text(ANY, argv, ANY), compact(argv)))
 
 
-FLAT = {"connect", "tls", "dns", "file"}  # not held against the truth but for the connects' ports
+FLAT = {"connect", "tls", "dns", "file", "syscall"}  # not held against the truth but for the connects' ports
 
 
 class Told:
@@ -367,7 +369,7 @@ class Told:
             return
         parent = self.nodes.get(span["parent_span_id"])
         if not parent:
-            node.text += "  (no parent)"
+            node.orphan = True
             parent = self.run
         if parent:
             parent.add(node)
