@@ -66,10 +66,11 @@ static const char *const fields[] = {
 	"cookie",        "x-goog-api-key",      "set-cookie", "x-amz-security-token",
 };
 
-static const char *const members[] = { "api_key", "apikey", "access_token", "authorization",
-				       "x-api-key" };
+static const char *const members[] = { "api_key",   "apikey",   "access_token",  "authorization",
+				       "x-api-key", "password", "client_secret", "private_key" };
 
-static const char *const queries[] = { "key", "api_key", "apikey", "api-key", "access_token" };
+static const char *const queries[] = { "key",          "api_key",  "apikey", "api-key",
+				       "access_token", "password", "token",  "sig" };
 
 /* What of the fuzzer's bytes can stand in a header field's value, or in a query. */
 static void add_plain(struct buf *b, struct sv bytes, bool query)

@@ -43,7 +43,30 @@ static const struct sv examples[] = {
 	X("curl\0-H\0Authorization: Bearer ~x y~\0https://h/?key=~k~\0-s"),
 	X("curl\0-HAuthorization: Bearer ~x~\0-s\0-HAccept: y"),
 	X("sh\0-c\0curl -H 'Authorization: Bearer ~x~' -H \"x-api-key: ~$K~\" https://h"),
-	X("x\0--api-key=~abc~\0--api-key\0OPENAI_API_KEY=~abc~\0y"),
+	X("x\0--api-key=~abc~\0--api-key\0~OPENAI_API_KEY=abc~\0OPENAI_API_KEY=~abc~\0y"),
+	X("x\0--password\0~a b~\0--token\0--next\0--secret=~a~\0--passwords\0z"),
+	X("{\"cmd\":\"x --password \\\"~a~ b\\\" --token  '~c~' --access-token=~d~ -v\"}"),
+	X("curl -H Authorization: Bearer ~x https://h~\ncurl --header x-api-key:~y~\nls -H x y: z"),
+	X("curl\0-u\0name:~pass:word~\0--user\0name\0-u\0:~x~\0sort\0-u\0f"),
+	X("sh -c 'curl -u name:~pass~ h; curl --proxy-user \"n:~p~\" -u n'"),
+	X("PGPASSWORD=~x~ psql 'host=h password=~y~ dbname=d' AWS_SECRET_ACCESS_KEY=~z~\n"),
+	/* URLs */
+	X("postgres://me:~pa*s~@h:5432/d redis://:~x~@h http://h:80/a:b@c x://a@b:c@d"),
+	X("{\"u\":\"https:\\/\\/me:~x~@h\\/\",\"v\":\"https://h:8080\",\"w\":\"a@b\"}"),
+	X("https://[::1]:80/x@y ::://a:~b~@c ftp://a:b c@d 'x://a:b'@"),
+	X("/p?token=~a~&sig=~b~&tokens=c&pass=~d~&X-Amz-Signature=~e~&k=f token=g"),
+	/* JSON web tokens; base64 of JSON is none */
+	X("a eyJhbGciOiJIUzI1NiJ9.~eyJzdWIiOiIxMjM0NTY3ODkwIn0.x_y-z~ eyJhbGciOiJIUzI1NiJ9eyJzdWIi "
+	  "b"),
+	X("{\"bytes\":\"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSJ9\",\"p\":\"eyJ0.e\"}"),
+	/* private keys */
+	X("-----BEGIN RSA PRIVATE KEY-----\n~MIIE/+=~\n~AB~\n-----END RSA PRIVATE KEY-----\nx"),
+	X("{\"k\":\"-----BEGIN PRIVATE KEY-----\\n~MII~\\n~A~\\u000a~B~\",\"x\":\"y\"}"),
+	X("-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n~lQ~\n-----END PGP PRIVATE KEY BLOCK-----"),
+	X("BEGIN PRIVATE KEY---, -----BEGIN CERTIFICATE-----\nMII \"BEGIN PRIVATE KEY-----\" x"),
+	/* members */
+	X("{\"password\":\"~x~\",\"private_key\":\"~a~\",\"Secret\":\"~y~\",\"pass\":\"z\"}"),
+	X("{\"password\":{\"type\":\"string\"},\"secrets\":\"a\",\"token\":\" hello\"}"),
 	/* JSON */
 	X("{\"authorization\": \"Bearer ~x~\", \"a\": 1}"),
 	X("{\"x-api-key\":\"~x,}~\",\"Cookie\" :\n [ \"~y~\", \"z\"]}"),

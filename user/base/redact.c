@@ -23,7 +23,10 @@ enum state {
 	VALUE_LEAD,   /* blanks before the value */
 	VALUE_SCHEME, /* what may be "Bearer" */
 	VALUE,
-	QUERY, /* the value of key= */
+	QUERY,     /* the value of key= */
+	OPTION,    /* blanks and quotes before the value of --password */
+	USER,      /* likewise of -u, */
+	USER_NAME, /* and the name before its password */
 };
 
 /* What a word stands behind: only there it can be the name of a header field. */
@@ -93,25 +96,72 @@ static const struct token tokens[] = {
 	TOKEN("gho_", 20),       TOKEN("ghs_", 20),        TOKEN("ghu_", 20),
 	TOKEN("ghr_", 20),       TOKEN("github_pat_", 20), TOKEN("glpat-", 16), /* GitLab */
 	TOKEN("xoxb-", 16),                                                     /* Slack */
-	TOKEN("xoxp-", 16),      TOKEN("xoxa-", 16),
+	TOKEN("xoxp-", 16),      TOKEN("xoxa-", 16),       TOKEN("xapp-", 16),
+	TOKEN("sk_live_", 16),   TOKEN("rk_live_", 16), /* Stripe */
+	TOKEN("npm_", 30),       TOKEN("pypi-", 40),       TOKEN("nvapi-", 20),
+	TOKEN("tvly-", 16), /* Tavily */
 };
 
 #define TOKEN_WORD_MIN 19 /* no word that is shorter can be a token */
+#define JWT_MIN 16        /* bytes behind the header */
 
 /* The shortest and the longest name below, and room for "u0026" before it. */
 #define SECRET_NAME_MIN 6
-#define SECRET_NAME_MAX 20
+#define SECRET_NAME_MAX 24
 #define ESCAPE_MAX 5
 
 static const char *const header_names[] = {
-	"authorization", "proxy-authorization",  "x-api-key", "api-key", "x-goog-api-key", "cookie",
-	"set-cookie",    "x-amz-security-token",
+	"authorization",  "proxy-authorization",  "x-api-key",
+	"api-key",        "x-goog-api-key",       "cookie",
+	"set-cookie",     "x-amz-security-token", "x-auth-token",
+	"x-access-token", "private-token",        "x-vault-token",
 };
 
 /* Secrets as members of JSON objects; at a line start these are prose and documentation. */
-static const char *const member_names[] = { "api_key", "apikey", "access_token" };
+static const char *const member_names[] = {
+	"api_key",
+	"apikey",
+	"access_token",
+	"password",
+	"passwd",
+	"client_secret",
+	"clientsecret",
+	"secret_key",
+	"secretkey",
+	"secret_access_key",
+	"secretaccesskey",
+	"refresh_token",
+	"id_token",
+	"session_token",
+	"sessiontoken",
+	"auth_token",
+	"private_key",
+	"secret",
+	"accesstoken",
+	"refreshtoken",
+	"aws_session_token",
+	"private_key_pem",
+	"aws_secret_access_key",
+};
 
-static const char *const query_names[] = { "api_key", "apikey", "api-key", "access_token" };
+/* Ends of names: DB_PASSWORD= is one, too. */
+static const char *const query_names[] = {
+	"api_key",    "apikey",        "api-key",         "access_token",         "password",
+	"passwd",     "client_secret", "secret_key",      "secret_access_key",    "refresh_token",
+	"id_token",   "auth_token",    "session_token",   "private_token",        "access-token",
+	"auth-token", "client-secret", "x-amz-signature", "x-amz-security-token",
+};
+
+/* Of these the whole name, behind '?' or '&'. */
+static const char *const short_names[] = { "key", "token", "secret", "sig", "pwd", "pass" };
+
+/* Options whose value is the next word. */
+static const char *const option_names[] = {
+	"--password",   "--passwd",        "--pass",          "--token",
+	"--api-key",    "--apikey",        "--secret",        "--access-token",
+	"--auth-token", "--client-secret", "--refresh-token",
+};
+static const char *const user_options[] = { "-u", "--user", "--proxy-user" };
 
 static const char *const schemes[] = { "bearer",    "basic", "digest",
 				       "negotiate", "token", "aws4-hmac-sha256" };
@@ -133,6 +183,8 @@ static bool one_of(struct sv s, const char *const *names, size_t cnt)
 			return true;
 	return false;
 }
+
+#define ANY_LEVEL 15 /* a quote of any level ends it */
 
 /*
  * Strings within strings: level 0 is the outermost.  Every level doubles the backslashes and adds
@@ -221,6 +273,38 @@ static const struct token *token_find(const char *p, size_t n)
 	return NULL;
 }
 
+static bool is_jwt(const char *p, size_t n)
+{
+	return n >= 3 && memcmp(p, "eyJ", 3) == 0;
+}
+
+/*
+ * RFC 7519: header, payload and signature with dots between.  The header is no secret; without what
+ * follows it is no token at all, but base64 of any JSON object.
+ */
+static void word_jwt(struct redact *r, const struct word *w, const char *p, size_t n)
+{
+	struct sv seen = { p, n };
+	size_t skip;
+
+	if (w->whole) {
+		skip = escape_len((char)r->before, w->head, w->head_len);
+		r->jwt = is_jwt(w->head + skip, w->head_len - skip);
+		seen = (struct sv){ w->head, w->head_len };
+	}
+	if (!r->jwt || r->token_at)
+		return;
+	long dot = sv_find(seen, SV("."));
+	if (dot < 0 && w->whole && w->len > w->head_len) {
+		seen = (struct sv){ p, n };
+		dot = sv_find(seen, SV("."));
+	}
+	if (dot < 0)
+		return;
+	r->token_at = (unsigned int)((seen.p == p ? w->len - n : 0) + (size_t)dot + 1);
+	r->token_min = JWT_MIN;
+}
+
 /* Looks for a token in a word of which the beginning is known; else what was found then holds. */
 static void word_token(struct redact *r, const struct word *w)
 {
@@ -228,7 +312,7 @@ static void word_token(struct redact *r, const struct word *w)
 		return;
 	size_t skip = escape_len((char)r->before, w->head, w->head_len);
 	const struct token *t = token_find(w->head + skip, w->head_len - skip);
-	r->token_at = t ? (unsigned char)(skip + t->len) : 0;
+	r->token_at = t ? (unsigned int)(skip + t->len) : 0;
 	r->token_min = t ? t->min : 0;
 }
 
@@ -241,18 +325,20 @@ static size_t mask_token(const struct redact *r, const struct word *w, char *p, 
 	return from < n ? mask(p + from, n - from) : 0;
 }
 
-/* Google's OAuth tokens have dots, which end any other word. */
+/* Google's OAuth tokens and JSON web tokens have dots, which end any other word. */
 static bool has_dots(const struct redact *r, const char *p, size_t n)
 {
 	struct word w;
 
-	if (!r->word_len && p[0] != 'y' && r->before != '\\' && r->before != '%')
+	if (!r->word_len && p[0] != 'y' && p[0] != 'e' && r->before != '\\' && r->before != '%')
 		return false;
 	word_join(r, p, n, &w);
 	if (!w.whole)
-		return r->token_at && r->dots;
+		return r->dots;
 	size_t skip = escape_len((char)r->before, w.head, w.head_len);
 	size_t len = w.head_len - skip;
+	if (is_jwt(w.head + skip, len))
+		return true;
 	return len >= 4 && memcmp(w.head + skip, "ya29", 4) == 0 &&
 	       (len == 4 || w.head[skip + 4] == '.');
 }
@@ -294,8 +380,9 @@ static bool names_query(const struct redact *r, const struct word *w, size_t ski
 	size_t len = w->len - skip;
 	bool amp = skip == ESCAPE_MAX && memcmp(w->head, "u0026", ESCAPE_MAX) == 0;
 
-	if (len == 3 && (amp || r->before == '?' || r->before == '&'))
-		return sv_ieq((struct sv){ w->end - 3, 3 }, "key");
+	if (len <= SECRET_NAME_MAX && (amp || r->before == '?' || r->before == '&') &&
+	    one_of((struct sv){ w->end - len, len }, short_names, ARRAY_SIZE(short_names)))
+		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(query_names); i++) {
 		size_t n = strlen(query_names[i]);
 
@@ -303,6 +390,28 @@ static bool names_query(const struct redact *r, const struct word *w, size_t ski
 			return true;
 	}
 	return false;
+}
+
+/* "--password x", "--password=x", "-u name:x"; also as arguments of a command line, NUL between them. */
+static bool names_option(struct redact *r, const struct word *w, size_t skip, char behind)
+{
+	struct sv name = { w->head + skip, w->len - skip };
+
+	if (w->len > w->head_len || !(behind == ' ' || behind == '=' || behind == '\0'))
+		return false;
+	if (one_of(name, option_names, ARRAY_SIZE(option_names)))
+		r->state = OPTION;
+	else if (one_of(name, user_options, ARRAY_SIZE(user_options)))
+		r->state = USER;
+	else
+		return false;
+	return true;
+}
+
+/* A header field follows in a command line that is text; in quotes it has been found already. */
+static bool begins_header(struct sv word, char behind)
+{
+	return behind == ' ' && (sv_is(word, "-H") || sv_is(word, "--header"));
 }
 
 /* The word at p[0..n) has ended before the byte `behind`. */
@@ -319,17 +428,26 @@ static size_t end_word(struct redact *r, char *p, size_t n, char behind)
 		r->start_level = escape_level(r->slashes);
 	}
 	bool line_goes_on = skip == 1 && w.len == 1 && strchr("nrt", w.head[0]);
-	if (behind == '=') {
+	if (w.whole && w.head[skip] == '-' && names_option(r, &w, skip, behind)) {
+		;
+	} else if (behind == '=') {
 		if (names_query(r, &w, skip))
 			r->state = QUERY;
 	} else if ((class_of(behind) & NAME_END) && r->start != START_NONE &&
 		   w.len <= REDACT_WORD) {
 		match_name(r, (struct sv){ w.head + skip, w.len - skip }, behind);
 	}
-	if (!line_goes_on)
+	if (w.whole &&
+	    begins_header(sv_sub((struct sv){ w.head, w.head_len }, skip, w.len), behind)) {
+		r->start = START_ESCAPED;
+		r->start_quote = '"';
+		r->start_level = ANY_LEVEL;
+	} else if (!line_goes_on) {
 		r->start = START_NONE;
+	}
 
 	word_token(r, &w);
+	word_jwt(r, &w, p, n);
 	if (r->token_at && w.len >= (size_t)r->token_at + r->token_min)
 		masked = mask_token(r, &w, p, n);
 	r->word_len = 0;
@@ -343,6 +461,7 @@ static size_t cut_word(struct redact *r, char *p, size_t n)
 
 	word_join(r, p, n, &w);
 	word_token(r, &w);
+	word_jwt(r, &w, p, n);
 	r->dots = has_dots(r, p, n);
 	size_t keep = w.len < REDACT_WORD ? w.len : REDACT_WORD;
 	memmove(r->word, w.end - keep, keep);
@@ -385,9 +504,9 @@ static size_t word_end(const struct redact *r, const char *p, size_t i, size_t n
 }
 
 /* Nearly all words are too short for a token, and nothing behind them makes them a name. */
-static bool may_matter(const struct redact *r, size_t len, char behind)
+static bool may_matter(const struct redact *r, const char *p, size_t len, char behind)
 {
-	return len >= TOKEN_WORD_MIN || behind == '=' || r->before == '\\' ||
+	return p[0] == '-' || len >= TOKEN_WORD_MIN || behind == '=' || r->before == '\\' ||
 	       (len >= SECRET_NAME_MIN && (class_of(behind) & NAME_END));
 }
 
@@ -404,7 +523,7 @@ static size_t in_text(struct redact *r, char *p, size_t i, size_t n, size_t *mas
 			return n;
 		}
 		char behind = end < n ? p[end] : '\0';
-		if (r->word_len || may_matter(r, end - i, behind))
+		if (r->word_len || may_matter(r, p + i, end - i, behind))
 			*masked += end_word(r, p + i, end - i, behind);
 		else
 			r->start = START_NONE;
@@ -444,6 +563,39 @@ static bool between(struct redact *r, char c)
 	}
 	pass(r, c);
 	return true;
+}
+
+/* Its value is an argument, blanks and all, or a word. */
+static void begin_option(struct redact *r)
+{
+	r->state = r->before ? QUERY : VALUE;
+	r->quote = 0;
+	r->slashes = 0;
+}
+
+/* Blanks, quotes and backslashes before the value of an option; c is still to be looked at. */
+static bool leads(struct redact *r, char c)
+{
+	if (c == ' ' || c == '\t' || c == '\\' || (class_of(c) & QUOTE)) {
+		pass(r, c);
+		return true;
+	}
+	if (c == '-' || (class_of(c) & LINE))
+		r->state = TEXT;
+	else if (r->state == USER)
+		r->state = USER_NAME;
+	else
+		begin_option(r);
+	return false;
+}
+
+static size_t in_user_name(struct redact *r, const char *p, size_t i, size_t n)
+{
+	while (i < n && p[i] > ' ' && p[i] != ':' && p[i] != '\\' && !(class_of(p[i]) & QUOTE))
+		pass(r, p[i++]);
+	if (i < n)
+		r->state = p[i] == ':' ? QUERY : TEXT;
+	return i < n && p[i] == ':' ? i + 1 : i;
 }
 
 /* "Bearer " stays to be seen, but not before the blank proves that it is no secret. */
@@ -534,7 +686,7 @@ static size_t in_value(struct redact *r, char *p, size_t i, size_t n, size_t *ma
 
 size_t redact_bytes(struct redact *r, char *p, size_t n)
 {
-	size_t i = 0, masked = 0;
+	size_t i = 0, masked = redact_pem(&r->pem, p, n);
 
 	while (i < n) {
 		switch (r->state) {
@@ -555,6 +707,13 @@ size_t redact_bytes(struct redact *r, char *p, size_t n)
 			else
 				r->state = VALUE_SCHEME;
 			break;
+		case OPTION:
+		case USER:
+			i += leads(r, p[i]);
+			break;
+		case USER_NAME:
+			i = in_user_name(r, p, i, n);
+			break;
 		case VALUE_SCHEME:
 			i = in_scheme(r, p, i, n, &masked);
 			break;
@@ -563,7 +722,7 @@ size_t redact_bytes(struct redact *r, char *p, size_t n)
 			break;
 		}
 	}
-	return masked;
+	return masked + redact_url(&r->url, p, n, r->last);
 }
 
 size_t redact_text(char *p, size_t n)

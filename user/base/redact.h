@@ -3,14 +3,15 @@
  * Replaces secrets in a stream of bytes, in place and keeping its length, so that positions,
  * content lengths and JSON stay right.  Every byte of a secret becomes '*'.
  *
- * Secrets are: the values of the header fields authorization, proxy-authorization, x-api-key,
- * api-key, x-goog-api-key, cookie, set-cookie and x-amz-security-token (at a line start, as a
- * quoted command line holds them, or as members of JSON objects, at any depth of JSON within
- * strings); the members api_key, apikey and access_token; the value of key=, api_key=, apikey=,
- * api-key= and access_token= in queries; and tokens that look like a provider's or forge's key
- * (sk-..., AIza..., AKIA..., ghp_..., see redact.c) of a plausible length.  The name, the word
- * "Bearer" and the prefix of a token stay, as do line ends, double quotes, backslashes and the
- * escapes of JSON.
+ * Secrets are: the values of header fields such as authorization, x-api-key, cookie and set-cookie
+ * (at a line start, as a quoted command line holds them, or as members of JSON objects, at any depth of
+ * JSON within strings); members such as api_key, password and client_secret; the values of key=,
+ * api_key=, access_token=, password= and their like in queries and assignments; what follows options
+ * such as --password and --token, and the password of -u NAME:PASSWORD; the password of
+ * scheme://NAME:PASSWORD@; private keys (PEM), JSON web tokens but for their header; and tokens that look
+ * like a provider's or forge's key (sk-..., AIza..., AKIA..., ghp_...) of a plausible length.  redact.c has
+ * the lists.  The name, the word "Bearer" and the prefix of a token stay, as do line ends, double quotes,
+ * backslashes and the escapes of JSON.
  *
  * The state carries over from one piece of a stream to the next, so that a secret cut by a packet
  * boundary is still found.  Whatever is masked in a text is masked in its pieces too; more is
@@ -28,9 +29,10 @@
 struct redact {
 	char word[REDACT_WORD];  /* the last bytes of the word that is not at its end yet */
 	unsigned int word_len;   /* all its bytes */
-	unsigned char token_at;  /* where in it the secret begins, 0: there is none so far */
+	unsigned int token_at;   /* where in it the secret begins, 0: there is none so far */
 	unsigned char token_min; /* how long that must be */
 	bool dots;               /* dots belong to the word */
+	bool jwt;                /* it begins like a JSON web token */
 	bool last;               /* no piece comes after this one */
 	unsigned char before;    /* the byte before it */
 	unsigned char state;
@@ -41,12 +43,24 @@ struct redact {
 	unsigned char quote;       /* what ends the value, 0: the line */
 	unsigned char quote_level;
 	unsigned char escape; /* digits that are left of \uXXXX */
+	struct redact_pem {
+		unsigned char state, seen, dashes, escape;
+		unsigned int len;
+	} pem;
+	struct redact_url {
+		unsigned char state;
+		unsigned int len;
+	} url;
 };
 
 #define REDACT_INIT \
 	{           \
 		0   \
 	}
+
+/* For redact.c alone: private keys, before it looks at the text itself, and passwords in URLs, after. */
+size_t redact_pem(struct redact_pem *k, char *p, size_t n);
+size_t redact_url(struct redact_url *u, char *p, size_t n, bool last);
 
 /* Masks p[0..n); returns how many bytes were masked. */
 size_t redact_bytes(struct redact *r, char *p, size_t n);
