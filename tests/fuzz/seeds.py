@@ -203,6 +203,9 @@ def unit_texts(out):
     for unit in ("where", "redact", "cgroup"):
         for _, data in texts("tests/unit/%s.c" % unit):
             save(out, unit, data)
+    for _, data in texts("tests/unit/rules.c"):
+        save(out, "rules", piece(">", data) + piece("<", last))
+        last = data
     for _, data in texts("tests/unit/json.c"):
         save(out, "json", data)
     for how in range(4):
@@ -348,6 +351,7 @@ WORDS = {
     "schema": "user/base/json_schema*.c",
     "prices": "user/span/price.c",
     "where": "user/sink/where*.c",
+    "rules": "user/span/rules.c",
     "redact": "user/base/redact.c",
     "planted": "user/base/redact.c",
     "cgroup": "user/proc/cgroup.c",

@@ -16,6 +16,7 @@
 #include "sink/where.h"
 #include "span/embed.h"
 #include "span/price.h"
+#include "span/rules.h"
 
 /* --- json: what is read and written is the same when it is read again */
 
@@ -204,3 +205,35 @@ static void tls_hello_run(struct sv input)
 }
 
 const struct fuzz_target fuzz_tls_hello = { "tls_hello", tls_hello_run, NULL };
+
+/* --- rules: what they mask becomes '*', and nothing else changes */
+
+static void rules_run(struct sv input)
+{
+	struct sv text = { NULL, 0 }, value = { NULL, 0 };
+	_cleanup_buf_ struct buf masked = BUF_INIT;
+	_cleanup_arena_ struct arena a;
+	struct rules *rules = NULL;
+	struct span *s, *k;
+	char what;
+
+	fuzz_piece(&input, &what, &text);
+	fuzz_piece(&input, &what, &value);
+	if (rules_parse(&rules, text, "rules"))
+		return;
+	buf_sv(&masked, value);
+	rules_text(rules, masked.p, masked.len);
+	for (size_t i = 0; i < value.n; i++)
+		fuzz_assert(masked.p[i] == value.p[i] || masked.p[i] == '*');
+	arena_init(&a, 0);
+	if (!span_new(&s, SPAN_TOOL_CALL)) {
+		span_set_json(s, ATTR_ID_TOOL_ARGUMENTS, json_parse(&a, value, NULL));
+		span_set_str(s, ATTR_ID_TOOL_RESULT, value);
+		fuzz_assert(!rules_apply(rules, &k, s));
+		span_free(&k);
+		span_free(&s);
+	}
+	rules_free(&rules);
+}
+
+const struct fuzz_target fuzz_rules = { "rules", rules_run, NULL };

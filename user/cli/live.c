@@ -108,6 +108,7 @@ static int open_session(struct live *l, const struct live_opts *o)
 				   .prices = o->prices,
 				   .no_redact = o->no_redact,
 				   .payload = o->payload.level,
+				   .redact_rules = o->redact_rules,
 				   .found = o->discover ? on_found : NULL,
 				   .found_ctx = l,
 				   .watch_span = o->watch_span,
@@ -189,6 +190,11 @@ static int check_payload(const struct live_opts *o)
 {
 	const char *word = o->payload.level == PAYLOAD_META ? "meta" : "none";
 
+	if (o->redact_rules && o->capture)
+		return log_err(
+			-EINVAL,
+			"--redact-rules: a capture file holds bytes as they were sent, before "
+			"they are parsed; record without --capture");
 	if (o->payload.level == PAYLOAD_FULL)
 		return 0;
 	if (o->capture)

@@ -26,6 +26,7 @@ struct live_opts {
 	struct func_opts funcs;
 	bool no_store, no_redact, quiet, logs;
 	struct opt_payload payload;
+	const char *redact_rules;
 	size_t ring_bytes;
 	unsigned int profile_hz; /* samples a second of each CPU; 0: none */
 	/* No options: who is told instead of the user, see session.h; then nothing is printed. */
@@ -63,6 +64,13 @@ struct live_opts {
 		  "[LEVEL]",                                                                     \
 		  "what is kept of what is said: `full` (without it), `meta` (roles, keys, "     \
 		  "lengths, paths), `none`" },                                                   \
+		{ "redact-rules",                                                                \
+		  0,                                                                             \
+		  OPT_STR,                                                                       \
+		  offsetof(struct live_opts, redact_rules),                                      \
+		  "FILE",                                                                        \
+		  "mask also what FILE names, a line each: `redact header NAME`, `redact json "  \
+		  "PATH`, `redact pattern ERE`" },                                               \
 		{ "ring-size", 0,                                                                \
 		  OPT_SIZE,    offsetof(struct live_opts, ring_bytes),                           \
 		  "SIZE",      "of the buffer between kernel and ringspan (8M)" },               \

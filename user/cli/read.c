@@ -9,6 +9,7 @@
 #include "sink/human.h"
 
 #define PRICES_MAX (16u << 20) /* bytes of a price table */
+#define RULES_FILE_MAX (64u << 10)
 
 int read_store_path(const struct opt_common *common, struct buf *path)
 {
@@ -107,7 +108,7 @@ int read_to_sink(struct store *s, const char *run, const struct sink_ops *ops,
 	return err || close_err ? EXIT_NOTHING : EXIT_FINE;
 }
 
-static int read_file(const char *path, struct buf *b)
+static int read_file(const char *path, size_t max, const char *what, struct buf *b)
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
 	char piece[4096];
@@ -115,10 +116,10 @@ static int read_file(const char *path, struct buf *b)
 
 	if (!f)
 		return log_err(-errno, "%s: %s", path, strerror(errno));
-	b->max = PRICES_MAX;
+	b->max = max;
 	while ((n = fread(piece, 1, sizeof(piece), f)))
 		if (buf_add(b, piece, n))
-			return log_err(b->err, "%s: too big for a price table", path);
+			return log_err(b->err, "%s: too big for %s", path, what);
 	if (ferror(f))
 		return log_err(-EIO, "%s: cannot be read", path);
 	return 0;
@@ -131,6 +132,14 @@ int read_prices(struct price_table **out, const char *path)
 
 	if (!path)
 		return price_table_default(out);
-	err = read_file(path, &b);
+	err = read_file(path, PRICES_MAX, "a price table", &b);
 	return err ? err : price_table_parse(out, buf_view(&b));
+}
+
+int read_rules(struct rules **out, const char *path)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	int err = path ? read_file(path, RULES_FILE_MAX, "a list of rules", &b) : 0;
+
+	return err || !path ? err : rules_parse(out, buf_view(&b), path);
 }

@@ -8,6 +8,7 @@
 #include "sink/sink.h"
 #include "sink/store.h"
 #include "span/price.h"
+#include "span/rules.h"
 
 /* The store of --store or the default one.  0 or -errno, logged. */
 int read_store_path(const struct opt_common *common, struct buf *path);
@@ -35,5 +36,8 @@ int read_to_sink(struct store *s, const char *run, const struct sink_ops *ops,
 
 /* The price table of a file; the built-in one for NULL.  0 or -errno, logged. */
 int read_prices(struct price_table **out, const char *path);
+
+/* The rules of a file that say what to mask; NULL for NULL.  0 or -errno, logged. */
+int read_rules(struct rules **out, const char *path);
 
 #endif

@@ -10,7 +10,7 @@
 
 struct replay_opts {
 	struct opt_common common;
-	const char *format, *prices;
+	const char *format, *prices, *redact_rules;
 	bool no_redact, step;
 	struct opt_payload payload;
 };
@@ -26,6 +26,8 @@ static const struct opt replay_options[] = {
 	  "likewise, a line each, where stdin is no terminal" },
 	{ "prices", 0, OPT_STR, offsetof(struct replay_opts, prices), "FILE",
 	  "a price table in place of the built-in one" },
+	{ "redact-rules", 0, OPT_STR, offsetof(struct replay_opts, redact_rules), "FILE",
+	  "mask also what FILE names, see `ringspan record --help`" },
 	{ "no-redact", 0, OPT_FLAG, offsetof(struct replay_opts, no_redact), NULL,
 	  "do not mask what a recording with --no-redact kept" },
 	{ 0 },
@@ -50,6 +52,7 @@ static int run_replay(void *opts, int argc, char **argv)
 		.prices = o->prices,
 		.no_redact = o->no_redact,
 		.payload = o->payload.level,
+		.redact_rules = o->redact_rules,
 		.sink_cfg = { .out = stdout,
 			      .payload = o->payload.given,
 			      .colour = term_colour(STDOUT_FILENO),
@@ -60,10 +63,10 @@ static int run_replay(void *opts, int argc, char **argv)
 		log_err(-EINVAL, "want one capture file: ringspan replay [OPTION ...] FILE");
 		return EXIT_USAGE;
 	}
-	if (o->step && (o->format || o->common.store || o->payload.given)) {
+	if (o->step && (o->format || o->common.store || o->payload.given || o->redact_rules)) {
 		log_err(-EINVAL,
-			"--step shows the tree as it grows; --format, --store and --payload "
-			"are for a replay of the whole");
+			"--step shows the tree as it grows; --format, --store, --payload and "
+			"--redact-rules are for a replay of the whole");
 		return EXIT_USAGE;
 	}
 	if (o->step)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/capture.h"
 #include "cli/confine.h"
@@ -13,6 +14,7 @@
 struct session {
 	struct session_cfg cfg;
 	struct event_scrub *scrub; /* NULL: secrets are kept */
+	struct rules *rules;       /* NULL: none */
 	struct discover *discover; /* NULL: all is taken in */
 	struct capture_writer *capture;
 	struct price_table *prices;
@@ -55,18 +57,22 @@ static void store_result(struct session *s, int err)
 }
 
 /*
- * What may be kept of a span: all of it, or a copy in *copy, the caller's, without payload.  NULL: there
- * is no memory for that, and rather none than all of it.
+ * What may be kept of a span: all of it, or a copy in *copy, the caller's, without what rules name and
+ * without payload.  NULL: there is no memory for that, and rather none than all of it.
  */
 static const struct span *to_keep(struct session *s, const struct span *sp, struct span **copy)
 {
-	int err;
+	struct span *masked = NULL;
+	int err = s->rules ? rules_apply(s->rules, &masked, sp) : 0;
 
-	if (s->cfg.payload == PAYLOAD_FULL)
-		return sp;
-	err = payload_keep(copy, sp, s->cfg.payload);
+	if (!err && s->cfg.payload != PAYLOAD_FULL) {
+		err = payload_keep(copy, masked ? masked : sp, s->cfg.payload);
+		span_free(&masked);
+	} else {
+		*copy = masked;
+	}
 	note_err(s, err);
-	return err ? NULL : *copy;
+	return err ? NULL : *copy ? *copy : sp;
 }
 
 static void to_store(struct session *s, const struct span *sp)
@@ -88,10 +94,18 @@ static void to_sink(struct session *s, const struct span *sp)
 
 static void on_log(void *ctx, const struct trace_log *l)
 {
+	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct session *s = ctx;
+	struct trace_log masked = *l;
 
-	if (s->store)
-		store_result(s, store_add_log(s->store, l));
+	if (!s->store)
+		return;
+	if (s->rules) {
+		note_err(s, buf_sv(&text, l->text));
+		rules_text(s->rules, text.p, text.len);
+		masked.text = buf_view(&text);
+	}
+	store_result(s, store_add_log(s->store, &masked));
 }
 
 static void on_calls(void *ctx, const struct trace_calls *c)
@@ -157,6 +171,8 @@ static int open_all(struct session *s)
 	};
 	int err = read_prices(&s->prices, s->cfg.prices);
 
+	if (!err)
+		err = read_rules(&s->rules, s->cfg.redact_rules);
 	if (!err && !s->cfg.no_redact)
 		err = event_scrub_new(&s->scrub);
 	if (!err && s->cfg.found)
@@ -213,6 +229,7 @@ void session_free(struct session **sp)
 	trace_free(&s->trace);
 	price_table_free(&s->prices);
 	event_scrub_free(&s->scrub);
+	rules_free(&s->rules);
 	free(s);
 	*sp = NULL;
 }

@@ -19,6 +19,7 @@ struct session_cfg {
 	const char *capture; /* path; NULL: none */
 	const char *prices;  /* path; NULL: the built-in table */
 	bool no_redact;
+	const char *redact_rules;   /* path; NULL: none; of all that payload is of */
 	enum payload_level payload; /* what store, sink and watch_span get; not the capture */
 	/* The records are of all processes: only agents are taken in, each told of.  NULL: all are. */
 	void (*found)(void *ctx, uint32_t tgid, uint64_t start);
