@@ -9,14 +9,19 @@
 #include "base/limits.h"
 #include "base/map.h"
 
+#define OVER_SLOTS 4096 /* what comes late comes within the second */
+
 struct proc_table {
 	struct map procs; /* (tgid, start) -> struct proc */
 	size_t ended;     /* that are kept for their children */
 	/*
-	 * tgid -> start of the last one with it that ended, + 1.  What comes late, of that one or one before
-	 * it, but for a fork or an exec, makes no process of it again: that one would never end.
+	 * Those that ended last, by tgid.  What comes late, of one of them or one before it with its tgid, but
+	 * for a fork or an exec, makes no process of it again: that one would never end.
 	 */
-	struct map over;
+	struct over {
+		uint32_t tgid;
+		uint64_t start;
+	} over[OVER_SLOTS];
 	const struct proc_ops *ops;
 	void *ctx;
 };
@@ -55,7 +60,6 @@ void proc_table_free(struct proc_table **t)
 	map_for_each (&(*t)->procs, e)
 		forget(*t, e->value);
 	map_fini(&(*t)->procs);
-	map_fini(&(*t)->over);
 	free(*t);
 	*t = NULL;
 }
@@ -157,24 +161,17 @@ static struct proc *add(struct proc_table *t, uint32_t tgid, uint64_t start, uin
 	return p;
 }
 
-static struct map_key over_key(uint32_t tgid)
-{
-	return (struct map_key){ tgid, 0, 0 };
-}
-
 static bool is_over(const struct proc_table *t, uint32_t tgid, uint64_t start)
 {
-	return (uintptr_t)map_get(&t->over, over_key(tgid)) > start;
+	const struct over *o = &t->over[tgid % OVER_SLOTS];
+
+	return tgid && o->tgid == tgid && o->start >= start;
 }
 
-/* Without memory for it nothing is lost but this guard. */
 static void note_over(struct proc_table *t, uint32_t tgid, uint64_t start)
 {
-	if (is_over(t, tgid, start))
-		return;
-	if (t->over.cnt >= LIMIT_PROCS)
-		map_fini(&t->over);
-	map_put(&t->over, over_key(tgid), (void *)(uintptr_t)(start + 1));
+	if (!is_over(t, tgid, start))
+		t->over[tgid % OVER_SLOTS] = (struct over){ tgid, start };
 }
 
 static struct proc *get(struct proc_table *t, uint32_t tgid, uint64_t start, uint64_t ts,
