@@ -212,7 +212,7 @@ static void rules_run(struct sv input)
 {
 	struct sv text = { NULL, 0 }, value = { NULL, 0 };
 	_cleanup_buf_ struct buf masked = BUF_INIT;
-	_cleanup_arena_ struct arena a;
+	_cleanup_arena_ struct arena a = { 0 };
 	struct rules *rules = NULL;
 	struct span *s, *k;
 	char what;

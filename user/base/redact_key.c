@@ -156,6 +156,10 @@ size_t redact_url(struct redact_url *u, char *p, size_t n, bool last)
 			if (!colon)
 				break;
 			i = (size_t)(colon - p);
+			if (i + 1 < n && p[i + 1] != '/' && p[i + 1] != '\\') { /* nearly all */
+				i++;
+				continue;
+			}
 		}
 		next_of_url(u, p[i++]);
 	}

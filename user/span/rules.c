@@ -285,17 +285,23 @@ static size_t mask_header(const struct rule *r, char *p, size_t n)
 	return masked;
 }
 
+/* On a copy with a NUL behind it: sanitizers know regexec(3), but not REG_STARTEND. */
 static size_t mask_slice(const struct rule *r, char *p, size_t n)
 {
+	char text[RULES_SLICE + 1];
 	size_t at = 0, masked = 0;
 
+	memcpy(text, p, n);
+	text[n] = '\0';
 	while (at < n) {
 		regmatch_t m = { .rm_so = (regoff_t)at, .rm_eo = (regoff_t)n };
+		size_t len;
 
-		if (regexec(&r->pattern, p, 1, &m, REG_STARTEND | (at ? REG_NOTBOL : 0)))
+		if (regexec(&r->pattern, text, 1, &m, REG_STARTEND | (at ? REG_NOTBOL : 0)))
 			break;
-		masked += mask(p + m.rm_so, (size_t)(m.rm_eo - m.rm_so));
-		at = (size_t)m.rm_eo + (m.rm_eo == m.rm_so); /* an empty match masks nothing */
+		len = (size_t)(m.rm_eo - m.rm_so);
+		masked += mask(p + m.rm_so, len);
+		at = (size_t)m.rm_eo + !len; /* an empty match masks nothing */
 	}
 	return masked;
 }
@@ -318,7 +324,7 @@ size_t rules_text(const struct rules *rs, char *p, size_t n)
 {
 	size_t masked = 0;
 
-	for (size_t i = 0; i < rs->cnt; i++)
+	for (size_t i = 0; n && i < rs->cnt; i++)
 		if (rs->of[i].kind == RULE_HEADER)
 			masked += mask_header(&rs->of[i], p, n);
 		else if (rs->of[i].kind == RULE_PATTERN)
@@ -338,7 +344,8 @@ struct walk {
 static void mask_value(struct arena *a, struct json *v)
 {
 	if (v->type == JSON_STRING) {
-		mask((char *)v->s.p, v->s.n);
+		if (v->s.n)
+			mask((char *)v->s.p, v->s.n);
 		return;
 	}
 	*v = (struct json){
@@ -394,7 +401,7 @@ static bool mask_paths(const struct rules *rs, struct arena *a, struct json *v)
 static void mask_members(const struct rules *rs, struct json *v)
 {
 	for (size_t i = 0; i < rs->cnt; i++)
-		if (rs->of[i].kind == RULE_HEADER && v->key.n == rs->of[i].header.n &&
+		if (rs->of[i].kind == RULE_HEADER && v->s.n && v->key.n == rs->of[i].header.n &&
 		    strncasecmp(v->key.p, rs->of[i].header.p, v->key.n) == 0)
 			mask((char *)v->s.p, v->s.n);
 }
