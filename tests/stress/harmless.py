@@ -16,6 +16,9 @@ After each round
 - after a kill the store is whole and opens, and the capture replays; after SIGINT ringspan has ended by itself,
   with a store that is whole.
 
+A further client, with libraries of its own, is never named to ringspan: what a request takes of time and CPU is
+also told as a multiple of what it takes that one at the same time, which tells whether anything stays slow.
+
 At the end no program without a process, and no probe by name in tracefs, is left of it.  Prints what does
 not hold and exits 1; else lines of figures, of which those of time are for the reader, and no test.
 """
@@ -56,10 +59,12 @@ class Clients:
         self.server = subprocess.Popen([os.path.join(HERE, "../mock/server.py")], stdout=subprocess.PIPE, text=True)
         ready = json.loads(self.server.stdout.readline())
         command = [sys.executable, os.path.join(HERE, "client.py"), str(ready["port"]), ready["ca"], folder]
-        environment = kernel.own_libraries(folder)
+        other = os.path.join(folder, "other")  # probes belong to files
+        os.mkdir(other)
+        environments = [kernel.own_libraries(folder)] * CLIENTS + [kernel.own_libraries(other)]
         self.all = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-                    for _ in range(CLIENTS)]
-        self.pids = [c.pid for c in self.all]
+                    for environment in environments]
+        self.pids = [c.pid for c in self.all[:CLIENTS]]  # the last is one to compare with
         for c in self.all:
             c.stdout.readline()  # the first answer is there
 
@@ -254,6 +259,13 @@ def median_of(noted, phase, name, scale):
     return f"{statistics.median(all_of_them) / scale:.2f}" if all_of_them else "-"
 
 
+def ratio(noted, phase, name):
+    """Of those that were traced now and then to the one that never was by its pid."""
+    traced, other = ([value for each in some for value in each[phase][name]] for some in
+                     (noted[:CLIENTS], noted[CLIENTS:]))
+    return f"{statistics.median(traced) / statistics.median(other):.2f}" if traced and other else "-"
+
+
 def report(rounds, noted, slab, tracefs):
     kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(rounds.kinds.items()))
     requests = sum(phase["requests"] for each in noted for phase in each.values())
@@ -264,8 +276,10 @@ def report(rounds, noted, slab, tracefs):
           f"tracefs {tracefs:+d} probes; unreclaimable {slab:+d} kB (whole machine)")
     for name, what, scale in (("cpu", "ms of CPU a request", 1e6), ("clock", "ms a request", 1e6),
                               ("call", "ns a system call", 1)):
-        print(f"{what}: " + ", ".join(f"{phase} {median_of(noted, phase, name, scale)}"
-                                      for phase in ("before", "while", "after")) + " (medians)")
+        print(f"{what}: " + ", ".join(f"{phase} {median_of(noted[:CLIENTS], phase, name, scale)}"
+                                      for phase in ("before", "while", "after")) +
+              "; times an untraced client's " + ", ".join(ratio(noted, phase, name)
+                                                       for phase in ("before", "while", "after")) + " (medians)")
     if rounds.leaves:
         main, monitor = zip(*rounds.peaks)
         print(f"leaving: median {statistics.median(rounds.leaves):.2f} s, longest {max(rounds.leaves):.2f} s; peak memory "
