@@ -21,8 +21,10 @@ check_attached() { # NAME AT-LEAST
 		"$RINGSPAN" export --store db --format ndjson --payload >spans.ndjson || echo "export fails"
 		check_spans --spans spans.ndjson --at-least "$2"
 		grep -q '"ringspan.origin": *"attach"' spans.ndjson || echo "the run's origin is not attach"
+		grep '"ringspan.kind": *"run"' spans.ndjson | grep -q '"joined"' || echo "the run does not say that it was joined"
 		no_secret db* spans.ndjson attach.out attach.err
 	} >problems 2>&1
+	[ -s problems ] && cat attach.err >>problems
 	! [ -s problems ]
 	result "$1" $? problems
 }

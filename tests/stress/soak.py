@@ -372,9 +372,9 @@ class Soak:
         while not self.over():
             now = time.time()
             self.reap()
-            if len(self.jobs) < self.options.at_once and now >= next_start:
+            while len(self.jobs) < self.options.at_once and next_start <= now and not self.over():
                 self.start_agent()
-                next_start = now + 0.1
+                next_start = max(next_start, now - 0.5) + 0.1  # what a busy machine missed, in part
             if self.options.server_every and now >= next_server:
                 self.restart_server()
                 next_server = now + self.options.server_every * self.random.uniform(0.7, 1.3)
