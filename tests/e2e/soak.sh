@@ -5,8 +5,8 @@
 # needs: root bpf cgroup2
 . "$(dirname "$0")/lib.sh"
 
-TMPDIR=$tmp timeout -k 10 280 "$PYTHON" "$tests/stress/soak.py" "$RINGSPAN" --agents 40 --at-once 10 --think 0.3 \
-	--server-every 9 --ringspan-every 12 >out 2>&1
+TMPDIR=$tmp timeout -k 10 280 "$PYTHON" "$tests/stress/soak.py" "$RINGSPAN" --agents 30 --at-once 10 --think 0.3 \
+	--server-every 8 --ringspan-every 20 >out 2>&1
 status=$?
 if [ $status -eq 77 ]; then
 	echo "skip - trees of agents at once: $(tail -n 1 out)"
