@@ -126,8 +126,14 @@ struct mmsghdr {
 	__u32 len, pad;
 };
 
+/*
+ * The global functions of this file are proven by themselves, and not again for each way to come to them:
+ * kernels before 6.4 remember all that differs between those.  They take numbers alone, see fs.bpf.h, and
+ * find anew what they work on.
+ */
+
 /* Messages are counted by the call, and each has its own length. */
-static __always_inline __u64 mmsg_bytes(__u64 msg, __u64 cnt)
+__u64 io_mmsg_bytes(__u64 msg, __u64 cnt)
 {
 	__u64 sum = 0;
 	__u32 len;
@@ -495,12 +501,24 @@ static __always_inline void flow_is_nothing(struct thread_state *t, struct flow_
 
 /* --- ends of calls */
 
-/* Looks while something is to be found out; afterwards f->stage says what is to be done. */
-static __noinline int io_look(struct thread_state *t, struct flow_state *f)
+static __always_inline struct flow_state *io_flow_of(__u64 obj)
 {
-	__u32 held = f->head_len[t->io.dir & 1];
-	__u32 found = flow_look(t, f);
+	struct conn_key key = flow_key(obj);
 
+	return bpf_map_lookup_elem(&flows, &key);
+}
+
+/* Looks while something is to be found out; afterwards f->stage says what is to be done. */
+int io_look(__u64 obj)
+{
+	struct thread_state *t = thread_find();
+	struct flow_state *f = io_flow_of(obj);
+	__u32 held, found;
+
+	if (!t || !f)
+		return 0;
+	held = f->head_len[t->io.dir & 1];
+	found = flow_look(t, f);
 	if (found == EV_PROTO_UNKNOWN)
 		flow_is_nothing(t, f);
 	else if (found != LOOK_MORE)
@@ -508,21 +526,59 @@ static __noinline int io_look(struct thread_state *t, struct flow_state *f)
 	return 0;
 }
 
+int io_shake(__u64 obj)
+{
+	struct thread_state *t = thread_find();
+	struct flow_state *f = io_flow_of(obj);
+
+	return t && f ? shake_walk(t, f, true) : 0;
+}
+
+/* ... of a kernel that refuses a program in which bpf_loop is but named. */
+int io_shake_old(__u64 obj)
+{
+	struct thread_state *t = thread_find();
+	struct flow_state *f = io_flow_of(obj);
+
+	return t && f ? shake_walk(t, f, false) : 0;
+}
+
+static __always_inline void io_copy_of(__u64 obj, __u64 total, const bool modern)
+{
+	struct thread_state *t = thread_find();
+	struct flow_state *f = io_flow_of(obj);
+
+	if (t && f)
+		io_copy(t, f, total, modern);
+}
+
+int io_copy_flow(__u64 obj, __u64 total)
+{
+	io_copy_of(obj, total, true);
+	return 0;
+}
+
+int io_copy_flow_old(__u64 obj, __u64 total)
+{
+	io_copy_of(obj, total, false);
+	return 0;
+}
+
 static __always_inline void io_flow(struct thread_state *t, struct flow_state *f, __s64 ret,
 				    const bool modern)
 {
-	__u64 total = t->io.form == IO_MMSG ? mmsg_bytes(t->io.buf, ret) : ret;
+	__u64 total = t->io.form == IO_MMSG ? io_mmsg_bytes(t->io.buf, ret) : ret;
 	__u32 dir = t->io.dir & 1;
 
 	__sync_fetch_and_add(&f->bytes[dir], total);
 	if ((f->stage == FLOW_SKIP && !f->shake) || !io_open(&t->io, ret))
 		return;
 	if (f->stage == FLOW_LOOK || f->tunnel)
-		io_look(t, f);
+		io_look(t->io.file.obj);
 	if (f->shake && modern)
-		shake_call(t, f);
+		io_shake(t->io.file.obj);
 	else if (f->shake)
-		shake_call_old(t, f);
+		io_shake_old(t->io.file.obj);
 	if (f->stage != FLOW_COPY)
 		return;
 	if (!f->told)
@@ -534,7 +590,10 @@ static __always_inline void io_flow(struct thread_state *t, struct flow_state *f
 		flow_hole(f, dir, pos, total);
 		return;
 	}
-	io_copy(t, f, total, modern);
+	if (modern)
+		io_copy_flow(t->io.file.obj, total);
+	else
+		io_copy_flow_old(t->io.file.obj, total);
 }
 
 /* Somebody answered: a read of what a human, or who stands in for one, writes to. */
@@ -564,22 +623,31 @@ static __always_inline void io_input(struct thread_state *t, struct flow_state *
 }
 
 /* What the two tracepoints of tie.bpf.c tell where the kernel has them. */
-static __always_inline bool io_tie(const struct proc_state *proc, struct thread_state *t,
-				   struct sock *sk)
+int io_tie(__u64 sk)
 {
-	__u32 ports = sock_ports(sk), dir = t->io.dir & 1;
+	struct proc_state *proc = traced_here();
+	struct thread_state *t = thread_find();
+	__u32 ports = sock_ports((struct sock *)sk), dir;
 
-	return sock_moved_inside(t, sk, ports, dir) || sock_moved_outside(proc, t, sk, ports, dir);
+	if (!proc || !t)
+		return 0;
+	dir = t->io.dir & 1;
+	return sock_moved_inside(t, (struct sock *)sk, ports, dir) ||
+	       sock_moved_outside(proc, t, (struct sock *)sk, ports, dir);
 }
 
 /* Whether the bytes were copied. */
-static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret, const bool modern)
+static __always_inline bool io_moved_by(__u32 fd, __s64 ret, const bool modern)
 {
+	struct thread_state *t = thread_find();
 	struct proc_state *proc = traced_here();
 	struct file *file = proc ? fs_file_of(fd) : NULL;
-	struct flow_file *ff = &t->io.file;
 	struct flow_state *f;
+	struct flow_file *ff;
 
+	if (!t)
+		return false;
+	ff = &t->io.file;
 	__builtin_memset(ff, 0, sizeof(*ff));
 	if (!file)
 		return false;
@@ -589,7 +657,7 @@ static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret
 	}
 	if (cfg_tie_calls && (ff->family == AF_INET || ff->family == AF_INET6)) {
 		usage_sock(t->io.dir & 1, ret);
-		t->io.nested = io_tie(proc, t, flow_sock(ff));
+		t->io.nested = io_tie(ff->obj);
 	}
 	t->job.quiet = quiet_here(proc);
 	f = flow_find(&proc->life, ff->obj, ff->ino);
@@ -603,6 +671,16 @@ static __always_inline bool io_moved(struct thread_state *t, __u32 fd, __s64 ret
 	io_flow(t, f, ret, modern);
 	io_input(t, f, fd, ret);
 	return f->stage == FLOW_COPY;
+}
+
+int io_moved(__u64 fd, __u64 ret)
+{
+	return io_moved_by(fd, ret, true);
+}
+
+int io_moved_old(__u64 fd, __u64 ret)
+{
+	return io_moved_by(fd, ret, false);
 }
 
 /* --- output */
@@ -651,14 +729,14 @@ static __always_inline bool output_may(struct flow_state *f, __u64 n)
 }
 
 /* The descriptor is what counts: a dup2 to a file or a pipe is the process's output all the same. */
-static __always_inline void output_moved(struct thread_state *t, __u32 fd, __s64 ret,
-					 const bool modern)
+static __always_inline void output_copy(__u32 fd, __s64 ret, const bool modern)
 {
+	struct thread_state *t = thread_find();
 	struct proc_state *proc = traced_here();
 	struct conn_key key = flow_key(fd);
 	struct flow_state *f;
 
-	if (!proc)
+	if (!t || !proc)
 		return;
 	f = bpf_map_lookup_elem(&flows, &key);
 	if (!f || f->start != proc->start) {
@@ -669,6 +747,18 @@ static __always_inline void output_moved(struct thread_state *t, __u32 fd, __s64
 	t->job.quiet = quiet_here(proc);
 	if (f && output_may(f, ret) && io_open(&t->io, ret))
 		io_copy(t, f, ret, modern);
+}
+
+int output_moved(__u64 fd, __u64 ret)
+{
+	output_copy(fd, ret, true);
+	return 0;
+}
+
+int output_moved_old(__u64 fd, __u64 ret)
+{
+	output_copy(fd, ret, false);
+	return 0;
 }
 
 /*
@@ -728,12 +818,12 @@ static __always_inline int io_exit(const unsigned long long *ctx, struct pt_regs
 	/* without the tracepoints it is not known yet, and old verifiers need not see this */
 	if (!cfg_tie_calls && t->io.nested && io_is_cipher(t, SYS_RET))
 		return 0;
-	if (io_moved(t, fd, SYS_RET, modern))
+	if (modern ? io_moved(fd, SYS_RET) : io_moved_old(fd, SYS_RET))
 		return 0;
-	if (cfg_output_rate && t->io.dir == EV_WRITE && t->io.form != IO_MMSG &&
-	    (fd == STDOUT || fd == STDERR))
-		output_moved(t, fd, SYS_RET, modern);
-	return 0;
+	if (!cfg_output_rate || t->io.dir != EV_WRITE || t->io.form == IO_MMSG ||
+	    (fd != STDOUT && fd != STDERR))
+		return 0;
+	return modern ? output_moved(fd, SYS_RET) : output_moved_old(fd, SYS_RET);
 }
 
 /* The end of each call; twice, because kernels before 5.17 have no bpf_loop. */

@@ -215,15 +215,4 @@ static __always_inline int shake_walk(struct thread_state *t, struct flow_state 
 	return 0;
 }
 
-/* Two, because a kernel before 5.17 refuses a program in which bpf_loop is but named. */
-static __noinline int shake_call(struct thread_state *t, struct flow_state *f)
-{
-	return shake_walk(t, f, true);
-}
-
-static __noinline int shake_call_old(struct thread_state *t, struct flow_state *f)
-{
-	return shake_walk(t, f, false);
-}
-
 #endif
