@@ -8,6 +8,7 @@
 #   make coverage      the tests that need no privilege, with sanitizers; which lines they ran
 #   make fuzz T=60     fuzzes every parser, so many seconds in all
 #   make corpus CORPUS=DIR   parsers against recorded provider traffic
+#   make test-vm KERNELS="5.10 6.12"   Debian's kernels under qemu, and the BPF tests in them (half an hour for all)
 #   make bench         what `record` sustains and costs (root), and bench-replay
 #   make bench-replay  spans a second and memory of a replay, up to a million spans
 #   make bench-syscalls  what a system call costs, beside other tools (root)
@@ -163,6 +164,12 @@ test:
 check:
 	$(Q)$(MAKE) --no-print-directory tests-build
 	$(Q)OUT=$(OUT) tests/run.sh lint unit case golden
+
+.PHONY: test-vm
+test-vm:
+	$(Q)tests/deps.sh vm
+	$(Q)$(MAKE) --no-print-directory tests-build
+	$(Q)OUT=$(OUT) tests/vm/run.sh $(KERNELS)
 
 lint:
 	$(Q)OUT=$(OUT) tests/run.sh lint
