@@ -80,7 +80,8 @@ enum ev_call_class {
 	X(FRAMES, 521, ev_frames)    \
 	X(PROBE, 522, ev_probe)      \
 	X(CLOCK, 523, ev_clock)      \
-	X(LOSS, 524, ev_loss)
+	X(LOSS, 524, ev_loss)        \
+	X(FUNC_OPEN, 527, ev_function)
 
 enum ev_kind {
 #define X(name, id, type) EV_##name = id,
@@ -621,12 +622,12 @@ enum ev_func_end {
 };
 
 /*
- * A call of a function that the user named, told when it ends, or a place that was passed.  The thread
- * that hdr names counts its calls as they begin: that number is `frame`, so that what calls what is
+ * A call of a function that the user named, told when it ends, or a place that was passed; FUNC_OPEN: one
+ * that has not ended, with USAGE that user space asks for.  The thread that hdr names counts its calls as they begin: that number is `frame`, so that what calls what is
  * exact.  Payload: texts with a NUL each, of the bits of `texts` in rising order, then of those of `late`.
  */
 struct ev_function {
-	struct ev_hdr hdr; /* ts: when it ended */
+	struct ev_hdr hdr; /* ts: when it ended, or was seen to be open */
 	__u64 enter_ts;
 	__u64 frame;  /* from 1 */
 	__u64 parent; /* frame of the call that it was made in, of those that are told; 0: in none */

@@ -285,3 +285,58 @@ int BPF_PROG(func_thread_exec_old, struct task_struct *task, pid_t old_pid)
 	thread_execs(old_pid, false);
 	return 0;
 }
+
+/* --- calls that go on */
+
+static __always_inline void frame_row(struct seq_file *seq, struct func_thread *t, __u32 i)
+{
+	struct func_frame *f = frame_at(t, i);
+	__u32 at = f->text_at, len = f->text_len;
+	struct ev_function row = {};
+
+	barrier_var(len);
+	len &= FUNC_TEXTS - 1;
+	barrier_var(at);
+	at &= FUNC_POOL - 1;
+	row.hdr.size = sizeof(row) + len;
+	row.hdr.tgid = t->tgid;
+	row.hdr.tid = t->tid;
+	row.hdr.start = t->start;
+	row.enter_ts = f->enter_ts;
+	row.frame = f->frame;
+	__builtin_memcpy(row.args, f->args, sizeof(row.args));
+	row.probe = f->probe;
+	row.over = f->over;
+	row.texts = f->texts;
+	row.cut = f->cut;
+	tell_parent(t, &row, i);
+	bpf_seq_write(seq, &row, sizeof(row));
+	if (len)
+		bpf_seq_write(seq, t->text + at, len);
+}
+
+/* Each as the record that tells it but for kind and time; of one that ends meanwhile it may be no record. */
+SEC("?iter/task")
+int func_rows(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct seq_file *seq = ctx->meta->seq;
+	struct func_thread *t;
+	__u32 i, tid;
+
+	if (!task || !tgid_may_be_traced(task->tgid))
+		return 0;
+	tid = task->pid;
+	if (cfg_task_storage)
+		t = bpf_task_storage_get(&func_threads, task, NULL, 0);
+	else
+		t = bpf_map_lookup_elem(&func_threads_old, &tid);
+	if (!t)
+		return 0;
+	for (i = 0; i < FUNC_DEPTH; i++) {
+		if (i >= t->depth)
+			break;
+		frame_row(seq, t, i);
+	}
+	return 0;
+}

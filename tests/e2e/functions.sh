@@ -113,6 +113,46 @@ wait $attach
 	[ "$(grep -o '"process.pid":[0-9]*' spans.ndjson | sort -u)" = "\"process.pid\":$pid" ]
 result "a process that runs already, and none beside it" $? err2
 
+# One that is still in its functions when the recording ends.
+cat >stays.c <<-'C'
+	#include <stdio.h>
+	#include <unistd.h>
+	#define FUNC __attribute__((noipa))
+	static volatile int sink;
+	static char waits[] = "_aits"; /* in memory by then: what is not can be read when a call ends only */
+	FUNC int inner(const char *why, int n) { puts(why); fflush(stdout); pause(); return sink += n; }
+	FUNC int middle(int n) { int got = inner(waits, n + 1); sink++; return got; }
+	int main(int argc, char **argv) {
+		while (access(argv[1], F_OK)) usleep(10000);
+		waits[0] = 'w';
+		return middle(argc);
+	}
+C
+if "${CC:-cc}" -O1 -o stays stays.c 2>cc.err; then
+	./stays "$PWD/stay" >stays.out &
+	pid=$!
+	pids+=("$pid")
+	timeout --foreground -k 5 60 "$RINGSPAN" attach -p $pid --store db4 --capture c.rsp --uprobe "$PWD/stays:inner(%s, %d) = %d" \
+		--uprobe "$PWD/stays:middle(%d)" 2>err4 &
+	attach=$!
+	wait_for 30 grep -q "attached" err4 || sleep 3
+	touch stay
+	wait_for 20 grep -q waits stays.out
+	kill $attach # background jobs do not hear of SIGINT
+	wait $attach
+	{
+		"$RINGSPAN" export --store db4 --format ndjson --payload >spans.ndjson
+		calls spans.ndjson | sort >found
+		printf '%s\n' 'inner ["waits", 3] null - middle' 'middle [2] null - run' | diff - found
+		[ "$(grep -c '"ringspan.incomplete":\["unfinished"\].*"ringspan.kind":"function"\|"ringspan.kind":"function".*"ringspan.incomplete":\["unfinished"\]' spans.ndjson)" -eq 2 ] ||
+			echo "not two that are unfinished"
+		same_twice
+	} >problems 2>&1
+	[ -s problems ] && cat err4 >>problems
+	! [ -s problems ]
+	result "calls that go on when the recording ends are told as unfinished" $? problems
+fi
+
 {
 	for bad in "$PWD/victim:nothing" "$PWD/victim:fact+0x1" "$PWD/victim.c:main"; do
 		bounded "$RINGSPAN" record --no-store --uprobe "$bad" -- true >/dev/null 2>err && echo "$bad is taken"

@@ -31,7 +31,7 @@ EOF
 "$PYTHON" -S threads.py &
 pid=$!
 pids+=("$pid")
-bounded "$RINGSPAN" attach -p $pid --store db --capture c.rsp 2>err &
+timeout --foreground -k 5 100 "$RINGSPAN" attach -p $pid --store db --capture c.rsp 2>err &
 attach=$!
 wait_for 30 grep -q "attached" err || sleep 3
 touch go
@@ -40,7 +40,7 @@ live() {
 }
 wait_for 40 live 2>problems
 result "threads of a run in flight are told while they live" $? live.json
-kill -INT $attach
+kill $attach # background jobs do not hear of SIGINT
 wait $attach
 "$RINGSPAN" latency --store db --by thread --json >store.json 2>>err
 "$RINGSPAN" latency --capture c.rsp --by thread --json >capture.json 2>>err

@@ -273,10 +273,47 @@ static void odd_records(void **state)
 	feed(w, call(UINT32_MAX, UINT32_MAX, 1, 5, 5, UINT32_MAX, NULL, 0)); /* in itself */
 }
 
+/* One that goes on is known when the kernel is asked: with its arguments, once, until its end is told. */
+static void asked_for(void **state)
+{
+	struct world *w = *state;
+	const struct span *s;
+	struct ev_function *e;
+
+	for (uint64_t ts = 6; ts <= 7; ts++) {
+		e = call(4, ts, 1, 1, 0, 0, "localhost", 10);
+		e->hdr.kind = EV_FUNC_OPEN;
+		e->texts = 1;
+		e->args[0] = 0x1000;
+		feed(w, e);
+		e = call(5, ts, 1, 2, 1, 4, NULL, 0);
+		e->hdr.kind = EV_FUNC_OPEN;
+		feed(w, e);
+	}
+	trace_each_open(w->trace, on_open, w);
+	assert_int_equal(told_count(&w->open, SPAN_FUNCTION), 2);
+	e = call(5, 8, 1, 2, 1, 4, NULL, 0);
+	e->ret = 7;
+	feed(w, e);
+	assert_int_equal(told_count(&w->told, SPAN_FUNCTION), 1);
+	assert_json(span_attr(told_nth(&w->told, SPAN_FUNCTION, 0), ATTR_ID_FUNC_RETURN), "7");
+	trace_end(w->trace);
+	assert_int_equal(told_count(&w->told, SPAN_FUNCTION), 2);
+	s = told_nth(&w->told, SPAN_FUNCTION, 1);
+	ASSERT_SV(s->name, "lookup");
+	assert_int_equal(s->start_ns, WALL + 4 * MS);
+	assert_json(span_attr(s, ATTR_ID_FUNC_ARGS), "[\"localhost\",0,\"0\"]");
+	assert_null(span_attr(s, ATTR_ID_FUNC_RETURN));
+	assert_json(span_attr(s, ATTR_ID_INCOMPLETE), "[\"unfinished\"]");
+	assert_string_equal(told_nth(&w->told, SPAN_FUNCTION, 0)->parent_span_id, s->span_id);
+	assert_int_equal(span_attr_int(told_process(&w->told, CHILD), ATTR_ID_FUNCS_CALLS, 0), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_call, setup, teardown),
+		cmocka_unit_test_setup_teardown(asked_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(texts, setup, teardown),
 		cmocka_unit_test_setup_teardown(nested, setup, teardown),
 		cmocka_unit_test_setup_teardown(lost_parent, setup, teardown),

@@ -160,6 +160,7 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 	case EV_SYSCALLS:
 		return counts_fit((const void *)h, payload);
 	case EV_FUNCTION:
+	case EV_FUNC_OPEN:
 		return function_fits((const void *)h, payload);
 	case EV_PROBE:
 		return probe_fits((const void *)h, payload);

@@ -159,7 +159,8 @@ void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 	case EV_SYSCALL:
 	case EV_FILE:
 	case EV_OPEN:
-	case EV_FUNCTION: {
+	case EV_FUNCTION:
+	case EV_FUNC_OPEN: {
 		struct sv texts = event_payload(rec);
 
 		redact_text(payload(rec, texts), texts.n);

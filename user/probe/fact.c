@@ -182,6 +182,11 @@ int fact_usage(struct buf *queue, const struct ev_usage *usage)
 	return add(queue, usage, sizeof(*usage), NULL, 0);
 }
 
+int fact_open_call(struct buf *queue, const struct ev_function *call)
+{
+	return add(queue, call, call->hdr.size, NULL, 0);
+}
+
 int fact_threads(struct buf *queue, const struct ev_threads *threads)
 {
 	return add(queue, threads, sizeof(*threads), NULL, 0);

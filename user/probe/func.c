@@ -31,6 +31,12 @@ static bool is_wanted(const char *name, bool modern)
 	return (len > 4 && strcmp(name + len - 4, "_old") == 0) != modern;
 }
 
+/* That of calls that go on is run when they are asked for: kern_open_calls(). */
+static bool is_rows(const struct bpf_program *prog)
+{
+	return strcmp(bpf_program__name(prog), "func_rows") == 0;
+}
+
 void funcs_select(struct bpf_object *obj, const struct features *f, bool on)
 {
 	static const char *const maps[] = { "func_probes", "__bpf_usdt_specs",
@@ -46,7 +52,8 @@ void funcs_select(struct bpf_object *obj, const struct features *f, bool on)
 
 		if (!funcs_owns(prog))
 			continue;
-		bpf_program__set_autoload(prog, on && is_wanted(name, f->of[FEAT_LOOP].on));
+		bpf_program__set_autoload(prog, on && (is_rows(prog) ||
+						       is_wanted(name, f->of[FEAT_LOOP].on)));
 		/* how those of USDT are attached is libbpf's business */
 		if (uprobe && f->of[FEAT_MULTI].on)
 			bpf_program__set_expected_attach_type(prog, UPROBE_TYPE_MULTI);
@@ -66,7 +73,7 @@ int funcs_attach(struct hook_links *links, struct bpf_object *obj)
 		struct bpf_link *link;
 
 		if (!funcs_owns(prog) || !bpf_program__autoload(prog) ||
-		    bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE)
+		    bpf_program__type(prog) == BPF_PROG_TYPE_KPROBE || is_rows(prog))
 			continue;
 		link = bpf_program__attach(prog);
 		if (!link)

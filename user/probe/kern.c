@@ -336,6 +336,13 @@ int kern_threads(const struct kern *k, struct ev_threads **rows, size_t *cnt)
 	return 0;
 }
 
+int kern_open_calls(const struct kern *k, struct buf *rows)
+{
+	const struct bpf_program *prog = k->skel->progs.func_rows;
+
+	return bpf_program__autoload(prog) ? read_rows(prog, sizeof(struct ev_function), rows) : 0;
+}
+
 /*
  * Rows come in the order of their addresses.  An iterator that is for one task does not end: read on,
  * it tells its last rows again (seen on 6.18).

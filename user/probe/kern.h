@@ -4,6 +4,7 @@
 #define RINGSPAN_PROBE_KERN_H
 
 #include <linux/types.h>
+#include "base/buf.h"
 #include "probe/feature.h"
 #include "state.bpf.h"
 
@@ -57,6 +58,11 @@ struct kern_calls {
  * caller's to free.  0 or -errno.
  */
 int kern_threads(const struct kern *k, struct ev_threads **rows, size_t *cnt);
+/*
+ * Adds the calls of functions that the user named and that go on, one behind the other, hdr.size bytes each:
+ * records without kind and time.  0 or -errno.
+ */
+int kern_open_calls(const struct kern *k, struct buf *rows);
 int kern_usages(const struct kern *k, __u32 *max); /* descriptor and size of that map */
 /* Programs that are loaded, in order, until fn gives another number than 0: that. */
 int kern_programs(const struct kern *k, int (*fn)(void *ctx, const char *name, int fd), void *ctx);

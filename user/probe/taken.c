@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include "base/cleanup.h"
+#include "event/event.h"
 #include "probe/fact.h"
 #include "probe/kern.h"
 
@@ -79,6 +80,34 @@ static int tell_threads(const struct kern *k, struct buf *facts)
 	return err;
 }
 
+/* One that ended while it was read may be of no form: its own record follows. */
+static int tell_open_calls(const struct kern *k, struct buf *facts)
+{
+	_cleanup_buf_ struct buf rows = BUF_INIT;
+	struct {
+		struct ev_function e;
+		char texts[EV_FUNC_ARGS * EV_FUNC_TEXT];
+	} one;
+	int err = kern_open_calls(k, &rows);
+
+	for (size_t at = 0; !err && rows.len - at >= sizeof(one.e);) {
+		size_t size, left = rows.len - at;
+
+		memcpy(&one.e, rows.p + at, sizeof(one.e));
+		size = one.e.hdr.size;
+		if (size < sizeof(one.e) || size > left)
+			break;
+		if (size <= sizeof(one)) {
+			memcpy(one.texts, rows.p + at + sizeof(one.e), size - sizeof(one.e));
+			fact_hdr(&one.e.hdr, EV_FUNC_OPEN, size);
+			if (!event_check(&one.e.hdr, size))
+				err = fact_open_call(facts, &one.e);
+		}
+		at += size;
+	}
+	return err;
+}
+
 int taken_tell(const struct kern *k, struct buf *facts)
 {
 	__u32 tgid, next, max;
@@ -93,5 +122,7 @@ int taken_tell(const struct kern *k, struct buf *facts)
 		if (!bpf_map_lookup_elem(fd, &tgid, &u) && !u.quiet)
 			err = tell(facts, tgid, &u);
 	}
-	return err ? err : tell_threads(k, facts);
+	if (!err)
+		err = tell_threads(k, facts);
+	return err ? err : tell_open_calls(k, facts);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * USAGE of processes that say nothing themselves, because they wait, or do nothing but compute, and THREADS
- * of their threads.  What one took since it came to its CPU is not in it, and comes with the next.
+ * USAGE of processes that say nothing themselves, because they wait, or do nothing but compute, THREADS
+ * of their threads, and FUNC_OPEN of calls that these are in.  What a thread took since it came to its CPU is
+ * not in it, and comes with the next.
  */
 #ifndef RINGSPAN_PROBE_TAKEN_H
 #define RINGSPAN_PROBE_TAKEN_H

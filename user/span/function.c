@@ -16,11 +16,12 @@ struct named {
 	struct func_format format;
 };
 
-/* A call that others were made in, and whose own end was not told yet. */
+/* A call that others were made in, or that was seen to go on, and whose own end was not told yet. */
 struct func_open {
 	struct func_open *next;
 	uint32_t tid, probe;
 	uint64_t frame, ts;
+	struct ev_function *seen; /* FUNC_OPEN; NULL: it is known from calls that it made */
 };
 
 struct func_calls {
@@ -106,6 +107,7 @@ static struct json *value_json(struct span *s, const struct ev_function *e, unsi
 
 static void set_values(struct span *s, const struct ev_function *e, const struct func_format *f)
 {
+	bool returned = e->hdr.kind == EV_FUNCTION && e->end == EV_FUNC_RETURNED;
 	struct json *args = json_array(&s->arena);
 
 	for (unsigned int i = 0; i < f->arg_cnt; i++)
@@ -113,7 +115,7 @@ static void set_values(struct span *s, const struct ev_function *e, const struct
 			json_push(args, value_json(s, e, i, f->args[i], e->args[i]));
 	if (args->cnt)
 		span_set_json(s, ATTR_ID_FUNC_ARGS, args);
-	if (f->ret.conv && e->end == EV_FUNC_RETURNED)
+	if (f->ret.conv && returned)
 		span_set_json(s, ATTR_ID_FUNC_RETURN,
 			      value_json(s, e, EV_FUNC_RET, f->ret, e->ret));
 }
@@ -200,6 +202,26 @@ static void set_end(struct span *s, const struct ev_function *e)
 		span_incomplete(s, "cap");
 }
 
+static void set_record(struct span *s, const struct run *r, const struct ev_function *e,
+		       const struct named *n)
+{
+	if (e->parent)
+		set_id(s->parent_span_id, r, e->hdr.tgid, e->hdr.tid, e->parent, e->parent_ts);
+	if (n && !set_python(s, e, n))
+		set_values(s, e, &n->format);
+}
+
+/* The same of one that goes on, with what was seen of it. */
+static struct span *open_span(struct trace *t, struct pstate *ps, uint32_t tgid,
+			      const struct func_open *o)
+{
+	struct span *s = call_span(t, ps, tgid, o, t->now);
+
+	if (s && o->seen)
+		set_record(s, ps->run, o->seen, named_of(t, o->probe));
+	return s;
+}
+
 static void tell_call(struct trace *t, struct pstate *ps, const struct ev_function *e)
 {
 	struct func_open self = {
@@ -210,11 +232,7 @@ static void tell_call(struct trace *t, struct pstate *ps, const struct ev_functi
 
 	if (!s)
 		return;
-	if (e->parent)
-		set_id(s->parent_span_id, ps->run, e->hdr.tgid, e->hdr.tid, e->parent,
-		       e->parent_ts);
-	if (n && !set_python(s, e, n))
-		set_values(s, e, &n->format);
+	set_record(s, ps->run, e, n);
 	set_end(s, e);
 	engine_emit(ps->run, &s);
 }
@@ -237,6 +255,12 @@ static struct func_open **find_open(struct func_calls *c, uint32_t tid, uint64_t
 	return at;
 }
 
+static void open_free(struct func_open *o)
+{
+	free(o->seen);
+	free(o);
+}
+
 static void close_call(struct func_calls *c, uint32_t tid, uint64_t frame)
 {
 	struct func_open **at = find_open(c, tid, frame), *o = *at;
@@ -244,27 +268,40 @@ static void close_call(struct func_calls *c, uint32_t tid, uint64_t frame)
 	if (!o)
 		return;
 	*at = o->next;
-	free(o);
+	open_free(o);
 	c->open_cnt--;
 }
 
-static void open_parent(struct func_calls *c, const struct ev_function *e)
+static struct func_open *open_add(struct func_calls *c, const struct func_open *call)
 {
-	struct func_open *o;
+	struct func_open *o = *find_open(c, call->tid, call->frame);
 
-	if (!e->parent || c->open_cnt >= LIMIT_FUNCTION_DEPTH ||
-	    *find_open(c, e->hdr.tid, e->parent))
-		return;
+	if (o || c->open_cnt >= LIMIT_FUNCTION_DEPTH)
+		return o;
 	o = calloc(1, sizeof(*o));
 	if (!o)
-		return;
-	*o = (struct func_open){ .next = c->open,
-				 .tid = e->hdr.tid,
-				 .probe = e->parent_probe,
-				 .frame = e->parent,
-				 .ts = e->parent_ts };
+		return NULL;
+	*o = *call;
+	o->next = c->open;
 	c->open = o;
 	c->open_cnt++;
+	return o;
+}
+
+void function_open(struct trace *t, const struct ev_function *e)
+{
+	struct pstate *ps = engine_pstate(t, e->hdr.tgid, e->hdr.start);
+	struct func_calls *c = ps ? calls_of(ps) : NULL;
+	struct func_open call = {
+		.tid = e->hdr.tid, .probe = e->probe, .frame = e->frame, .ts = e->enter_ts
+	};
+	struct func_open *o = c ? open_add(c, &call) : NULL;
+
+	if (!o || o->seen)
+		return;
+	o->seen = malloc(e->hdr.size);
+	if (o->seen)
+		memcpy(o->seen, e, e->hdr.size);
 }
 
 void function_feed(struct trace *t, const struct ev_function *e)
@@ -281,7 +318,11 @@ void function_feed(struct trace *t, const struct ev_function *e)
 	c->calls++;
 	ps->run->func_calls++;
 	close_call(c, e->hdr.tid, e->frame);
-	open_parent(c, e);
+	if (e->parent)
+		open_add(c, &(struct func_open){ .tid = e->hdr.tid,
+						 .probe = e->parent_probe,
+						 .frame = e->parent,
+						 .ts = e->parent_ts });
 	tell_call(t, ps, e);
 }
 
@@ -289,7 +330,7 @@ void function_finish(struct trace *t, struct pstate *ps, uint32_t tgid, bool unf
 {
 	while (ps->functions && ps->functions->open) {
 		struct func_open *o = ps->functions->open;
-		struct span *s = call_span(t, ps, tgid, o, t->now);
+		struct span *s = open_span(t, ps, tgid, o);
 
 		/* the kernel tells the end of every call before that of its thread */
 		if (s) {
@@ -297,7 +338,7 @@ void function_finish(struct trace *t, struct pstate *ps, uint32_t tgid, bool unf
 			engine_emit(ps->run, &s);
 		}
 		ps->functions->open = o->next;
-		free(o);
+		open_free(o);
 	}
 }
 
@@ -307,7 +348,7 @@ void function_each_open(struct trace *t, struct pstate *ps, uint32_t tgid,
 	const struct func_open *o = ps->functions ? ps->functions->open : NULL;
 
 	for (; o; o = o->next) {
-		struct span *s = call_span(t, ps, tgid, o, t->now);
+		struct span *s = open_span(t, ps, tgid, o);
 
 		open_give(w, ps->run, &s);
 	}
@@ -334,7 +375,7 @@ void function_free(struct pstate *ps)
 	while (ps->functions && ps->functions->open) {
 		struct func_open *next = ps->functions->open->next;
 
-		free(ps->functions->open);
+		open_free(ps->functions->open);
 		ps->functions->open = next;
 	}
 	free(ps->functions);

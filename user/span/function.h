@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Calls of functions that the user named, as spans.  Records come as calls end, so inner ones first: that
- * the outer ones are open is known from them alone.
+ * the outer ones are open is known from them alone, and of the innermost when the kernel is asked.
  */
 #ifndef RINGSPAN_SPAN_FUNCTION_H
 #define RINGSPAN_SPAN_FUNCTION_H
@@ -16,6 +16,7 @@ struct func_calls; /* of one process */
 
 void function_probe(struct trace *t, const struct ev_probe *p);
 void function_feed(struct trace *t, const struct ev_function *f);
+void function_open(struct trace *t, const struct ev_function *f); /* it goes on */
 /* The process is over, or unfinished, the recording is: calls whose end was not told. */
 void function_finish(struct trace *t, struct pstate *ps, uint32_t tgid, bool unfinished);
 void function_each_open(struct trace *t, struct pstate *ps, uint32_t tgid,

@@ -399,6 +399,9 @@ static int feed_kind(struct trace *t, const struct ev_hdr *rec)
 	case EV_FUNCTION:
 		function_feed(t, (const void *)rec);
 		break;
+	case EV_FUNC_OPEN:
+		function_open(t, (const void *)rec);
+		break;
 	case EV_FILE:
 		file_feed(t, (const void *)rec);
 		break;
