@@ -30,7 +30,9 @@ KEPT = 16384          # EV_ARGS_MAX
 STRING = 131072       # MAX_ARG_STRLEN with its NUL (binfmts.h)
 CODES = 251           # different exit codes
 AT_ONCE = 8           # processes of a storm that run at the same time
-GROWN = 1.25, 4096    # times and kB that a heap may be more than at a third: the allocator's ways
+GROWN = 1.25          # times that a heap may be more than at a third: the allocator's ways,
+ROOM_KB = 4096        # ... and this much more,
+SHORT = 5000, 16384   # ... or this, of fewer processes: their third may come before the recorder is at work
 ONE = f"exit $(($1 % {CODES}))"
 # one that starts another first, whose serial number is its fourth argument
 TWO = f"/bin/sh -c '{ONE}' sh $3 $1; {ONE}"
@@ -129,6 +131,7 @@ class Recorded:
     """One storm under `record`."""
 
     def __init__(self, ringspan, count, per_minute, huge, folder):
+        self.count = count
         self.store, progress = os.path.join(folder, "db"), os.path.join(folder, "progress")
         command = [ringspan, "record", "--quiet", "--store", self.store, "--", sys.executable, __file__, "--storm",
                    str(count), str(per_minute), str(int(huge)), progress]
@@ -153,8 +156,9 @@ class Recorded:
     def grown(self):
         if not self.third:
             return
+        room = SHORT[1] if self.count < SHORT[0] else ROOM_KB
         for what, then, now in zip(("it", "its monitor"), self.third, self.last):
-            if now > then * GROWN[0] + GROWN[1]:
+            if now > then * GROWN + room:
                 yield f"{what} has {now} kB, at a third {then} kB"
 
 
