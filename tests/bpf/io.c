@@ -558,13 +558,24 @@ static int run_victim(const char *name, const char *arg)
 
 static void run(struct trace *t, const char *name, const char *arg)
 {
-	struct ev_stats s;
+	struct probe_loss loss;
 
 	trace_clear(t);
 	trace_victim(t, name, arg);
 	assert_int_equal(t->status, 0);
-	assert_int_equal(probe_stats(t->p, &s), 0);
-	assert_int_equal(s.lost_ring + s.lost_map + s.lost_fault_bytes, 0);
+	assert_int_equal(probe_loss(t->p, &loss), 0);
+	for (__u32 i = 0; i < loss.e.kinds; i++)
+		assert_int_equal(loss.kinds[i].lost_ring, 0);
+	assert_int_equal(loss.e.calls_lost, 0);
+	assert_int_equal(loss.e.bytes_lost[EV_LOST_READ_FAULT], 0);
+}
+
+static __u64 moved_by_the_kernel(const struct trace *t)
+{
+	struct probe_loss loss;
+
+	assert_int_equal(probe_loss(t->p, &loss), 0);
+	return loss.e.bytes_lost[EV_LOST_NO_BUFFER];
 }
 
 static const struct ev_flow *flow_at(const struct trace *t, size_t nth)
@@ -928,8 +939,10 @@ static void bytes_by_sendfile(void **state)
 	const struct ev_flow_end *e;
 	size_t len, missing;
 	_cleanup_free_ unsigned char *p = NULL;
+	__u64 before = moved_by_the_kernel(t);
 
 	run(t, "sendfile", NULL);
+	assert_int_equal(moved_by_the_kernel(t) - before, HOLE);
 	check_flow(flow_at(t, 0), EV_SRC_STREAM, EV_PROTO_HTTP1);
 	p = content(t, flow_at(t, 0), EV_WRITE, &len, &missing);
 	assert_int_equal(missing, HOLE);
