@@ -10,14 +10,6 @@
 #include "base/cleanup.h"
 #include "span/payload.h"
 
-static void every_attribute_has_a_class(void **state)
-{
-	(void)state;
-	for (enum attr_id id = 0; id < ATTR_ID_CNT; id++)
-		if (!payload_has_class(id))
-			fail_msg("%s has no line in schemas/payload.def", attr_defs[id].key);
-}
-
 /* Messages, and what is kept apart from the span's own text, are never kept whole. */
 static void what_is_kept_apart_is_payload(void **state)
 {
@@ -181,7 +173,6 @@ static void knows_its_levels(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_attribute_has_a_class),
 		cmocka_unit_test(what_is_kept_apart_is_payload),
 		cmocka_unit_test(keeps_structure),
 		cmocka_unit_test(keeps_nothing),

@@ -20,7 +20,7 @@ struct session {
 	struct price_table *prices;
 	struct trace *trace;
 	struct store *store;
-	void *sink; /* NULL: none, or it failed */
+	void *sink;                 /* NULL: none, or it failed */
 	struct store_lost unstored; /* when the store was closed */
 	uint64_t broken, samples;
 	int err; /* the first failure */

@@ -4,19 +4,19 @@
 
 #include <string.h>
 
-#define ATTR(id, text, value_type, origin, why) \
-	[ATTR_ID_##id] = {                      \
-		.key = text,                    \
-		.type = ATTR_##value_type,      \
-		.source = ATTR_##origin,        \
-		.brief = why,                   \
+#define ATTR(id, text, value_type, origin, class, why) \
+	[ATTR_ID_##id] = {                             \
+		.key = text,                           \
+		.type = ATTR_##value_type,             \
+		.source = ATTR_##origin,               \
+		.brief = why,                          \
 	},
 const struct attr_def attr_defs[ATTR_ID_CNT] = {
 #include "attributes.def"
 };
 #undef ATTR
 
-#define ATTR(id, text, value_type, origin, why) sizeof(text) - 1,
+#define ATTR(id, text, value_type, origin, class, why) sizeof(text) - 1,
 static const unsigned char key_len[ATTR_ID_CNT] = {
 #include "attributes.def"
 };

@@ -8,18 +8,13 @@
 
 #include "base/cleanup.h"
 
-enum payload_class { CLASS_MISSING = 0, KEEP, META, SHAPE, MESSAGES, URL, ARGV, DROP };
+enum payload_class { KEEP, META, SHAPE, MESSAGES, URL, ARGV, DROP };
 
 static const unsigned char classes[ATTR_ID_CNT] = {
-#define PAYLOAD(id, class) [ATTR_ID_##id] = class,
-#include "payload.def"
-#undef PAYLOAD
+#define ATTR(id, key, type, source, class, brief) [ATTR_ID_##id] = class,
+#include "attributes.def"
+#undef ATTR
 };
-
-bool payload_has_class(enum attr_id id)
-{
-	return classes[id] != CLASS_MISSING;
-}
 
 int payload_level(struct sv name, enum payload_level *out)
 {
@@ -147,7 +142,7 @@ static struct json *argv_of(struct arena *a, const struct json *args, enum paylo
 static struct json *kept(struct arena *a, const struct json *v, enum payload_level level)
 {
 	const struct attr_def *def = attr_find(v->key);
-	enum payload_class class = def ? classes[def - attr_defs] : CLASS_MISSING;
+	enum payload_class class = def ? classes[def - attr_defs] : DROP; /* a key of nobody */
 	bool meta = level == PAYLOAD_META;
 
 	switch (class) {

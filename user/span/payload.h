@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How much of what agents say and do is kept: what `--payload` means, for everything that is stored,
- * shown or exported.  The table of schemas/payload.def says it of each attribute.  Spans are made of all
+ * shown or exported.  The class in schemas/attributes.def says it of each attribute.  Spans are made of all
  * there is, so that which belongs to which does not depend on the level.
  */
 #ifndef RINGSPAN_PAYLOAD_H
@@ -24,8 +24,5 @@ int payload_level(struct sv name, enum payload_level *out);
  * taken before may be taken again: it stays as it is.  0 or -ENOMEM.
  */
 int payload_keep(struct span **out, const struct span *s, enum payload_level level);
-
-/* For a test: whether schemas/payload.def has a line for it. */
-bool payload_has_class(enum attr_id id);
 
 #endif

@@ -19,7 +19,7 @@ enum attr_source { ATTR_OTEL, ATTR_OWN, ATTR_PAYLOAD, ATTR_CONTENT, ATTR_SNAPSHO
 enum attr_level { ATTRS_INLINE, ATTRS_SHOWN, ATTRS_ALL };
 
 enum attr_id {
-#define ATTR(id, key, type, source, brief) ATTR_ID_##id,
+#define ATTR(id, key, type, source, class, brief) ATTR_ID_##id,
 #include "attributes.def"
 #undef ATTR
 	ATTR_ID_CNT
