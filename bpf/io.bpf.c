@@ -787,7 +787,7 @@ static __noinline int io_end_here(struct pt_regs *regs)
 	return call ? call->io : IO_NOTHING;
 }
 
-static __always_inline int io_read_file(__u32 fd, __s64 ret)
+static __noinline int io_read_file(__u32 fd, __s64 ret)
 {
 	struct file *file = ret > 0 ? fs_file_of(fd) : NULL;
 	struct task_call *call = file ? task_call_now() : NULL;
