@@ -193,11 +193,13 @@ static bool within_budget(const char *name, enum variant variant, __u32 insns)
 	if (insns > INSNS_MAX)
 		print_error("%s takes %u insns, which is more than half of the verifier's\n", name,
 			    insns);
+	else if (!is_recorded_here()) /* 5.10 has the older programs by itself */
+		return true;
 	else if (!was)
 		print_error("no budget is recorded for %s: build/bpf-test/load --write "
 			    "tests/bpf/budget.tsv\n",
 			    name);
-	else if (insns > most && is_recorded_here())
+	else if (insns > most)
 		print_error("%s takes %u insns, and took %u\n", name, insns, was);
 	else
 		return true;
