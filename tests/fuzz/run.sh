@@ -45,7 +45,8 @@ one() {
 		echo "ok - fuzz $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$tmp/$name.log") inputs"
 		return
 	fi
-	grep -v '^#[0-9]*.*\(NEW\|REDUCE\|pulse\|INITED\)\|^INFO' "$tmp/$name.log" | head -n 40 | sed 's/^/# /'
+	grep -v '^#[0-9]*.*\(NEW\|REDUCE\|RELOAD\|pulse\|INITED\)\|^[[:space:]]*NEW_FUNC\|^INFO' "$tmp/$name.log" |
+		cut -c-400 | head -n 60 | sed 's/^/# /'
 	echo "not ok - fuzz $name: exit code $status"
 }
 

@@ -356,17 +356,34 @@ static void totals_never_fall(void **state)
 	}
 }
 
+/* Ticks only say in which proportion; no number that a stranger writes there makes a part more than the sum. */
+static void time_in_the_kernel(void **state)
+{
+	(void)state;
+	assert_int_equal(usage_cpu_system(1000, 30, 10), 250);
+	assert_int_equal(usage_cpu_system(1000, 0, 0), 0);
+	assert_int_equal(usage_cpu_system(1000, 10, 0), 0);
+	/* more than a double tells apart */
+	assert_int_equal(usage_cpu_system(9007199254740993, 0, 10000000), 9007199254740993);
+	assert_int_equal(usage_cpu_system(UINT64_MAX, 0, UINT64_MAX), UINT64_MAX);
+	assert_int_equal(usage_cpu_system(UINT64_MAX, UINT64_MAX, UINT64_MAX), UINT64_MAX / 2);
+	/* a sum of ticks past 64 bits, found by the fuzzer */
+	assert_int_equal(usage_cpu_system(4000000000, UINT64_MAX, 20000000), 0);
+}
+
 int main(void)
 {
 	static const char *const sources[] = { PROP_SOURCES, pooled };
-	struct CMUnitTest tests[ARRAY_SIZE(sources) + 3] = {
+	enum { ALONE = 4 };
+	struct CMUnitTest tests[ARRAY_SIZE(sources) + ALONE] = {
 		cmocka_unit_test(parts_are_the_whole),
 		cmocka_unit_test(who_tells_has_all),
 		cmocka_unit_test(totals_never_fall),
+		cmocka_unit_test(time_in_the_kernel),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
-		tests[3 + i] = (struct CMUnitTest){
+		tests[ALONE + i] = (struct CMUnitTest){
 			.name = *sources[i] ? sources[i] : "generated",
 			.test_func = spans_tile,
 			.initial_state = (void *)sources[i],

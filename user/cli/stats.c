@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/muldiv.h"
 #include "cli/read.h"
 #include "cli/table.h"
 #include "probe/status.h"
@@ -73,7 +74,7 @@ static struct sums add_up(const struct status_told *t)
 
 static uint64_t per_second(uint64_t n, uint64_t ns)
 {
-	return ns < NS_PER_S ? n : (uint64_t)((double)n * 1e9 / (double)ns);
+	return ns < NS_PER_S ? n : mul_div(n, NS_PER_S, ns);
 }
 
 /* --- a line of JSON each */

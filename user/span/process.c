@@ -8,6 +8,7 @@
 #include "proc/program.h"
 #include "span/engine.h"
 #include "span/threads.h"
+#include "span/usage.h"
 
 static void on_born(void *ctx, struct proc *p)
 {
@@ -119,14 +120,11 @@ static struct json *args_json(struct arena *a, struct sv rest)
 
 static void describe_exit(struct span *s, const struct ev_exit *e)
 {
-	uint64_t ticks = e->utime_ns + e->stime_ns, user;
+	uint64_t system = usage_cpu_system(e->cpu_ns, e->utime_ns, e->stime_ns);
 
-	/* the kernel's own rule (cputime_adjust): the exact sum, split as the ticks were */
-	user = ticks ? (uint64_t)((double)e->cpu_ns * ((double)e->utime_ns / (double)ticks))
-		     : e->cpu_ns;
 	span_set_int(s, ATTR_ID_CPU_NS, e->cpu_ns);
-	span_set_int(s, ATTR_ID_CPU_USER_NS, user);
-	span_set_int(s, ATTR_ID_CPU_SYSTEM_NS, e->cpu_ns - user);
+	span_set_int(s, ATTR_ID_CPU_USER_NS, e->cpu_ns - system);
+	span_set_int(s, ATTR_ID_CPU_SYSTEM_NS, system);
 	span_set_int(s, ATTR_ID_RUN_DELAY_NS, e->run_delay_ns);
 	if (e->rss_peak_bytes)
 		span_set_int(s, ATTR_ID_MEM_PEAK, e->rss_peak_bytes);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "span/engine.h"
+#include "span/usage.h"
 
 #define THREADS_KEPT 16
 
@@ -80,9 +81,6 @@ static struct json *blocked_json(struct arena *a, const struct ev_threads *e)
 
 static struct json *one_json(struct arena *a, const struct ev_threads *e)
 {
-	double ticks = (double)e->utime_ns + (double)e->stime_ns;
-	uint64_t system =
-		ticks > 0 ? (uint64_t)((double)e->cpu_ns * ((double)e->stime_ns / ticks)) : 0;
 	struct json *o = json_object(a);
 
 	json_set(a, o, "tid", json_uint(a, e->hdr.tid));
@@ -90,7 +88,7 @@ static struct json *one_json(struct arena *a, const struct ev_threads *e)
 		 json_string(a, (struct sv){ e->comm, strnlen(e->comm, EV_COMM_LEN) }));
 	set_ns(a, o, "time_ns", e->hdr.ts > e->begin_ts ? e->hdr.ts - e->begin_ts : 0);
 	json_set(a, o, "cpu_ns", json_uint(a, e->cpu_ns));
-	set_ns(a, o, "cpu_system_ns", system < e->cpu_ns ? system : e->cpu_ns);
+	set_ns(a, o, "cpu_system_ns", usage_cpu_system(e->cpu_ns, e->utime_ns, e->stime_ns));
 	set_ns(a, o, "run_queue_ns", e->run_delay_ns);
 	set_ns(a, o, "voluntary_switches", e->nvcsw);
 	set_ns(a, o, "involuntary_switches", e->nivcsw);

@@ -2,6 +2,7 @@
 /* Sums of what processes take, and how they become attributes: see usage.h. */
 #include "span/usage.h"
 
+#include "base/muldiv.h"
 #include "span/calls.h"
 
 _Static_assert(USAGE_BLOCKED_DISK + EV_BLOCK_CNT - 1 == USAGE_BLOCKED_OTHER,
@@ -23,21 +24,25 @@ static uint64_t max(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/*
- * The sum on CPU is exact, its parts are counted in ticks.  As cputime_adjust() of the kernel: the sum is
- * split as the ticks are, and no part ever falls.
- */
+uint64_t usage_cpu_system(uint64_t cpu_ns, uint64_t utime_ns, uint64_t stime_ns)
+{
+	/* no sum of real ticks is near 2^63 */
+	uint64_t user = min(utime_ns, INT64_MAX), system = min(stime_ns, INT64_MAX);
+
+	return mul_div(cpu_ns, system, user + system);
+}
+
+/* As usage_cpu_system() has it, but no part ever falls. */
 static void split_cpu(struct usage_totals *t, const struct ev_usage *e)
 {
 	uint64_t *user = &t->sum.of[USAGE_CPU_USER], *system = &t->sum.of[USAGE_CPU_SYSTEM];
-	double ticks = (double)e->utime_ns + (double)e->stime_ns;
 	uint64_t cpu = min(e->cpu_ns, INT64_MAX), grown, wanted;
 
 	if (cpu <= t->cpu)
 		return;
 	grown = cpu - t->cpu;
 	t->cpu = cpu;
-	wanted = ticks > 0 ? (uint64_t)((double)cpu * ((double)e->stime_ns / ticks)) : 0;
+	wanted = usage_cpu_system(cpu, e->utime_ns, e->stime_ns);
 	*system += min(wanted > *system ? wanted - *system : 0, grown);
 	*user = cpu - *system;
 }

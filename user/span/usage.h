@@ -69,6 +69,11 @@ struct usage_totals {
 	uint64_t cpu;
 };
 
+/*
+ * The part of cpu_ns that was spent in the kernel.  The sum on CPU is exact, utime and stime are counted in
+ * ticks: the sum is split as they are (cputime_adjust() in the kernel's sched/cputime.c).  All in ns.
+ */
+uint64_t usage_cpu_system(uint64_t cpu_ns, uint64_t utime_ns, uint64_t stime_ns);
 /* Takes the record's totals in; out: what they grew by. */
 void usage_advance(struct usage_totals *t, const struct ev_usage *e, struct usage *out);
 void usage_add(struct usage *to, const struct usage *u);
