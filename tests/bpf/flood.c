@@ -188,33 +188,6 @@ static uint64_t lost_of(const struct probe_loss *l, __u32 kind)
 	return 0;
 }
 
-/* A child that waits for a byte, and then is that victim. */
-static pid_t start(char *const argv[], int *go)
-{
-	int line[2];
-	pid_t pid;
-	char byte;
-
-	assert_int_equal(pipe(line), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		close(line[1]);
-		if (read(line[0], &byte, 1) == 1)
-			execv("/proc/self/exe", argv);
-		_exit(127);
-	}
-	close(line[0]);
-	*go = line[1];
-	return pid;
-}
-
-static void let_go(int go)
-{
-	assert_int_equal(write(go, "", 1), 1);
-	close(go);
-}
-
 /* CPUs of this process's own set, as texts. */
 static size_t cpus_of(char texts[CPUS_MAX][8])
 {
@@ -228,35 +201,40 @@ static size_t cpus_of(char texts[CPUS_MAX][8])
 	return n;
 }
 
-/* Nobody reads until all is over. */
-static void flood(size_t cpu_cnt, char texts[CPUS_MAX][8], size_t ring)
+/* Records that victim, lets nobody read until all is over, and holds the sums against each other. */
+static void record(char *const argv[], const struct probe_cfg *cfg, struct probe_loss *l)
 {
-	char *argv[3 + CPUS_MAX] = { "flood", "start" };
-	struct probe_cfg cfg = { .ring_bytes = ring };
 	struct probe *p = NULL;
-	struct probe_loss l;
 	struct got g = { 0 };
 	int go, status;
 
-	for (size_t i = 0; i < cpu_cnt; i++)
-		argv[2 + i] = texts[i];
-	assert_int_equal(probe_new(&p, &cfg), 0);
-	g.pid = start(argv, &go);
+	assert_int_equal(probe_new(&p, cfg), 0);
+	g.pid = trace_start(argv, &go);
 	assert_int_equal(probe_watch(p, g.pid, EV_RUN_RECORD), 0);
-	let_go(go);
+	trace_let_go(go);
 	assert_int_equal(waitpid(g.pid, &status, 0), g.pid);
 	assert_int_equal(status, 0);
 	while (probe_poll(p, 0, count, &g) > 0)
 		;
-	assert_int_equal(probe_loss(p, &l), 0);
-	check_sums(&l, &g);
+	assert_int_equal(probe_loss(p, l), 0);
+	check_sums(l, &g);
+	probe_free(&p);
+}
+
+static void flood(size_t cpu_cnt, char texts[CPUS_MAX][8], size_t ring)
+{
+	char *argv[3 + CPUS_MAX] = { TRACE_SELF, "start" };
+	struct probe_loss l;
+
+	for (size_t i = 0; i < cpu_cnt; i++)
+		argv[2 + i] = texts[i];
+	record(argv, &(struct probe_cfg){ .ring_bytes = ring }, &l);
 	assert_int_equal(l.e.bytes, cpu_cnt * MOVED);
 	assert_int_equal(l.e.ring_bytes, ring);
 	assert_true(l.e.ring_peak > 0 && l.e.ring_peak <= ring);
 	assert_true(lost_of(&l, EV_DATA) > PIECES / 2);
 	assert_true(l.e.bytes_lost[EV_LOST_RING_FULL] >= lost_of(&l, EV_DATA) * PIECE / 2);
 	assert_true(l.e.ring_peak > ring / 2);
-	probe_free(&p);
 }
 
 static void from_one_cpu(void **state)
@@ -279,30 +257,16 @@ static void from_each_cpu(void **state)
 
 static void calls_over_the_cap(void **state)
 {
-	struct probe_cfg cfg = { .call_cap_bytes = CALL_CAP };
-	char texts[CPUS_MAX][8], *argv[] = { "flood", "cap", texts[0], NULL };
-	struct probe *p = NULL;
+	char texts[CPUS_MAX][8], *argv[] = { TRACE_SELF, "cap", texts[0], NULL };
 	struct probe_loss l;
-	struct got g = { 0 };
-	int go, status;
 
 	(void)state;
 	cpus_of(texts);
-	assert_int_equal(probe_new(&p, &cfg), 0);
-	g.pid = start(argv, &go);
-	assert_int_equal(probe_watch(p, g.pid, EV_RUN_RECORD), 0);
-	let_go(go);
-	assert_int_equal(waitpid(g.pid, &status, 0), g.pid);
-	assert_int_equal(status, 0);
-	while (probe_poll(p, 0, count, &g) > 0)
-		;
-	assert_int_equal(probe_loss(p, &l), 0);
-	check_sums(&l, &g);
+	record(argv, &(struct probe_cfg){ .call_cap_bytes = CALL_CAP }, &l);
 	assert_int_equal(l.e.bytes, 2 * (sizeof(head) - 1 + LARGE));
 	/* the write is one call; reads may be several, below the cap or not */
 	assert_true(l.e.bytes_lost[EV_LOST_CAP] >= LARGE - CALL_CAP);
 	assert_int_equal(bytes_lost(&l), l.e.bytes_lost[EV_LOST_CAP]);
-	probe_free(&p);
 }
 
 /* --- a reader that hangs */
@@ -343,7 +307,7 @@ static void look_at(pid_t recorder)
 /* Its channel fills, then the ring; the monitor goes on to say so. */
 static void to_a_reader_that_hangs(void **state)
 {
-	char texts[CPUS_MAX][8], *argv[3 + CPUS_MAX] = { "flood", "start" };
+	char texts[CPUS_MAX][8], *argv[3 + CPUS_MAX] = { TRACE_SELF, "start" };
 	struct probe_cfg cfg = { .ring_bytes = 64u << 10 };
 	uint64_t end = now_ns() + WAIT_NS;
 	size_t n = cpus_of(texts);
@@ -358,13 +322,13 @@ static void to_a_reader_that_hangs(void **state)
 		argv[2 + i] = texts[i];
 	assert_int_equal(monitor_new(&m, &cfg), 0);
 	monitor_fed(m, &(struct status_fed){ .records = 7 });
-	g.pid = start(argv, &go);
+	g.pid = trace_start(argv, &go);
 	assert_int_equal(monitor_watch(m, g.pid, EV_RUN_RECORD), 0);
 	looker = fork();
 	assert_true(looker >= 0);
 	if (!looker)
 		look_at(getppid());
-	let_go(go);
+	trace_let_go(go);
 	assert_int_equal(waitpid(g.pid, &status, 0), g.pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(waitpid(looker, &status, 0), looker);

@@ -270,23 +270,11 @@ static int on_record(void *ctx, const struct ev_hdr *rec)
 
 static pid_t start(struct probe *p)
 {
-	int go[2];
-	char byte = 0;
-	pid_t pid;
+	int go;
+	pid_t pid = trace_start((char *[]){ TRACE_SELF, "workers", NULL }, &go);
 
-	assert_int_equal(pipe(go), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		close(go[1]);
-		if (read(go[0], &byte, 1) == 1)
-			execl("/proc/self/exe", "mix", "workers", NULL);
-		_exit(127);
-	}
-	close(go[0]);
 	assert_int_equal(probe_watch(p, pid, EV_RUN_RECORD), 0);
-	assert_int_equal(write(go[1], &byte, 1), 1);
-	close(go[1]);
+	trace_let_go(go);
 	return pid;
 }
 

@@ -42,27 +42,6 @@ static void victim_many(void)
 	}
 }
 
-/* The child waits for a byte; *go is where to write it. */
-static pid_t start_victim(const char *name, int *go)
-{
-	int line[2];
-	pid_t pid;
-	char byte;
-
-	assert_int_equal(pipe(line), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		close(line[1]);
-		if (read(line[0], &byte, 1) == 1)
-			execl("/proc/self/exe", "/proc/self/exe", name, (char *)NULL);
-		_exit(127);
-	}
-	close(line[0]);
-	*go = line[1];
-	return pid;
-}
-
 static bool is_there(pid_t pid)
 {
 	return kill(pid, 0) == 0;
@@ -89,11 +68,10 @@ static void test_records(void **state)
 	(void)state;
 	new_monitor(&m);
 	server = monitor_pid(m);
-	seen.pid = start_victim("many", &go);
+	seen.pid = trace_start((char *[]){ TRACE_SELF, "many", NULL }, &go);
 	assert_int_equal(monitor_watch(m, seen.pid, EV_RUN_RECORD), 0);
 	assert_int_equal(monitor_seal(m), 0);
-	assert_int_equal(write(go, "", 1), 1);
-	close(go);
+	trace_let_go(go);
 	while (!seen.ended && now_ns() < end)
 		assert_true(monitor_poll(m, 20, on_record, &seen) >= 0);
 	waitpid(seen.pid, NULL, 0);

@@ -249,23 +249,13 @@ static void a_program_that_is_gone(void **state)
 	struct trace *t = *state;
 	char path[PATH_MAX] = "";
 	struct counts c;
-	int go[2];
-	char byte = 0;
+	int go;
 
 	forget_all_but_names(t);
-	assert_true(readlink("/proc/self/exe", path, sizeof(path) - 1) > 0);
-	assert_int_equal(pipe(go), 0);
-	t->pid = fork();
-	if (t->pid == 0) {
-		close(go[1]);
-		if (read(go[0], &byte, 1) == 1)
-			execl(path, path, "young", NULL);
-		_exit(127);
-	}
-	close(go[0]);
+	assert_true(readlink(TRACE_SELF, path, sizeof(path) - 1) > 0);
+	t->pid = trace_start((char *[]){ path, "young", NULL }, &go);
 	assert_int_equal(probe_watch(t->p, t->pid, EV_RUN_RECORD), 0);
-	assert_int_equal(write(go[1], &byte, 1), 1);
-	close(go[1]);
+	trace_let_go(go);
 	assert_int_equal(waitpid(t->pid, NULL, 0), t->pid);
 	trace_poll(t);
 	c = count_samples(t, "run_victim");

@@ -62,26 +62,44 @@ static inline void trace_poll(struct trace *t)
 	assert_true(probe_poll(t->p, 20, trace_keep, t) >= 0);
 }
 
+#define TRACE_SELF "/proc/self/exe"
+
+/* A child that waits to be let go, and then becomes that program; *go is what to let it go by. */
+static inline pid_t trace_start(char *const argv[], int *go)
+{
+	int line[2];
+	pid_t pid;
+	char byte;
+
+	assert_int_equal(pipe(line), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		close(line[1]);
+		if (read(line[0], &byte, 1) == 1)
+			execv(argv[0], argv);
+		_exit(127);
+	}
+	close(line[0]);
+	*go = line[1];
+	return pid;
+}
+
+static inline void trace_let_go(int go)
+{
+	assert_int_equal(write(go, "", 1), 1);
+	close(go);
+}
+
 /* Runs argv from its exec to its end; t->p must be there. */
 static inline void trace_run(struct trace *t, char *const argv[])
 {
 	uint64_t end = now_ns() + RUN_NS;
-	int go[2];
-	char byte = 0;
+	int go;
 
-	assert_int_equal(pipe(go), 0);
-	t->pid = fork();
-	assert_true(t->pid >= 0);
-	if (t->pid == 0) {
-		close(go[1]);
-		if (read(go[0], &byte, 1) == 1)
-			execv(argv[0], argv);
-		_exit(127);
-	}
-	close(go[0]);
+	t->pid = trace_start(argv, &go);
 	assert_int_equal(probe_watch(t->p, t->pid, EV_RUN_RECORD), 0);
-	assert_int_equal(write(go[1], &byte, 1), 1);
-	close(go[1]);
+	trace_let_go(go);
 	while (!t->ended && now_ns() < end)
 		trace_poll(t);
 	assert_true(t->ended);
@@ -91,7 +109,7 @@ static inline void trace_run(struct trace *t, char *const argv[])
 
 static inline void trace_victim(struct trace *t, const char *name, const char *arg)
 {
-	char *argv[] = { "/proc/self/exe", (char *)name, (char *)arg, NULL };
+	char *argv[] = { TRACE_SELF, (char *)name, (char *)arg, NULL };
 
 	trace_run(t, argv);
 }
@@ -129,10 +147,10 @@ static inline int trace_setup_cfg(void **state, const struct probe_cfg *cfg)
 {
 	struct trace *t = calloc(1, sizeof(*t));
 
-	if (!t || probe_new(&t->p, cfg))
-		return -1;
-	*state = t;
-	return 0;
+	if (!t)
+		fail_msg("out of memory");
+	*state = t; /* also for what frees it */
+	return probe_new(&t->p, cfg) ? -1 : 0;
 }
 
 static inline int trace_setup(void **state)
