@@ -153,16 +153,23 @@ static bool is_joined(const struct span *s)
 	return false;
 }
 
+/* A world in which the agent is attached to. */
+static void begin_attached(struct world *w)
+{
+	struct ev_run *run = record_run(0, AGENT);
+
+	begin(w);
+	w->keep = true;
+	run->origin = EV_RUN_ATTACH;
+	feed(w, run);
+}
+
 static void what_ran_before_says_so(void **state)
 {
 	struct world w;
-	struct ev_run *run = record_run(0, AGENT);
 
 	(void)state;
-	begin(&w);
-	w.keep = true;
-	run->origin = EV_RUN_ATTACH;
-	feed(&w, run);
+	begin_attached(&w);
 	feed(&w, record_proc(AGENT, 1, "/usr/bin/python3", ARGS("python3\0/x/agent.py")));
 	feed(&w, record_proc(AGENT + 1, AGENT, "/bin/server", ARGS("server")));
 	feed(&w, record_fork(0, AGENT, AGENT + 2));
@@ -180,13 +187,9 @@ static void what_ran_before_says_so(void **state)
 static void what_begins_later_is_whole(void **state)
 {
 	struct world w;
-	struct ev_run *run = record_run(0, AGENT);
 
 	(void)state;
-	begin(&w);
-	w.keep = true;
-	run->origin = EV_RUN_ATTACH;
-	feed(&w, run);
+	begin_attached(&w);
 	feed(&w, record_exec(0, AGENT, 1, "/usr/bin/python3", ARGS("python3\0/x/agent.py")));
 	feed(&w, record_exit(0, AGENT, 0));
 	assert_null(span_attr(told_nth(&w.told, SPAN_RUN, 0), ATTR_ID_INCOMPLETE));

@@ -48,19 +48,27 @@ static int64_t number(const struct json *o, const char *key)
 	return n;
 }
 
+static struct trace *begin(struct told *told)
+{
+	const struct trace_cfg cfg = { .calls = NULL };
+	struct trace *t;
+
+	assert_int_equal(trace_new(&t, &cfg, on_span, told), 0);
+	feed(t, record_meta());
+	feed(t, record_run(1 * MS, AGENT));
+	feed(t, record_exec(2 * MS, AGENT, 1, "/bin/agent", "agent", 6));
+	return t;
+}
+
 static void those_that_took_most(void **state)
 {
 	static struct told told;
-	const struct trace_cfg cfg = { .calls = NULL };
 	const struct json *list;
 	struct trace *t;
 	int64_t n = 0;
 
 	(void)state;
-	assert_int_equal(trace_new(&t, &cfg, on_span, &told), 0);
-	feed(t, record_meta());
-	feed(t, record_run(1 * MS, AGENT));
-	feed(t, record_exec(2 * MS, AGENT, 1, "/bin/agent", "agent", 6));
+	t = begin(&told);
 	feed(t, record_fork(3 * MS, AGENT, CHILD));
 	for (uint32_t i = 0; i < THREADS; i++)
 		thread_ends(t, CHILD, i);
@@ -89,16 +97,12 @@ static void those_that_took_most(void **state)
 static void the_latest_stands(void **state)
 {
 	static struct told told;
-	const struct trace_cfg cfg = { .calls = NULL };
 	const struct json *list;
 	struct trace *t;
 	int64_t n = 0;
 
 	(void)state;
-	assert_int_equal(trace_new(&t, &cfg, on_span, &told), 0);
-	feed(t, record_meta());
-	feed(t, record_run(1 * MS, AGENT));
-	feed(t, record_exec(2 * MS, AGENT, 1, "/bin/agent", "agent", 6));
+	t = begin(&told);
 	for (uint32_t round = 1; round <= 3; round++)
 		for (uint32_t i = 0; i < KEPT; i++) {
 			struct ev_threads *e =
@@ -125,16 +129,12 @@ static void the_latest_stands(void **state)
 static void a_run_of_one_thread(void **state)
 {
 	static struct told told;
-	const struct trace_cfg cfg = { .calls = NULL };
 	const struct json *list;
 	struct ev_usage *u;
 	struct trace *t;
 
 	(void)state;
-	assert_int_equal(trace_new(&t, &cfg, on_span, &told), 0);
-	feed(t, record_meta());
-	feed(t, record_run(1 * MS, AGENT));
-	feed(t, record_exec(2 * MS, AGENT, 1, "/bin/agent", "agent", 6));
+	t = begin(&told);
 	for (uint32_t pid = AGENT; pid <= CHILD; pid++) {
 		if (pid == CHILD)
 			feed(t, record_fork(3 * MS, AGENT, CHILD));
