@@ -14,20 +14,10 @@ out=$(realpath "${OUT:-build}")
 groups=("$@")
 [ "${*:-all}" != all ] || groups=(lint unit case golden san fuzz bpf e2e)
 export CMOCKA_MESSAGE_OUTPUT=TAP OUT=$out RINGSPAN=$out/ringspan
-passed=0 failed=0 skipped=0
+. tests/say.sh
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/tests.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 143' TERM INT
-
-# say LINE: prints it and counts it.
-say() {
-	echo "$1"
-	case $1 in
-	"skip - "*) skipped=$((skipped + 1)) ;;
-	"not ok - "*) failed=$((failed + 1)) ;;
-	"ok - "*) passed=$((passed + 1)) ;;
-	esac
-}
 
 # program NAME COMMAND...: runs a test, shows its lines as they come, and counts them.  cmocka calls
 # a skipped test `ok N # SKIP` or `not ok N # SKIP`, by version.

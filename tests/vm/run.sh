@@ -18,20 +18,11 @@ kernels=("$@")
 TESTS=${TESTS:-load emit mix}
 FULL=${FULL-mix}
 key=/usr/share/keyrings/debian-archive-keyring.gpg
-passed=0 failed=0 skipped=0
+. tests/say.sh
 mkdir -p "$dir/lists/partial" "$dir/archives/partial"
 tmp=$(mktemp -d "$dir/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 143' TERM INT
-
-say() {
-	echo "$1"
-	case $1 in
-	"skip - "*) skipped=$((skipped + 1)) ;;
-	"not ok - "*) failed=$((failed + 1)) ;;
-	"ok - "*) passed=$((passed + 1)) ;;
-	esac
-}
 
 # --- kernels
 
