@@ -177,24 +177,9 @@ int fact_frames(struct buf *queue, struct ev_frames *e, const struct ev_hdr *of,
 	return add(queue, e, sizeof(*e), payload.p, payload.len);
 }
 
-int fact_usage(struct buf *queue, const struct ev_usage *usage)
+int fact_add(struct buf *queue, const struct ev_hdr *rec)
 {
-	return add(queue, usage, sizeof(*usage), NULL, 0);
-}
-
-int fact_open_call(struct buf *queue, const struct ev_function *call)
-{
-	return add(queue, call, call->hdr.size, NULL, 0);
-}
-
-int fact_threads(struct buf *queue, const struct ev_threads *threads)
-{
-	return add(queue, threads, sizeof(*threads), NULL, 0);
-}
-
-int fact_stats(struct buf *queue, const struct ev_stats *stats)
-{
-	return add(queue, stats, sizeof(*stats), NULL, 0);
+	return add(queue, rec, rec->size, NULL, 0);
 }
 
 const struct ev_hdr *fact_next(const struct buf *queue, size_t *off)

@@ -29,10 +29,7 @@ int fact_probe(struct buf *queue, __u32 id, enum ev_probe_kind kind, const char 
 /* of: which process; all zero: for all.  e without its hdr; names, texts: as many as e says. */
 int fact_frames(struct buf *queue, struct ev_frames *e, const struct ev_hdr *of, struct sv names,
 		struct sv texts);
-int fact_usage(struct buf *queue, const struct ev_usage *usage);
-int fact_open_call(struct buf *queue, const struct ev_function *call); /* hdr.size of it */
-int fact_threads(struct buf *queue, const struct ev_threads *threads);
-int fact_stats(struct buf *queue, const struct ev_stats *stats);
+int fact_add(struct buf *queue, const struct ev_hdr *rec); /* one that is whole */
 
 /* The record at *off, and *off behind it; NULL at the end. */
 const struct ev_hdr *fact_next(const struct buf *queue, size_t *off);

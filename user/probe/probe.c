@@ -394,7 +394,7 @@ static int house_keeping(struct probe *p)
 	if (stats.produced == p->told.produced && stats.lost_map == p->told.lost_map)
 		return 0;
 	p->told = stats;
-	return fact_stats(&p->facts, &stats);
+	return fact_add(&p->facts, &stats.hdr);
 }
 
 int probe_tell_counts(struct probe *p)

@@ -64,7 +64,7 @@ static int tell(struct buf *facts, __u32 tgid, const struct proc_usage *u)
 	e.hdr.start = u->start;
 	for (size_t i = 0; i < EV_BLOCK_CNT; i++)
 		e.blocked_ns[i] = blocked(u, i, e.hdr.ts);
-	return fact_usage(facts, &e);
+	return fact_add(facts, &e.hdr);
 }
 
 static int tell_threads(const struct kern *k, struct buf *facts)
@@ -75,7 +75,7 @@ static int tell_threads(const struct kern *k, struct buf *facts)
 
 	for (size_t i = 0; i < cnt && !err; i++) {
 		fact_hdr(&rows[i].hdr, EV_THREADS, sizeof(rows[i]));
-		err = fact_threads(facts, &rows[i]);
+		err = fact_add(facts, &rows[i].hdr);
 	}
 	return err;
 }
@@ -101,7 +101,7 @@ static int tell_open_calls(const struct kern *k, struct buf *facts)
 			memcpy(one.texts, rows.p + at + sizeof(one.e), size - sizeof(one.e));
 			fact_hdr(&one.e.hdr, EV_FUNC_OPEN, size);
 			if (!event_check(&one.e.hdr, size))
-				err = fact_open_call(facts, &one.e);
+				err = fact_add(facts, &one.e.hdr);
 		}
 		at += size;
 	}
