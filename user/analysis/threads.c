@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include "span/threads.h"
+#include "span/usage.h"
 
 void thread_rows_fini(struct thread_rows *t)
 {
@@ -27,51 +28,37 @@ static struct thread_row *row_new(struct thread_rows *t)
 	return &t->of[t->cnt++];
 }
 
-/* What is not there, or below 0, is 0. */
-static uint64_t number(const struct json *v)
-{
-	int64_t n;
-
-	return json_i64(v, &n) && n > 0 ? (uint64_t)n : 0;
-}
-
 static void read_listed(struct thread_row *r, struct thread_rows *t, const struct json *v)
 {
 	const struct json *blocked = json_get(v, "blocked_ns");
 
-	r->tid = number(json_get(v, "tid"));
+	r->tid = json_count(json_get(v, "tid"));
 	r->name = arena_dup(&t->arena, json_sv(json_get(v, "name")));
-	r->time_ns = number(json_get(v, "time_ns"));
-	r->cpu_ns = number(json_get(v, "cpu_ns"));
-	r->system_ns = number(json_get(v, "cpu_system_ns"));
-	r->run_queue_ns = number(json_get(v, "run_queue_ns"));
-	r->voluntary = number(json_get(v, "voluntary_switches"));
-	r->involuntary = number(json_get(v, "involuntary_switches"));
-	r->migrations = number(json_get(v, "migrations"));
+	r->time_ns = json_count(json_get(v, "time_ns"));
+	r->cpu_ns = json_count(json_get(v, "cpu_ns"));
+	r->system_ns = json_count(json_get(v, "cpu_system_ns"));
+	r->run_queue_ns = json_count(json_get(v, "run_queue_ns"));
+	r->voluntary = json_count(json_get(v, "voluntary_switches"));
+	r->involuntary = json_count(json_get(v, "involuntary_switches"));
+	r->migrations = json_count(json_get(v, "migrations"));
 	for (size_t i = 0; i < EV_BLOCK_CNT; i++)
-		r->blocked_ns[i] = number(json_get(blocked, threads_block_name(i)));
+		r->blocked_ns[i] = json_count(json_get(blocked, threads_block_name(i)));
 }
 
 /* The process's own numbers. */
 static void read_process(struct thread_row *r, const struct span *s)
 {
-	static const enum attr_id blocked[EV_BLOCK_CNT] = {
-		ATTR_ID_BLOCKED_DISK,     ATTR_ID_BLOCKED_NETWORK, ATTR_ID_BLOCKED_PIPE,
-		ATTR_ID_BLOCKED_TERMINAL, ATTR_ID_BLOCKED_LOCK,    ATTR_ID_BLOCKED_POLL,
-		ATTR_ID_BLOCKED_CHILD,    ATTR_ID_BLOCKED_SLEEP,   ATTR_ID_BLOCKED_OTHER,
-	};
-
 	r->tid = r->pid;
 	r->name = r->process;
 	r->time_ns = s->end_ns - s->start_ns;
-	r->cpu_ns = number(span_attr(s, ATTR_ID_CPU_NS));
-	r->system_ns = number(span_attr(s, ATTR_ID_CPU_SYSTEM_NS));
-	r->run_queue_ns = number(span_attr(s, ATTR_ID_RUN_DELAY_NS));
-	r->voluntary = number(span_attr(s, ATTR_ID_CTX_VOLUNTARY));
-	r->involuntary = number(span_attr(s, ATTR_ID_CTX_INVOLUNTARY));
-	r->migrations = number(span_attr(s, ATTR_ID_MIGRATIONS));
+	r->cpu_ns = json_count(span_attr(s, ATTR_ID_CPU_NS));
+	r->system_ns = json_count(span_attr(s, ATTR_ID_CPU_SYSTEM_NS));
+	r->run_queue_ns = json_count(span_attr(s, ATTR_ID_RUN_DELAY_NS));
+	r->voluntary = json_count(span_attr(s, ATTR_ID_CTX_VOLUNTARY));
+	r->involuntary = json_count(span_attr(s, ATTR_ID_CTX_INVOLUNTARY));
+	r->migrations = json_count(span_attr(s, ATTR_ID_MIGRATIONS));
 	for (size_t i = 0; i < EV_BLOCK_CNT; i++)
-		r->blocked_ns[i] = number(span_attr(s, blocked[i]));
+		r->blocked_ns[i] = json_count(span_attr(s, usage_attr(USAGE_BLOCKED_DISK + i)));
 }
 
 static struct thread_row *row_of(struct thread_rows *t, const struct span *s)
@@ -80,7 +67,7 @@ static struct thread_row *row_of(struct thread_rows *t, const struct span *s)
 
 	if (!r)
 		return NULL;
-	r->pid = number(span_attr(s, ATTR_ID_PROCESS_PID));
+	r->pid = json_count(span_attr(s, ATTR_ID_PROCESS_PID));
 	r->process = arena_dup(&t->arena, s->name);
 	return r;
 }

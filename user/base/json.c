@@ -237,6 +237,13 @@ bool json_i64(const struct json *v, int64_t *out)
 	return true;
 }
 
+uint64_t json_count(const struct json *v)
+{
+	int64_t n;
+
+	return json_i64(v, &n) && n > 0 ? (uint64_t)n : 0;
+}
+
 bool json_f64(const struct json *v, double *out)
 {
 	char tmp[512]; /* the longest double needs 330 without an exponent */

@@ -58,6 +58,7 @@ struct json *json_at(const struct json *v, size_t index);
 bool json_is(const struct json *v, enum json_type type);
 struct sv json_sv(const struct json *v);           /* JSON_STRING, else {NULL, 0} */
 bool json_i64(const struct json *v, int64_t *out); /* also 3.0 and 3e0; false if no integer */
+uint64_t json_count(const struct json *v);         /* what is no integer, or below 0, is 0 */
 bool json_f64(const struct json *v, double *out);
 bool json_true(const struct json *v);
 bool json_str_is(const struct json *v, const char *cstr);

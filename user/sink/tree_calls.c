@@ -11,13 +11,6 @@ struct class_sum {
 	uint64_t calls, ns;
 };
 
-static uint64_t number(const struct json *v)
-{
-	int64_t n;
-
-	return json_i64(v, &n) && n > 0 ? (uint64_t)n : 0;
-}
-
 /* How many there are; they come from a store, which may hold anything. */
 static size_t read_classes(struct class_sum of[EV_CALL_CLASSES], const struct json *classes)
 {
@@ -25,8 +18,8 @@ static size_t read_classes(struct class_sum of[EV_CALL_CLASSES], const struct js
 
 	json_for_each (classes, e) {
 		struct class_sum c = { .name = e->key,
-				       .calls = number(json_get(e, "calls")),
-				       .ns = number(json_get(e, "time_ns")) };
+				       .calls = json_count(json_get(e, "calls")),
+				       .ns = json_count(json_get(e, "time_ns")) };
 		size_t at = cnt;
 
 		if (cnt == EV_CALL_CLASSES || e->type != JSON_OBJECT || !c.name.n ||
@@ -49,7 +42,8 @@ struct sv tree_call_fact(struct tree *t, const struct span *s)
 
 	if (!cnt)
 		return (struct sv){ NULL, 0 };
-	buf_fmt(&b, "syscalls %s:", human_count(number(span_attr(s, ATTR_ID_SYSCALLS_CALLS))).s);
+	buf_fmt(&b,
+		"syscalls %s:", human_count(json_count(span_attr(s, ATTR_ID_SYSCALLS_CALLS))).s);
 	for (size_t i = 0; i < cnt; i++) {
 		buf_fmt(&b, "%s " SV_FMT, i ? "," : "", SV_ARG(sv_clip_utf8(of[i].name, 16)));
 		buf_fmt(&b, " %s", human_count(of[i].calls).s);

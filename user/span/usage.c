@@ -14,6 +14,11 @@ static const enum attr_id ids[USAGE_CALLS] = {
 #undef X
 };
 
+enum attr_id usage_attr(enum usage_item item)
+{
+	return ids[item];
+}
+
 static uint64_t min(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;

@@ -77,6 +77,8 @@ uint64_t usage_cpu_system(uint64_t cpu_ns, uint64_t utime_ns, uint64_t stime_ns)
 /* Takes the record's totals in; out: what they grew by. */
 void usage_advance(struct usage_totals *t, const struct ev_usage *e, struct usage *out);
 void usage_add(struct usage *to, const struct usage *u);
+/* Its attribute; item: before USAGE_CALLS. */
+enum attr_id usage_attr(enum usage_item item);
 /* The attributes; nothing when nothing was charged. */
 void usage_set(struct span *s, const struct usage *u);
 
