@@ -24,20 +24,21 @@ const char *gap_reason(int err)
 	return "store_failed";
 }
 
+/* That of a run; of "" one that is free. */
+static struct store_gap *gap_of(struct store *s, const char *trace_id)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->gaps); i++)
+		if (strcmp(s->gaps[i].trace_id, trace_id) == 0)
+			return &s->gaps[i];
+	return NULL;
+}
+
 void gap_note(struct store *s, const char *trace_id, uint64_t spans, const char *reason)
 {
-	struct store_gap *g = NULL;
+	struct store_gap *g = gap_of(s, trace_id);
 
-	for (size_t i = 0; i < ARRAY_SIZE(s->gaps); i++) {
-		struct store_gap *at = &s->gaps[i];
-
-		if (strcmp(at->trace_id, trace_id) == 0)
-			g = at;
-		else if (!g && !at->trace_id[0])
-			g = at;
-		if (g && g->trace_id[0])
-			break;
-	}
+	if (!g)
+		g = gap_of(s, "");
 	if (!g) /* of more runs than that only the sum is known */
 		return;
 	memcpy(g->trace_id, trace_id, sizeof(g->trace_id));
@@ -45,32 +46,17 @@ void gap_note(struct store *s, const char *trace_id, uint64_t spans, const char 
 	g->reason = reason;
 }
 
-/* A span as it can be changed; its texts are as they would be stored. */
-static int copy_span(struct span **out, const struct span *sp)
-{
-	_cleanup_buf_ struct buf b = BUF_INIT;
-	int err = span_write_json(&b, sp, true);
-
-	return err ? err : span_read_json(out, buf_view(&b));
-}
-
 struct span *gap_mark(struct store *s, const struct span *sp)
 {
+	struct store_gap *g = sp->trace_id[0] ? gap_of(s, sp->trace_id) : NULL;
 	struct span *copy = NULL;
 
-	for (size_t i = 0; i < ARRAY_SIZE(s->gaps); i++) {
-		struct store_gap *g = &s->gaps[i];
-
-		if (!g->trace_id[0] || strcmp(g->trace_id, sp->trace_id) != 0)
-			continue;
-		if (copy_span(&copy, sp))
-			return NULL;
-		span_incomplete(copy, g->reason);
-		if (g->spans)
-			span_set_int(copy, ATTR_ID_LOST_SPANS, (int64_t)g->spans);
-		if (!json_true(span_attr(sp, ATTR_ID_UNFINISHED)))
-			g->trace_id[0] = '\0'; /* told for good */
-		return copy;
-	}
-	return NULL;
+	if (!g || span_copy(&copy, sp))
+		return NULL;
+	span_incomplete(copy, g->reason);
+	if (g->spans)
+		span_set_int(copy, ATTR_ID_LOST_SPANS, (int64_t)g->spans);
+	if (!json_true(span_attr(sp, ATTR_ID_UNFINISHED)))
+		g->trace_id[0] = '\0'; /* told for good */
+	return copy;
 }

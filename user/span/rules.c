@@ -26,7 +26,7 @@ struct step {
 
 struct rule {
 	enum { RULE_HEADER, RULE_JSON, RULE_PATTERN } kind;
-	struct sv header;
+	const char *header;
 	struct step steps[STEPS_MAX];
 	size_t step_cnt;
 	regex_t pattern;
@@ -48,7 +48,7 @@ static const char *read_header(struct rules *rs, struct rule *r, struct sv text)
 	for (size_t i = 0; i < text.n; i++)
 		if (!isalnum((unsigned char)text.p[i]) && !strchr("!#$%&'*+-.^_`|~", text.p[i]))
 			return "no header field has such a name";
-	r->header = arena_dup(&rs->arena, text);
+	r->header = arena_dup(&rs->arena, text).p;
 	return NULL;
 }
 
@@ -278,8 +278,7 @@ static size_t mask_header(const struct rule *r, char *p, size_t n)
 		if (sv_ends(line, "\r"))
 			line.n--;
 		line = sv_trim(line);
-		if (line.n && *colon == ':' && name.n == r->header.n &&
-		    strncasecmp(name.p, r->header.p, name.n) == 0)
+		if (line.n && *colon == ':' && sv_ieq(name, r->header))
 			masked += mask(p + (line.p - p), line.n);
 	}
 	return masked;
@@ -401,8 +400,7 @@ static bool mask_paths(const struct rules *rs, struct arena *a, struct json *v)
 static void mask_members(const struct rules *rs, struct json *v)
 {
 	for (size_t i = 0; i < rs->cnt; i++)
-		if (rs->of[i].kind == RULE_HEADER && v->s.n && v->key.n == rs->of[i].header.n &&
-		    strncasecmp(v->key.p, rs->of[i].header.p, v->key.n) == 0)
+		if (rs->of[i].kind == RULE_HEADER && v->s.n && sv_ieq(v->key, rs->of[i].header))
 			mask((char *)v->s.p, v->s.n);
 }
 
@@ -472,37 +470,19 @@ static void mask_events(const struct rules *rs, struct arena *a, struct json *ev
 	}
 }
 
-static struct sv own_text(const struct rules *rs, struct arena *a, struct sv text)
-{
-	struct sv own = arena_dup(a, text);
-
-	if (own.n)
-		rules_text(rs, (char *)own.p, own.n);
-	return own;
-}
-
 int rules_apply(const struct rules *rs, struct span **out, const struct span *s)
 {
-	struct span *k = calloc(1, sizeof(*k));
-	struct arena *a;
+	struct span *k = NULL;
+	int err = span_copy(&k, s);
 
-	if (!k)
-		return -ENOMEM;
-	*k = *s;
-	a = &k->arena;
-	arena_init(a, 0); /* no more than s is, and texts in it once more */
-	k->name = own_text(rs, a, s->name);
-	k->status_message = own_text(rs, a, s->status_message);
-	k->attributes = json_copy(a, s->attributes);
-	k->events = json_copy(a, s->events);
-	k->links = json_copy(a, s->links);
-	k->resource = json_copy(a, s->resource);
-	if (!arena_failed(a)) {
-		mask_attributes(rs, a, k->attributes);
-		mask_attributes(rs, a, k->resource);
-		mask_events(rs, a, k->events);
-	}
-	if (arena_failed(a)) {
+	if (err)
+		return err;
+	rules_text(rs, (char *)k->name.p, k->name.n);
+	rules_text(rs, (char *)k->status_message.p, k->status_message.n);
+	mask_attributes(rs, &k->arena, k->attributes);
+	mask_attributes(rs, &k->arena, k->resource);
+	mask_events(rs, &k->arena, k->events);
+	if (arena_failed(&k->arena)) {
 		span_free(&k);
 		return -ENOMEM;
 	}

@@ -47,6 +47,30 @@ void span_free(struct span **s)
 	*s = NULL;
 }
 
+int span_copy(struct span **out, const struct span *s)
+{
+	struct span *k = calloc(1, sizeof(*k));
+	struct arena *a;
+
+	if (!k)
+		return -ENOMEM;
+	*k = *s;
+	a = &k->arena;
+	arena_init(a, 0); /* no more than s is */
+	k->name = arena_dup(a, s->name);
+	k->status_message = arena_dup(a, s->status_message);
+	k->attributes = json_copy(a, s->attributes);
+	k->events = json_copy(a, s->events);
+	k->links = json_copy(a, s->links);
+	k->resource = json_copy(a, s->resource);
+	if (arena_failed(a)) {
+		span_free(&k);
+		return -ENOMEM;
+	}
+	*out = k;
+	return 0;
+}
+
 /*
  * v is the span's own copy.  A value is looked at twice: by itself, and as the value of its key, for
  * {"authorization": "..."} is as secret as the header line.

@@ -97,6 +97,8 @@ struct span {
 
 int span_new(struct span **out, enum span_what what); /* 0 or -ENOMEM */
 void span_free(struct span **s);
+/* One of its own with all that s holds, which may be changed.  0 or -ENOMEM. */
+int span_copy(struct span **out, const struct span *s);
 
 /* Copied into the span, and redacted like attributes: a provider's error may quote a key. */
 void span_set_name(struct span *s, struct sv name);
