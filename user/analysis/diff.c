@@ -26,11 +26,6 @@ void diff_side_fini(struct diff_side *s)
 
 /* ---- what a span says */
 
-static uint64_t length(const struct span *sp)
-{
-	return span_awake_ns(sp);
-}
-
 static void add_totals(struct diff_side *s, const struct span *sp)
 {
 	struct diff_totals *t = &s->totals;
@@ -43,7 +38,7 @@ static void add_totals(struct diff_side *s, const struct span *sp)
 	if (!s->has_run && s->last > s->first)
 		t->ns = s->last - s->first;
 	if (sp->what == SPAN_RUN) {
-		t->ns = length(sp);
+		t->ns = span_awake_ns(sp);
 		s->has_run = true;
 	}
 	t->turns += sp->what == SPAN_TURN;
@@ -100,7 +95,7 @@ static void fill(struct diff_side *s, struct diff_item *it, const struct span *s
 		.name = arena_dup(&s->arena, sp->name),
 		.detail = arena_dup(&s->arena, sv_clip_utf8(detail, DETAIL_MAX)),
 		.start_ns = sp->start_ns,
-		.ns = length(sp),
+		.ns = span_awake_ns(sp),
 		.input_tokens = span_attr_int(sp, ATTR_ID_USAGE_INPUT, -1),
 		.output_tokens = span_attr_int(sp, ATTR_ID_USAGE_OUTPUT, -1),
 		.cost_usd = span_attr_float(sp, ATTR_ID_COST, NAN),

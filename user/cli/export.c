@@ -17,9 +17,7 @@ static const struct opt export_options[] = {
 	  "ndjson (without it), otlp-json, tree or lines" },
 	{ "output", 'o', OPT_STR, offsetof(struct export_opts, out), "FILE",
 	  "write to FILE, which is replaced" },
-	{ "payload", 'p', OPT_PAYLOAD, offsetof(struct export_opts, payload), "[LEVEL]",
-	  "with prompts, answers, arguments and results (`full`, or no LEVEL); `meta`: their "
-	  "structure; `none`: nothing of what was said, asked for or touched" },
+	PAYLOAD_OPT(struct export_opts),
 	{ "logs", 'l', OPT_FLAG, offsetof(struct export_opts, logs), NULL,
 	  "in place of spans what the processes wrote, as OTLP logs (otlp-json)" },
 	{ 0 },

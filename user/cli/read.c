@@ -54,18 +54,24 @@ int read_sink_open(struct read_sink *r, const struct sink_ops *ops, const struct
 	return ops->open(&r->st, cfg);
 }
 
-int read_sink_span(struct read_sink *r, const struct span *s)
+int read_kept(const struct span *s, enum payload_level level,
+	      int (*give)(void *ctx, const struct span *kept), void *ctx)
 {
 	struct span *kept = NULL;
 	int err;
 
-	if (r->level == PAYLOAD_FULL)
-		return r->ops->span(r->st, s);
-	err = payload_keep(&kept, s, r->level);
+	if (level == PAYLOAD_FULL)
+		return give(ctx, s);
+	err = payload_keep(&kept, s, level);
 	if (!err)
-		err = r->ops->span(r->st, kept);
+		err = give(ctx, kept);
 	span_free(&kept);
 	return err;
+}
+
+int read_sink_span(struct read_sink *r, const struct span *s)
+{
+	return read_kept(s, r->level, r->ops->span, r->st);
 }
 
 int read_sink_close(struct read_sink *r)

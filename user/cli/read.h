@@ -20,6 +20,19 @@ int read_run_arg(int argc, char **argv, const char **run);
 /* A sink's name as --format takes it; -EINVAL, logged. */
 int read_format(const char *name, const struct sink_ops **out);
 
+/* --payload of what reads a store or a capture, in the verb's options of this type. */
+#define PAYLOAD_OPT(type)                                                                       \
+	{                                                                                       \
+		"payload", 'p', OPT_PAYLOAD, offsetof(type, payload), "[LEVEL]",                \
+			"with prompts, answers, arguments and results (`full`, or no LEVEL); "  \
+			"`meta`: their structure; `none`: nothing of what was said, asked for " \
+			"or touched"                                                            \
+	}
+
+/* Calls give with what the level leaves of a span.  What give returns, or -ENOMEM. */
+int read_kept(const struct span *s, enum payload_level level,
+	      int (*give)(void *ctx, const struct span *kept), void *ctx);
+
 /* A sink that is given what cfg->level leaves of each span; the way of every verb that reads the store. */
 struct read_sink {
 	const struct sink_ops *ops;

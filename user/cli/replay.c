@@ -18,9 +18,7 @@ struct replay_opts {
 static const struct opt replay_options[] = {
 	{ "format", 'f', OPT_STR, offsetof(struct replay_opts, format), "FORMAT",
 	  "tree (without it), ndjson, otlp-json or lines" },
-	{ "payload", 'p', OPT_PAYLOAD, offsetof(struct replay_opts, payload), "[LEVEL]",
-	  "with prompts, answers, arguments and results (`full`, or no LEVEL); `meta`: their "
-	  "structure; `none`: nothing of what was said, asked for or touched" },
+	PAYLOAD_OPT(struct replay_opts),
 	{ "step", 's', OPT_FLAG, offsetof(struct replay_opts, step), NULL,
 	  "record by record, forward and back: keys n, p or arrows, g N, / KIND, q; commands "
 	  "likewise, a line each, where stdin is no terminal" },

@@ -13,9 +13,7 @@ struct show_opts {
 };
 
 static const struct opt show_options[] = {
-	{ "payload", 'p', OPT_PAYLOAD, offsetof(struct show_opts, payload), "[LEVEL]",
-	  "with prompts, answers, arguments and results (`full`, or no LEVEL); `meta`: their "
-	  "structure; `none`: nothing of what was said, asked for or touched" },
+	PAYLOAD_OPT(struct show_opts),
 	{ "files", 0, OPT_FLAG, offsetof(struct show_opts, files), NULL,
 	  "each change of a file, not only the first of each process" },
 	{ "syscalls", 0, OPT_FLAG, offsetof(struct show_opts, syscalls), NULL,

@@ -27,9 +27,7 @@ static const struct opt spans_options[] = {
 	  "with --sort: smallest first" },
 	{ "limit", 'n', OPT_UINT, offsetof(struct spans_opts, limit), "N", "at most N spans" },
 	{ "json", 0, OPT_FLAG, offsetof(struct spans_opts, json), NULL, "one JSON object a span" },
-	{ "payload", 'p', OPT_PAYLOAD, offsetof(struct spans_opts, payload), "[LEVEL]",
-	  "with prompts, answers, arguments and results (`full`, or no LEVEL); `meta`: their "
-	  "structure; `none`: nothing of what was said, asked for or touched" },
+	PAYLOAD_OPT(struct spans_opts),
 	{ 0 },
 };
 
@@ -95,25 +93,19 @@ static int add_row(struct listing *l, const struct span *s)
 	return 0;
 }
 
-static int give(struct listing *l, const struct span *s)
+static int give(void *ctx, const struct span *s)
 {
+	struct listing *l = ctx;
+
 	return l->ndjson ? l->ndjson->span(l->st, s) : add_row(l, s);
 }
 
 static int on_span(void *ctx, const struct span *s)
 {
 	struct listing *l = ctx;
-	struct span *kept = NULL;
-	int err;
 
 	l->cnt++;
-	if (l->level == PAYLOAD_FULL)
-		return give(l, s);
-	err = payload_keep(&kept, s, l->level);
-	if (!err)
-		err = give(l, kept);
-	span_free(&kept);
-	return err;
+	return read_kept(s, l->level, give, l);
 }
 
 static int list(struct store *s, struct listing *l, const struct store_query *q)

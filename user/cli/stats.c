@@ -5,11 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
+#include <unistd.h>
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/muldiv.h"
+#include "cli/live.h"
 #include "cli/read.h"
 #include "cli/table.h"
 #include "probe/status.h"
@@ -46,17 +47,9 @@ static uint64_t waiting(const struct ev_kind_counts *k)
 	return less(k->produced, k->delivered + k->lost_ring + k->lost_rate);
 }
 
-static uint64_t clock_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
-
 static struct sums add_up(const struct status_told *t)
 {
-	struct sums s = { .ns = less(clock_now(), t->began_ts) };
+	struct sums s = { .ns = less(live_now(), t->began_ts) };
 
 	for (__u32 i = 0; i < t->loss.e.kinds; i++) {
 		const struct ev_kind_counts *k = &t->loss.kinds[i];
@@ -110,7 +103,7 @@ static struct json *fed_json(struct arena *a, const struct status_fed *f)
 {
 	struct json *o = json_object(a);
 
-	json_set(a, o, "age_ns", json_uint(a, f->ts ? less(clock_now(), f->ts) : 0));
+	json_set(a, o, "age_ns", json_uint(a, f->ts ? less(live_now(), f->ts) : 0));
 	json_set(a, o, "records", json_uint(a, f->records));
 	json_set(a, o, "content_bytes", json_uint(a, f->bytes));
 	json_set(a, o, "broken_records", json_uint(a, f->broken));
@@ -193,6 +186,14 @@ static void add_row(struct table *t, const char *name, const struct ev_kind_coun
 	set_number(t, row, PER_SECOND, per_second(k->produced, ns));
 }
 
+static void print_lost(bool *any, const char *cause, uint64_t n, const char *unit)
+{
+	if (!n)
+		return;
+	printf("%s%s %" PRIu64 " %s", *any ? ", " : "", cause, n, unit);
+	*any = true;
+}
+
 static void print_causes(const struct status_told *t)
 {
 	const struct ev_loss *e = &t->loss.e;
@@ -202,19 +203,11 @@ static void print_causes(const struct status_told *t)
 	       (uint64_t)e->bytes, (uint64_t)e->bytes_delivered,
 	       less(e->bytes_sent, e->bytes_delivered));
 	printf("lost     ");
-	for (size_t i = 0; i < ARRAY_SIZE(causes); i++) {
-		if (!e->bytes_lost[i])
-			continue;
-		printf("%s%s %" PRIu64 " bytes", any ? ", " : "", causes[i],
-		       (uint64_t)e->bytes_lost[i]);
-		any = true;
-	}
-	if (e->calls_lost)
-		printf("%smap_full %" PRIu64 " calls", any ? ", " : "", (uint64_t)e->calls_lost);
-	if (t->fed.budget_bytes)
-		printf("%sparser_budget %" PRIu64 " bytes", any || e->calls_lost ? ", " : "",
-		       t->fed.budget_bytes);
-	printf("%s\n", any || e->calls_lost || t->fed.budget_bytes ? "" : "no content");
+	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
+		print_lost(&any, causes[i], e->bytes_lost[i], "bytes");
+	print_lost(&any, "map_full", e->calls_lost, "calls");
+	print_lost(&any, "parser_budget", t->fed.budget_bytes, "bytes");
+	printf("%s\n", any ? "" : "no content");
 }
 
 static void print_parser(const struct status_fed *f)
@@ -226,7 +219,7 @@ static void print_parser(const struct status_fed *f)
 	printf("parser   %" PRIu64 " records taken in, %" PRIu64 " broken, %" PRIu64
 	       " spans, %" PRIu64 " runs, %s of bodies held, %s ago\n",
 	       f->records, f->broken, f->spans, f->runs, human_bytes(f->kept_bytes).s,
-	       human_duration(less(clock_now(), f->ts)).s);
+	       human_duration(less(live_now(), f->ts)).s);
 }
 
 static void print_text(void *ctx, const struct status_told *t)
