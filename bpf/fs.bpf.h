@@ -21,6 +21,8 @@ extern int fs_close(__u64 file, __u64 refs);
 extern int fs_exit(__u32 tgid);
 /* What was done through the file so far is told. */
 extern int fs_part(__u64 file);
+/* The file, of which nothing is to be told yet but that it was opened, is the current process's from here on. */
+extern int fs_take(__u64 file);
 /* Changes that went over the budget, and which no record told. */
 extern int fs_tell_over(__u32 tgid);
 /* A call on paths returned; dirs: their descriptors, the second one above the first. */
@@ -62,6 +64,9 @@ static __always_inline void fs_moved(struct file *file, __u32 dir, __u64 n, __u6
 
 	if (!f)
 		return;
+	if (f->tgid != (__u32)(bpf_get_current_pid_tgid() >> 32) &&
+	    !(f->bytes[EV_READ] | f->bytes[EV_WRITE]))
+		fs_take((__u64)file);
 	now = bpf_ktime_get_ns();
 	__sync_fetch_and_add(&f->bytes[dir], n);
 	__sync_fetch_and_add(&f->calls[dir], 1);

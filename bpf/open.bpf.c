@@ -167,9 +167,12 @@ static __always_inline int fs_over(__u64 key, bool closed)
 	else if (bpf_map_delete_elem(&fs_files, &key))
 		return 0; /* another thread was first */
 	proc = bpf_map_lookup_elem(&traced, &last.tgid);
+	if (!proc || proc->start != last.start) { /* whose it was is gone */
+		proc = traced_here();
+		last.tgid = bpf_get_current_pid_tgid() >> 32;
+	}
 	changed = fs_is_changed(&last, size);
-	if (proc && proc->start == last.start && (changed || fs_is_used(&last)) &&
-	    fs_may(proc, EV_OPEN, changed))
+	if (proc && (changed || fs_is_used(&last)) && fs_may(proc, EV_OPEN, changed))
 		open_tell(proc, &last, file, size,
 			  (closed ? 0 : EV_OPEN_PART) | (changed ? EV_OPEN_CHANGED : 0));
 	return 0;
@@ -199,6 +202,19 @@ int fs_part(__u64 key)
 	return fs_over(key, false);
 }
 
+/* As an agent opens a file for what a command is to print: the command is who writes it. */
+int fs_take(__u64 key)
+{
+	struct fs_file *f = fs_find((void *)key);
+	struct proc_state *proc = f ? traced_here() : NULL;
+
+	if (!proc)
+		return 0;
+	f->start = proc->start;
+	f->tgid = bpf_get_current_pid_tgid() >> 32;
+	return 0;
+}
+
 /* Will exec close it? */
 static __always_inline bool fs_goes_at_exec(struct fdtable *fdt, __u32 fd)
 {
@@ -208,6 +224,25 @@ static __always_inline bool fs_goes_at_exec(struct fdtable *fdt, __u32 fd)
 	return word >> fd % 64 & 1;
 }
 
+/*
+ * A process that ends has one descriptor of the file, or several.  If nobody else has any, the file is
+ * closed; else it stays with the others, and only what the process did is told.
+ */
+static __always_inline void fs_leave(struct fs_file *f, struct file *file, __u32 tgid)
+{
+	__u64 refs = file_refs(file);
+
+	if (f->leaver != tgid) {
+		f->leaver = tgid;
+		f->leaving = 0;
+	}
+	f->leaving++;
+	if (refs <= f->leaving)
+		fs_close((__u64)file, 1);
+	else if (f->tgid == tgid)
+		fs_close((__u64)file, refs);
+}
+
 static __always_inline void fs_each_open(__u32 tgid, bool closed)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
@@ -215,19 +250,17 @@ static __always_inline void fs_each_open(__u32 tgid, bool closed)
 	struct file **fds = BPF_CORE_READ(fdt, fd), *file;
 	__u32 max = BPF_CORE_READ(fdt, max_fds), fd;
 	struct fs_file *f;
-	__u64 key;
 
 	for (fd = 0; fd < FS_FDS && fd < max; fd++) {
 		file = NULL;
 		bpf_probe_read_kernel(&file, sizeof(file), fds + fd);
-		key = (__u64)file;
 		f = file ? fs_find(file) : NULL;
-		if (!f || f->tgid != tgid)
+		if (!f)
 			continue;
 		if (closed)
-			fs_close(key, 1);
-		else if (fs_goes_at_exec(fdt, fd))
-			fs_part(key);
+			fs_leave(f, file, tgid);
+		else if (f->tgid == tgid && fs_goes_at_exec(fdt, fd))
+			fs_part((__u64)file);
 	}
 }
 

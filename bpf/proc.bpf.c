@@ -95,6 +95,7 @@ int BPF_PROG(proc_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	}
 	init.nss_methods = proc->nss_methods;
+	init.fs_open = proc->fs_open; /* a file that both have open may be closed by the child */
 	traced_count(tgid, 1);
 	if (bpf_map_update_elem(&traced, &tgid, &init, BPF_ANY)) {
 		traced_count(tgid, -1);

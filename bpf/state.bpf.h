@@ -291,7 +291,7 @@ enum files_mode {
 
 /* A file that a process has open, by its struct file; sums since the open or since they were told. */
 struct fs_file {
-	__u64 start;    /* of the process */
+	__u64 start;    /* of the process that used it last, or opened it */
 	__u64 inode;    /* struct inode *: tells a reused struct file */
 	__u64 enter_ts; /* of its open */
 	__u64 told_ts;  /* when it was told last, or opened */
@@ -301,7 +301,8 @@ struct fs_file {
 	__u64 size; /* when it was opened, or told */
 	__u32 calls[2], syncs;
 	__u32 tgid;
-	__u32 flags; /* enum ev_open_flag, those that do not change */
+	__u32 leaver, leaving; /* a process that ends, and how many of its descriptors are this file */
+	__u32 flags;           /* enum ev_open_flag, those that do not change */
 	__u8 mapped, program, told;
 	__u8 pad;
 };

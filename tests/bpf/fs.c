@@ -12,6 +12,7 @@
 #include "event/event.h"
 
 #define FLOOD 3000
+#define GIVEN 5
 #define READ_RATE 500 /* FS_READ_RATE in path.bpf.h */
 #define RATE 1000     /* FS_RATE */
 #define MADE (EV_OPEN_CREATED | EV_OPEN_WRITE | EV_OPEN_CHANGED)
@@ -58,6 +59,36 @@ static void victim_writes(void)
 	/* open until the end */
 	fd = open("a", O_WRONLY | O_APPEND | O_CLOEXEC);
 	put(fd, "!");
+}
+
+/* As an agent gives what it starts a file to write to, twice, and closes its own descriptor first. */
+static void victim_gives(void)
+{
+	for (int i = 0; i < GIVEN; i++) {
+		int fd = open("given", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), go[2];
+		char byte;
+
+		if (pipe(go))
+			_exit(1);
+		if (fork() == 0) {
+			close(go[1]);
+			dup2(fd, 60);
+			dup2(fd, 61);
+			close(fd);
+			if (read(go[0], &byte, 1) == 0) {
+				put(60, "from ");
+				put(61, "a child");
+			}
+			_exit(0);
+		}
+		close(fd);
+		close(go[0]);
+		close(go[1]);
+		wait(NULL);
+	}
+	/* the kernel uses the same structures for these */
+	for (int i = 0; i < 100; i++)
+		close(open("data", O_RDWR | O_CLOEXEC));
 }
 
 static void victim_paths(void)
@@ -188,7 +219,7 @@ static const struct {
 } victims[] = {
 	{ "reads", victim_reads }, { "kinds", victim_kinds },   { "nothing", victim_nothing },
 	{ "many", victim_many },   { "writes", victim_writes }, { "paths", victim_paths },
-	{ "flood", victim_flood },
+	{ "flood", victim_flood }, { "gives", victim_gives },
 };
 
 static const struct ev_file *file_rec(const struct trace *t, size_t nth)
@@ -424,6 +455,30 @@ static void nothing_is_left_out(void **state)
 	assert_true(libraries > 2); /* libc of two programs, and data */
 }
 
+/* By whom it is used, not by whom it was opened. */
+static void what_is_given_to_a_child(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_open *o;
+	struct probe_loss l;
+	size_t by_children = 0;
+	uint64_t bytes = 0;
+
+	trace_victim(t, "gives", dir);
+	assert_int_equal(t->status, 0);
+	for (size_t i = 0; (o = trace_rec(t, EV_OPEN, 0, i)); i++) {
+		assert_true(strncmp(event_payload(&o->hdr).p, "given", 5) == 0);
+		assert_true(o->flags & EV_OPEN_CHANGED);
+		by_children += o->hdr.tgid != (__u32)t->pid;
+		bytes += o->bytes[EV_WRITE];
+	}
+	assert_int_equal(bytes, GIVEN * strlen("from a child"));
+	assert_int_equal(by_children, GIVEN);
+	assert_null(open_rec(t, 0));
+	assert_int_equal(probe_loss(t->p, &l), 0);
+	assert_int_equal(l.e.calls_lost, 0);
+}
+
 static void what_is_changed_and_no_more(void **state)
 {
 	struct trace *t = *state;
@@ -468,6 +523,8 @@ int main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(what_is_read, trace_setup, trace_teardown),
 		cmocka_unit_test_setup_teardown(what_is_left_out, trace_setup, trace_teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_left_out, trace_setup, trace_teardown),
+		cmocka_unit_test_setup_teardown(what_is_given_to_a_child, trace_setup,
+						trace_teardown),
 		cmocka_unit_test_setup_teardown(what_is_changed_and_no_more, trace_setup,
 						trace_teardown),
 		cmocka_unit_test_setup_teardown(many_reads_are_counted, trace_setup,
@@ -492,6 +549,7 @@ int main(int argc, char *argv[])
 	if (chdir(dir) == 0) {
 		unlink("a");
 		unlink("c");
+		unlink("given");
 		unlink("out");
 		unlink("data");
 	}
