@@ -239,8 +239,10 @@ static __always_inline void fs_leave(struct fs_file *f, struct file *file, __u32
 	f->leaving++;
 	if (refs <= f->leaving)
 		fs_close((__u64)file, 1);
-	else if (f->tgid == tgid)
+	if (refs > f->leaving && f->tgid == tgid) {
 		fs_close((__u64)file, refs);
+		f->tgid = 0;
+	}
 }
 
 static __always_inline void fs_each_open(__u32 tgid, bool closed)

@@ -300,9 +300,10 @@ struct fs_file {
 	__u64 sync_ns, sync_max_ns;
 	__u64 size; /* when it was opened, or told */
 	__u32 calls[2], syncs;
-	__u32 tgid;
-	__u32 leaver, leaving; /* a process that ends, and how many of its descriptors are this file */
-	__u32 flags;           /* enum ev_open_flag, those that do not change */
+	__u32 tgid; /* 0: it has ended, and others have the file */
+	__u32 leaver,
+		leaving; /* a process that ends, and how many of its descriptors are this file */
+	__u32 flags;     /* enum ev_open_flag, those that do not change */
 	__u8 mapped, program, told;
 	__u8 pad;
 };

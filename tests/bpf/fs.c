@@ -91,6 +91,33 @@ static void victim_gives(void)
 		close(open("data", O_RDWR | O_CLOEXEC));
 }
 
+/* As a daemon goes on with its parent's log; it is gone when the victim is. */
+static void victim_leaves(void)
+{
+	int alive[2], parent[2], fd;
+	char byte;
+
+	if (pipe(alive))
+		_exit(1);
+	if (fork() == 0) {
+		fd = open("late", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		put(fd, "head ");
+		if (pipe(parent))
+			_exit(1);
+		if (fork() == 0) {
+			close(parent[1]);
+			close(alive[0]);
+			if (read(parent[0], &byte, 1) == 0)
+				put(fd, "tail");
+		}
+		_exit(0);
+	}
+	close(alive[1]);
+	if (read(alive[0], &byte, 1) != 0)
+		_exit(1);
+	wait(NULL);
+}
+
 static void victim_paths(void)
 {
 	int at = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -219,7 +246,7 @@ static const struct {
 } victims[] = {
 	{ "reads", victim_reads }, { "kinds", victim_kinds },   { "nothing", victim_nothing },
 	{ "many", victim_many },   { "writes", victim_writes }, { "paths", victim_paths },
-	{ "flood", victim_flood }, { "gives", victim_gives },
+	{ "flood", victim_flood }, { "gives", victim_gives },   { "leaves", victim_leaves },
 };
 
 static const struct ev_file *file_rec(const struct trace *t, size_t nth)
@@ -479,6 +506,25 @@ static void what_is_given_to_a_child(void **state)
 	assert_int_equal(l.e.calls_lost, 0);
 }
 
+static void what_is_left_to_a_child(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_open *parent, *child;
+
+	trace_victim(t, "leaves", dir);
+	assert_int_equal(t->status, 0);
+	parent = trace_rec(t, EV_OPEN, 0, 0);
+	child = trace_rec(t, EV_OPEN, 0, 1);
+	assert_non_null(parent);
+	assert_non_null(child);
+	assert_null(trace_rec(t, EV_OPEN, 0, 2));
+	assert_int_equal(parent->bytes[EV_WRITE], strlen("head "));
+	assert_int_equal(parent->flags, MADE | EV_OPEN_PART);
+	assert_int_equal(child->bytes[EV_WRITE], strlen("tail"));
+	assert_int_equal(child->flags, EV_OPEN_WRITE | EV_OPEN_CHANGED);
+	assert_int_not_equal(child->hdr.tgid, parent->hdr.tgid);
+}
+
 static void what_is_changed_and_no_more(void **state)
 {
 	struct trace *t = *state;
@@ -525,6 +571,8 @@ int main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(nothing_is_left_out, trace_setup, trace_teardown),
 		cmocka_unit_test_setup_teardown(what_is_given_to_a_child, trace_setup,
 						trace_teardown),
+		cmocka_unit_test_setup_teardown(what_is_left_to_a_child, trace_setup,
+						trace_teardown),
 		cmocka_unit_test_setup_teardown(what_is_changed_and_no_more, trace_setup,
 						trace_teardown),
 		cmocka_unit_test_setup_teardown(many_reads_are_counted, trace_setup,
@@ -550,6 +598,7 @@ int main(int argc, char *argv[])
 		unlink("a");
 		unlink("c");
 		unlink("given");
+		unlink("late");
 		unlink("out");
 		unlink("data");
 	}

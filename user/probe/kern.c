@@ -31,6 +31,7 @@ struct kern {
 	struct hook_links links;
 	struct call_row *call_table;
 	struct sampler sampler;
+	__u32 left_files; /* that one sweep came upon */
 	bool loops;
 	bool guard;
 };
@@ -456,11 +457,19 @@ static bool users_live(struct kern *k, int fd, const void *key)
 	       (u.tls[1].ssl && is_traced(k, u.tls[1].tgid));
 }
 
+/*
+ * A file that its process left to others lives as long as they do, which the kernel's side sees where they
+ * are traced, and nobody where they are not: of these no more are kept than leave room for others.
+ */
 static bool file_lives(struct kern *k, int fd, const void *key)
 {
 	struct fs_file file;
 
-	return bpf_map_lookup_elem(fd, key, &file) || is_traced(k, file.tgid);
+	if (bpf_map_lookup_elem(fd, key, &file))
+		return true;
+	if (file.tgid)
+		return is_traced(k, file.tgid);
+	return ++k->left_files <= bpf_map__max_entries(k->skel->maps.fs_files) / 2;
 }
 
 static void sweep(struct kern *k, const struct bpf_map *map, lives_fn lives)
@@ -483,6 +492,7 @@ static void sweep(struct kern *k, const struct bpf_map *map, lives_fn lives)
 
 void kern_sweep_conns(struct kern *k)
 {
+	k->left_files = 0;
 	sweep(k, k->skel->maps.fs_files, file_lives);
 	sweep(k, k->skel->maps.conns, conn_lives);
 	sweep(k, k->skel->maps.goroutines, conn_lives);
