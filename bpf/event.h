@@ -324,6 +324,7 @@ enum ev_proto {
 	EV_PROTO_QUIC = 6,
 	EV_PROTO_POSTGRES = 7, /* a client's start-up message */
 	EV_PROTO_REDIS = 8,    /* a client's first command */
+	EV_PROTO_MYSQL = 9,    /* a server's greeting, or a client's statement */
 };
 
 /* In ev_flow.file: the master of the terminal whose slave has this inode number. */

@@ -311,7 +311,9 @@ static __always_inline __u32 flow_allows(const struct thread_state *t, const str
 		return LOOK_FOR(EV_PROTO_QUIC);
 	if (f->src != EV_SRC_STREAM)
 		return LOOK_FOR(EV_PROTO_JSONRPC);
-	what |= (t->io.dir & EV_WRITE) * LOOK_DB; /* only who asks a database */
+	/* only who asks a database, and one that greets does it before it is asked */
+	what |= (t->io.dir & EV_WRITE) * LOOK_DB;
+	what |= (~t->io.dir & is_same(f->looks | f->bytes[EV_WRITE], ~0ULL, 0)) * LOOK_GREETING;
 	return flow_is_inet(f) ? what : what | LOOK_FOR(EV_PROTO_JSONRPC);
 }
 
@@ -362,10 +364,34 @@ static __always_inline void head_drop(struct flow_state *f, __u32 dir)
 	__builtin_memset(f->head[dir], 0, FLOW_HEAD_ROOM);
 }
 
+static __always_inline struct flow_state *io_flow_of(__u64 obj)
+{
+	struct conn_key key = flow_key(obj);
+
+	return bpf_map_lookup_elem(&flows, &key);
+}
+
+/* What the head looks like, proven by itself, as above: it has many ways to its end. */
+int io_look_at(__u64 obj, __u64 what)
+{
+	struct thread_state *t = thread_find();
+	struct flow_state *f = io_flow_of(obj);
+	__u32 dir, n, found;
+
+	if (!t || !f)
+		return EV_PROTO_UNKNOWN;
+	dir = t->io.dir & 1;
+	n = f->head_len[dir];
+	if (!n)
+		return EV_PROTO_UNKNOWN;
+	found = look(f->head[dir], n, what);
+	return found ? found : look_database(*(__u64 *)f->head[dir], n, what);
+}
+
 /* The answer of look(), and no when it would have to wait for bytes that are there already. */
 static __noinline int flow_look(struct thread_state *t, struct flow_state *f)
 {
-	__u32 dir = t->io.dir & 1, found, n;
+	__u32 dir = t->io.dir & 1, found;
 	bool all;
 
 	if (f->stage == FLOW_LOOK && flow_is_inet(f) &&
@@ -374,10 +400,7 @@ static __noinline int flow_look(struct thread_state *t, struct flow_state *f)
 	if (f->src == EV_SRC_DGRAM)
 		head_drop(f, dir);
 	all = head_gather(&t->io, f, dir);
-	n = f->head_len[dir];
-	if (!n)
-		return EV_PROTO_UNKNOWN;
-	found = look(f->head[dir], n, flow_allows(t, f));
+	found = io_look_at(t->io.file.obj, flow_allows(t, f));
 	return found == LOOK_MORE && !all ? EV_PROTO_UNKNOWN : found;
 }
 
@@ -482,7 +505,9 @@ static __always_inline void flow_is(struct thread_state *t, struct flow_state *f
 		if (t->job.quiet)
 			quiet_settle(f->id, proto, dir, f->head[dir][1] == 'T');
 		f->stage = FLOW_COPY;
-		f->tunnel = proto == EV_PROTO_HTTP1 && f->head[dir][0] == 'C';
+		f->tunnel = is_same(proto, ~0ULL, EV_PROTO_HTTP1) *
+				    is_same(f->head[dir][0], ~0ULL, 'C') * TUNNEL |
+			    is_same(proto, ~0ULL, EV_PROTO_MYSQL) * (~dir & 1) * TUNNEL_GREETED;
 		flow_tell(f, bpf_get_current_pid_tgid() >> 32);
 		if (held)
 			flow_send_held(t, f, dir, held);
@@ -494,6 +519,7 @@ static __always_inline void flow_is(struct thread_state *t, struct flow_state *f
 static __always_inline void flow_is_nothing(struct thread_state *t, struct flow_state *f)
 {
 	head_drop(f, t->io.dir & 1);
+	f->tunnel -= is_over(TUNNEL, f->tunnel) & is_over(f->tunnel, 0) & t->io.dir;
 	if (f->stage != FLOW_LOOK || t->io.nested || ++f->looks < FLOW_LOOKS)
 		return;
 	f->stage = FLOW_SKIP;
@@ -502,13 +528,6 @@ static __always_inline void flow_is_nothing(struct thread_state *t, struct flow_
 }
 
 /* --- ends of calls */
-
-static __always_inline struct flow_state *io_flow_of(__u64 obj)
-{
-	struct conn_key key = flow_key(obj);
-
-	return bpf_map_lookup_elem(&flows, &key);
-}
 
 /* Looks while something is to be found out; afterwards f->stage says what is to be done. */
 int io_look(__u64 obj)

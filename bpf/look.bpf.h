@@ -14,6 +14,7 @@
 /* What is looked for, as bits. */
 #define LOOK_FOR(proto) (1u << (proto))
 #define LOOK_DB (LOOK_FOR(EV_PROTO_POSTGRES) | LOOK_FOR(EV_PROTO_REDIS))
+#define LOOK_GREETING LOOK_FOR(EV_PROTO_MYSQL) /* what a server says first */
 #define LOOK_HTTP (LOOK_FOR(EV_PROTO_HTTP1) | LOOK_FOR(EV_PROTO_HTTP2))
 
 #define TLS_HANDSHAKE 22
@@ -111,6 +112,48 @@ static __always_inline __u32 is_space(__u8 c)
 	return (spaces >> (c & 63)) & ~(c >> 6 | c >> 7) & 1;
 }
 
+static __always_inline __u32 is_letter(__u64 w, __u32 at)
+{
+	return (((((w >> at * 8) | ' ') - 'a') & 0xff) - 26U) >> 31;
+}
+
+/* 1 or 0 without a branch: it is more than that. */
+static __always_inline __u32 is_over(__u32 n, __u32 limit)
+{
+	return ((__u64)limit - n) >> 63 & 1;
+}
+
+/*
+ * A connection that was joined half way: COM_QUERY or COM_STMT_PREPARE of less than 64 KiB, and the letters
+ * that a statement begins with, also behind the two bytes of a query without attributes.
+ */
+static __always_inline __u32 is_mysql_command(__u64 w)
+{
+	__u32 command =
+		is_same(w, WORD(0, 0, 0xff, 0xff, 0xff, 0, 0, 0), WORD(0, 0, 0, 0, 3, 0, 0, 0)) |
+		is_same(w, WORD(0, 0, 0xff, 0xff, 0xff, 0, 0, 0), WORD(0, 0, 0, 0, 0x16, 0, 0, 0));
+	__u32 bare = is_letter(w, 5) & is_letter(w, 6);
+
+	return command & is_letter(w, 7) &
+	       (bare |
+		is_same(w, WORD(0, 0, 0, 0, 0, 0xff, 0xff, 0), WORD(0, 0, 0, 0, 0, 0, 1, 0)));
+}
+
+/*
+ * MySQL's "Protocol::HandshakeV10": the first packet, shorter than 256 bytes, of version 10, and a number with
+ * a point.  Clients may read its header by itself.
+ */
+static __always_inline __u32 look_greeting(__u64 w, __u32 n)
+{
+	__u32 head = is_same(w, WORD(0, 0xff, 0xff, 0xff, 0, 0, 0, 0), 0) & is_over(w & 0xff, 31);
+	__u32 text = is_same(w, WORD(0, 0, 0, 0, 0xff, 0xf0, 0xf0, 0),
+			     WORD(0, 0, 0, 0, 10, '0', '0', 0)) |
+		     is_same(w, WORD(0, 0, 0, 0, 0xff, 0xf0, 0xff, 0),
+			     WORD(0, 0, 0, 0, 10, '0', '.', 0));
+
+	return head * ((text & is_over(n, 6)) * EV_PROTO_MYSQL | is_same(n, ~0ULL, 4) * LOOK_MORE);
+}
+
 /*
  * What a client sends first, in its first 8 bytes.  PostgreSQL: a StartupMessage of protocol 3, behind its
  * length (55.7); what comes before that only asks for TLS.  Redis: an array of strings, "*2\r\n$3".
@@ -124,10 +167,17 @@ static __always_inline __u32 look_db(__u64 w, __u32 n)
 		is_same(w, WORD(0xff, 0, 0xf0, 0xff, 0xff, 0xff, 0, 0),
 			WORD('*', 0, '0', '\r', '\n', '$', 0, 0));
 	redis &= (digit - 9) >> 31;
-	return ((8ULL - n) >> 63 & 1) * /* there are more than those */
-	       (redis * EV_PROTO_REDIS |
+	return is_over(n, 8) *
+	       (redis * EV_PROTO_REDIS | is_mysql_command(w) * EV_PROTO_MYSQL |
 		is_same(w, WORD(0xff, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xfc), 3ULL << 40) *
 			EV_PROTO_POSTGRES);
+}
+
+/* What look() leaves out: databases. */
+static __always_inline __u32 look_database(__u64 w, __u32 n, __u32 what)
+{
+	return look_db(w, n) * (what >> EV_PROTO_POSTGRES & 1) |
+	       look_greeting(w, n) * (what >> EV_PROTO_MYSQL & 1);
 }
 
 static __always_inline __u32 skip_space(const __u8 *h, __u32 pos)
@@ -192,7 +242,7 @@ static __always_inline __u32 look_better(__u32 a, __u32 b)
 	return !a || (a == LOOK_MORE && b) ? b : a;
 }
 
-/* The first n of head, n > 0; what: LOOK_FOR bits.  An ev_proto, or LOOK_MORE. */
+/* The first n of head, n > 0; what: LOOK_FOR bits.  An ev_proto, or LOOK_MORE; of databases see above. */
 static __always_inline __u32 look(const __u8 *head, __u32 n, __u32 what)
 {
 	const __u64 *w = (const __u64 *)head;
@@ -206,8 +256,6 @@ static __always_inline __u32 look(const __u8 *head, __u32 n, __u32 what)
 		found = look_better(look_http1(w[0], n), look_http2(w, n));
 	if (!found && what & LOOK_FOR(EV_PROTO_JSONRPC))
 		found = look_better(look_json(head, n), look_framed(w, n));
-	if (!found)
-		found = look_db(w[0], n) * (what >> EV_PROTO_POSTGRES & 1);
 	return found == LOOK_MORE && n >= FLOW_HEAD ? 0 : found;
 }
 

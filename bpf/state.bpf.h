@@ -225,6 +225,13 @@ enum flow_stage {
 	FLOW_SKIP, /* encrypted or unknown: its bytes are counted */
 };
 
+/* May it become TLS after all? */
+enum flow_tunnel {
+	TUNNEL_NONE = 0,
+	TUNNEL_GREETED = 2, /* MySQL's: by the first or second write, which this counts down */
+	TUNNEL = 3,         /* it began with CONNECT */
+};
+
 /* A socket, pipe or terminal that a process moves bytes through. */
 struct flow_state {
 	__u64 id;          /* in FLOW, DATA, FLOW_END */
@@ -248,7 +255,7 @@ struct flow_state {
 	__u8 proto;  /* enum ev_proto */
 	__u8 stage;  /* enum flow_stage */
 	__u8 told;   /* by FLOW */
-	__u8 tunnel; /* began with CONNECT: may become TLS */
+	__u8 tunnel; /* enum flow_tunnel */
 	__u8 closed; /* enum pipe_end: what of it the process has closed */
 	/* of TLS, see shake.bpf.h; `head` is then of records' headers */
 	__u8 shake; /* records of the handshake that may still be told; 0: none is looked for */

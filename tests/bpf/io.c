@@ -80,6 +80,42 @@ static const struct look_case looks[] = {
 	{ EV_PROTO_UNKNOWN, 'u', 0, "PRI * HTTP/3.0\r\n\r\nSM\r\n\r\n" },
 };
 
+/* Those of MySQL hold NULs. */
+static const struct mysql_case {
+	enum ev_dir dir;
+	size_t split;
+	enum ev_proto proto;
+	size_t len;
+	char bytes[40];
+} mysqls[] = {
+#define MYSQL(dir, split, proto, bytes)                     \
+	{                                                   \
+		dir, split, proto, sizeof(bytes) - 1, bytes \
+	}
+	MYSQL(EV_READ, 0, EV_PROTO_MYSQL,
+	      "\x4a\0\0\0\x0a"
+	      "8.0.36\0thread"),
+	MYSQL(EV_READ, 4, EV_PROTO_MYSQL,
+	      "\x4a\0\0\0\x0a"
+	      "8.0.36\0thread"),
+	MYSQL(EV_READ, 0, EV_PROTO_MYSQL,
+	      "\x5a\0\0\0\x0a"
+	      "11.4.2-MariaDB\0"),
+	MYSQL(EV_READ, 0, EV_PROTO_UNKNOWN,
+	      "\x4a\0\0\0\x09"
+	      "3.23.1\0thread"),
+	MYSQL(EV_READ, 4, EV_PROTO_UNKNOWN, "\x4a\0\0\0{\"id\":1}"),
+	MYSQL(EV_READ, 0, EV_PROTO_UNKNOWN,
+	      "\x4a\0\0\1\x0a"
+	      "8.0.36\0thread"),
+	MYSQL(EV_WRITE, 0, EV_PROTO_MYSQL, "\x09\0\0\0\x03select 1"),
+	MYSQL(EV_WRITE, 0, EV_PROTO_MYSQL, "\x0b\0\0\0\x03\0\1select 1"),
+	MYSQL(EV_WRITE, 0, EV_PROTO_MYSQL, "\x09\0\0\0\x16SELECT ?"),
+	MYSQL(EV_WRITE, 0, EV_PROTO_UNKNOWN, "\x09\0\0\1\x03select 1"),
+	MYSQL(EV_WRITE, 0, EV_PROTO_UNKNOWN, "\x09\0\0\0\x04select 1"),
+	MYSQL(EV_WRITE, 0, EV_PROTO_UNKNOWN, "\x09\0\0\0\x03s3lect 1"),
+};
+
 /* One of each room, and of each the largest that a smaller one would hold most of. */
 static const size_t datagrams[] = { 256, 257, 1300, 2048, 4096, 5000, EV_CHUNK_MAX };
 
@@ -360,6 +396,18 @@ static void victim_postgres(char kind)
 	get(fd[1], sizeof(postgres_start));
 }
 
+static void victim_mysql(const char *arg)
+{
+	const struct mysql_case *c = &mysqls[atoi(arg)];
+	int fd[2];
+
+	pair(fd, 'u');
+	put(fd[0], c->bytes, c->len);
+	if (c->split)
+		get(fd[1], c->split);
+	get(fd[1], c->len - c->split);
+}
+
 static void victim_unknown(char kind)
 {
 	int fd[2];
@@ -400,6 +448,22 @@ static void victim_tls(const char *size)
 	get(fd[1], strlen(GET));
 	close(fd[0]);
 	close(fd[1]);
+}
+
+/* A server that greets, then so many writes, then a ClientHello. */
+static void victim_mysql_tls(const char *arg)
+{
+	static const char request[36] = { 32, 0, 0, 1 };
+	unsigned char p[600];
+	int fd[2];
+
+	hello(p, sizeof(p));
+	pair(fd, 't');
+	put(fd[1], mysqls[0].bytes, mysqls[0].len);
+	get(fd[0], mysqls[0].len);
+	for (int i = 0; i < atoi(arg); i++)
+		put(fd[0], request, sizeof(request));
+	put(fd[0], p, sizeof(p));
 }
 
 static void victim_connect(void)
@@ -531,6 +595,10 @@ static int run_victim(const char *name, const char *arg)
 		victim_look(arg);
 	else if (strcmp(name, "postgres") == 0)
 		victim_postgres(*arg);
+	else if (strcmp(name, "mysql") == 0)
+		victim_mysql(arg);
+	else if (strcmp(name, "mysql-tls") == 0)
+		victim_mysql_tls(arg);
 	else if (strcmp(name, "output") == 0)
 		victim_output();
 	else if (strcmp(name, "unknown") == 0)
@@ -808,6 +876,57 @@ static void start_of_postgres(void **state)
 		assert_int_equal(missing, 0);
 		assert_int_equal(len, sizeof(postgres_start));
 		assert_memory_equal(p, postgres_start, len);
+	}
+}
+
+static void start_of_mysql(void **state)
+{
+	struct trace *t = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(mysqls); i++) {
+		const struct mysql_case *c = &mysqls[i];
+		const struct ev_flow *f;
+		size_t len, missing;
+		char arg[16];
+
+		snprintf(arg, sizeof(arg), "%zu", i);
+		run(t, "mysql", arg);
+		f = flow_at(t, 0);
+		if (!c->proto != !f || (f && f->proto != c->proto))
+			fail_msg("%zu: %d", i, f ? (int)f->proto : -1);
+		if (f) {
+			_cleanup_free_ unsigned char *p = content(t, f, c->dir, &len, &missing);
+
+			assert_int_equal(missing, 0);
+			assert_int_equal(len, c->len);
+			assert_memory_equal(p, c->bytes, len);
+			assert_null(flow_at(t, 1)); /* the other end serves, or is served */
+		}
+	}
+}
+
+/* What TLS begins with is one only where it may come: other bytes may look like it. */
+static void mysql_becomes_tls(void **state)
+{
+	struct trace *t = *state;
+	const struct ev_flow *f;
+	size_t len, missing;
+
+	for (size_t writes = 1; writes < 4; writes++) {
+		char arg[16];
+
+		snprintf(arg, sizeof(arg), "%zu", writes);
+		run(t, "mysql-tls", arg);
+		f = flow_at(t, 0);
+		assert_non_null(f);
+		assert_int_equal(f->proto, EV_PROTO_MYSQL);
+		{
+			_cleanup_free_ unsigned char *p = content(t, f, EV_WRITE, &len, &missing);
+
+			assert_non_null(p);
+			assert_int_equal(missing, 0);
+			assert_int_equal(len, 36 * writes + (writes > 1 ? 600 : 0));
+		}
 	}
 }
 
@@ -1115,6 +1234,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(nobody_asked_for_output),
 	cmocka_unit_test(first_bytes),
 	cmocka_unit_test(start_of_postgres),
+	cmocka_unit_test(start_of_mysql),
+	cmocka_unit_test(mysql_becomes_tls),
 	cmocka_unit_test(unknown_on_a_pipe),
 	cmocka_unit_test(unknown_on_tcp),
 	cmocka_unit_test(tls_hello),
