@@ -138,7 +138,7 @@ arm64:
 		$(OUT)/arm64/libringspan.a $(OUT)/arm64/user/main.o
 
 # only with INSTRUMENT=1: its libFuzzer is clang's
-$(OUT)/fuzz: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fuzz/*.c)) $(OUT)/tests/case/driver.o $(OUT)/libringspan.a
+$(OUT)/fuzz: $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/fuzz/*.c)) $(OUT)/tests/case/driver.o $(OUT)/tests/case/driver_db.o $(OUT)/libringspan.a
 	$(call say,LD)$(CC) $(CFLAGS_) -fsanitize=fuzzer $(LDFLAGS) $^ $(LDLIBS_) -o $@
 
 san-build: $(OUT)/ringspan $(UNIT) $(OUT)/case-run $(OUT)/fuzz

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Asks databases by their protocols, without a library: db.py POSTGRES-PORT REDIS-PORT."""
+"""Asks databases by their protocols, without a library: db.py POSTGRES-PORT REDIS-PORT MYSQL-PORT."""
 
 import socket
 import struct
@@ -49,6 +49,43 @@ def redis(port):
     connection.close()
 
 
+def mysql(port):
+    connection = socket.create_connection(("127.0.0.1", port))
+
+    def packet(content, sequence=0):
+        connection.sendall(struct.pack("<I", len(content) | sequence << 24) + content)
+
+    def answer():
+        return read(connection, struct.unpack("<I", read(connection, 4))[0] & 0xffffff)
+
+    def rows():
+        ends = 0
+        while ends < 2:
+            content = answer()
+            if content[:1] == b"\xff":
+                return
+            ends += content[:1] == b"\xfe"
+
+    answer()
+    packet(struct.pack("<IIB23x", 0x8a20a, 1 << 24, 45) + b"me\0\x0ageheim1234zoo\0mysql_clear_password\0", 1)
+    answer()
+    packet(b"geheim1234\0", 3)
+    answer()
+    packet(b"\x03set password = 'geheim1234'")
+    answer()
+    for statement in (b"\x03select name from cats where age = \"7\"", b"\x03select * from dogs"):
+        packet(statement)
+        rows()
+    packet(b"\x16select name from cats where name = ? and age > 7")
+    for _ in range(5):
+        answer()
+    packet(b"\x17\1\0\0\0\0\1\0\0\0\0\1\xfe\0\3tom")
+    rows()
+    packet(b"\x01")
+    connection.close()
+
+
 if __name__ == "__main__":
     postgres(int(sys.argv[1]))
     redis(int(sys.argv[2]))
+    mysql(int(sys.argv[3]))

@@ -37,6 +37,10 @@ struct driver {
 
 void case_die(const char *what) __attribute__((noreturn));
 
+void case_log_quoted(struct buf *b, struct sv s); /* a C string */
+
+extern const struct driver case_mysql, case_postgres; /* driver_db.c */
+
 /* The parser that a folder is named after; NULL without one. */
 const struct driver *case_driver(struct sv name);
 

@@ -21,7 +21,7 @@ void case_die(const char *what)
 	exit(2);
 }
 
-static void log_quoted(struct buf *b, struct sv s)
+void case_log_quoted(struct buf *b, struct sv s)
 {
 	buf_ch(b, '"');
 	for (size_t i = 0; i < s.n; i++) {
@@ -64,7 +64,7 @@ static void log_flush(struct log *l)
 		return;
 	log_who(l, l->body_msg);
 	buf_fmt(&l->text, "body@%" PRIu64 " ", l->body_ts);
-	log_quoted(&l->text, buf_view(&l->body));
+	case_log_quoted(&l->text, buf_view(&l->body));
 	buf_ch(&l->text, '\n');
 	buf_clear(&l->body);
 }
@@ -75,7 +75,7 @@ static void log_fields(struct log *l, const struct http_msg *m, const char *kind
 	for (size_t i = 0; i < cnt; i++) {
 		log_who(l, m);
 		buf_fmt(&l->text, "%s " SV_FMT ": ", kind, SV_ARG(f[i].name));
-		log_quoted(&l->text, f[i].value);
+		case_log_quoted(&l->text, f[i].value);
 		buf_ch(&l->text, '\n');
 	}
 }
@@ -249,14 +249,14 @@ static void on_event(void *ctx, const struct sse_event *ev)
 	struct log *l = ctx;
 
 	buf_fmt(&l->text, "event@%" PRIu64 "..%" PRIu64 " ", ev->ts_first, ev->ts_last);
-	log_quoted(&l->text, ev->data);
+	case_log_quoted(&l->text, ev->data);
 	if (ev->event.n) {
 		buf_str(&l->text, " event=");
-		log_quoted(&l->text, ev->event);
+		case_log_quoted(&l->text, ev->event);
 	}
 	if (ev->id.n) {
 		buf_str(&l->text, " id=");
-		log_quoted(&l->text, ev->id);
+		case_log_quoted(&l->text, ev->id);
 	}
 	if (ev->unterminated)
 		buf_str(&l->text, " unterminated");
@@ -310,7 +310,7 @@ static void on_message(void *ctx, const struct websocket_message *m)
 
 	buf_fmt(&l->text, "%c %s@%" PRIu64 "..%" PRIu64 " ", m->dir == HTTP_REQUEST ? '>' : '<',
 		ops[m->op], m->ts_first, m->ts_last);
-	log_quoted(&l->text, m->data);
+	case_log_quoted(&l->text, m->data);
 	log_number(l, "wire", m->wire);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 		if (m->flags & (1u << i))
@@ -361,7 +361,7 @@ static void on_grpc(void *ctx, const struct grpc_message *m)
 	struct log *l = ctx;
 
 	buf_fmt(&l->text, "message@%" PRIu64 "..%" PRIu64 " ", m->ts_first, m->ts_last);
-	log_quoted(&l->text, m->data);
+	case_log_quoted(&l->text, m->data);
 	log_number(l, "size", m->size);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 		if (m->flags & (1u << i))
@@ -484,5 +484,5 @@ const struct driver *case_driver(struct sv name)
 		if (sv_is(name, drivers[i].name))
 			return &drivers[i];
 	}
-	return NULL;
+	return sv_is(name, "mysql") ? &case_mysql : sv_is(name, "postgres") ? &case_postgres : NULL;
 }

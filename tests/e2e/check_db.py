@@ -22,7 +22,7 @@ def main():
         assert parent["process.pid"] == values["process.pid"], span
         code = values.get("db.response.status_code", "")
         assert (span["status"]["code"] == "ERROR") == bool(code), span
-        told.append("|".join([values["db.system.name"], span["name"], values["db.query.text"],
+        told.append("|".join([values["db.system.name"], span["name"], values.get("db.query.text", ""),
                               str(values.get("db.response.returned_rows", "")), code]))
     wanted = [line.rstrip("\n") for line in sys.stdin]
     assert told == wanted, "\n".join(["told:", *told, "wanted:", *wanted])

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What programs ask databases: scripted ones, and PostgreSQL itself where it is installed.  Who they are
-# stands in no capture and no store.
+# What programs ask databases: scripted ones, and PostgreSQL and MariaDB themselves where they are installed.
+# Who they are stands in no capture and no store.
 # needs: root bpf
 . "$(dirname "$0")/lib.sh"
 
@@ -22,7 +22,7 @@ statements() {
 
 "$PYTHON" "$tests/mock/databases.py" >ports &
 pids+=($!)
-wait_for 20 sh -c '[ "$(wc -l <ports)" -eq 2 ]'
+wait_for 20 sh -c '[ "$(wc -l <ports)" -eq 3 ]'
 bounded "$RINGSPAN" record --store db --capture c.rsp -- "$PYTHON" "$tests/agents/db.py" $(cat ports) >out 2>err
 grep -q "nothing lost" err
 result "scripted servers are asked" $? err
@@ -33,7 +33,59 @@ redis|AUTH|AUTH ?||
 redis|SET|SET cat ?||
 redis|GET|GET cat||
 redis|LPOP|LPOP cat||WRONGTYPE
+mysql|SET|set password = ?||
+mysql|SELECT cats|select name from cats where age = ?|2|
+mysql|SELECT dogs|select * from dogs||1146
+mysql|SELECT cats|select name from cats where name = ? and age > ?|1|
 END
+
+# mariadb NAME OPTION...: statements are asked by the client with these options.
+mariadb_asks() {
+	local name=$1
+	shift
+	MYSQL_PWD=geheim-my bounded "$RINGSPAN" record --store db --capture c.rsp -- mariadb --no-defaults \
+		-u tester "$@" zoo <statements.sql >out 2>err
+	grep -q "nothing lost" err
+	result "$name: the client asks" $? err
+	statements "$name" <<'END'
+mariadb|SET|set password = password(?)||
+mariadb|CREATE cats|create or replace table cats (name text, age int)||
+mariadb|INSERT cats|insert into cats values (?, ?), (?, ?)||
+mariadb|SELECT cats|select name, repeat(?, ?) from cats where name like ?|1|
+mariadb|SELECT dogs|select * from dogs||1146
+END
+}
+
+run_mariadb() {
+	local data=$PWD/my port
+	port=$("$PYTHON" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	mariadb-install-db --no-defaults --datadir="$data" --auth-root-authentication-method=normal --skip-test-db \
+		--user=root >initdb.log 2>&1
+	result "a MariaDB is made" $? initdb.log
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost 2>/dev/null
+	mariadbd --no-defaults --datadir="$data" --socket="$PWD/my.sock" --port="$port" --bind-address=127.0.0.1 \
+		--user=root --skip-name-resolve --ssl-cert="$PWD/cert.pem" --ssl-key="$PWD/key.pem" >my.log 2>&1 &
+	pids+=($!)
+	wait_for 30 mariadb --no-defaults -u root -S "$PWD/my.sock" -e "create database zoo; \
+		create user 'tester'@'%' identified by 'geheim-my'; grant all on zoo.* to 'tester'@'%'"
+	cat >statements.sql <<'END'
+set password = password('geheim-my');
+create or replace table cats (name text, age int);
+insert into cats values ('tom', 7), ('felix', 8);
+select name, repeat("abcdefgh", 100) from cats where name like "f%";
+select * from dogs;
+END
+	mariadb_asks "MariaDB" -h 127.0.0.1 -P "$port" --skip-ssl
+	mariadb_asks "MariaDB, compressed" -h 127.0.0.1 -P "$port" --skip-ssl --compress
+	mariadb_asks "MariaDB, by TLS" -h 127.0.0.1 -P "$port" --ssl
+	mariadb_asks "MariaDB, by a Unix socket" -S "$PWD/my.sock"
+}
+
+if command -v mariadbd >/dev/null && command -v mariadb >/dev/null && command -v mariadb-install-db >/dev/null; then
+	run_mariadb
+else
+	echo "skip - no MariaDB server is installed"
+fi
 
 bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)
 if ! [ -x "$bin/initdb" ] || ! id postgres >/dev/null 2>&1; then

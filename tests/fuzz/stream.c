@@ -296,6 +296,8 @@ STREAM(sse);
 STREAM(websocket);
 STREAM(grpc);
 STREAM(jsonrpc);
+STREAM(mysql);
+STREAM(postgres);
 
 #define STREAM_OWN(id)                           \
 	static void id##_run(struct sv input)    \

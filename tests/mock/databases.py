@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A PostgreSQL and a Redis that say what they are to: as much of both as tests/agents/db.py asks for.
+"""A PostgreSQL, a Redis and a MySQL that say what they are to: as much of each as tests/agents/db.py asks for.
 
 Prints the ports, a line for each, and serves until it is killed.
 """
@@ -50,8 +50,43 @@ class Redis(socketserver.StreamRequestHandler):
                              b"-WRONGTYPE not a list\r\n" if words[0] == b"LPOP" else b"+OK\r\n")
 
 
+class MySQL(socketserver.StreamRequestHandler):
+    OK = b"\0\0\0\2\0\0\0"
+    END = b"\xfe\0\0\2\0"
+    COLUMN = b"\3def\0\0\0\1n\0\x0c\x2d\0\4\0\0\0\xfd\1\0\x1f\0\0"
+    ROWS = [b"\1", COLUMN, END]
+
+    def packets(self, *contents, sequence=1):
+        for content in contents:
+            self.wfile.write(struct.pack("<I", len(content) | sequence << 24) + content)
+            sequence += 1
+
+    def packet(self):
+        head = self.rfile.read(4)
+        return self.rfile.read(struct.unpack("<I", head)[0] & 0xffffff) if len(head) == 4 else b""
+
+    def handle(self):
+        self.packets(b"\x0a8.0.36\0\1\0\0\0scramble\0\xff\xff\x2d\2\0\xff\xff\x15" + bytes(10) +
+                     b"scramblescra\0mysql_clear_password\0", sequence=0)
+        self.packet()
+        self.packets(b"\xfemysql_clear_password\0", sequence=2)
+        self.packet()
+        self.packets(self.OK, sequence=4)
+        while command := self.packet():
+            if command[0] == 0x16:
+                self.packets(b"\0\1\0\0\0\1\0\1\0\0\0\0", self.COLUMN, self.END, self.COLUMN, self.END)
+            elif command[0] == 0x17:
+                self.packets(*self.ROWS, b"\0\0\3tom", self.END)
+            elif b"dogs" in command:
+                self.packets(b"\xff\x7a\x04#42S02no dogs here")
+            elif b"select" in command:
+                self.packets(*self.ROWS, b"\3tom", b"\3tom", self.END)
+            else:
+                self.packets(self.OK)
+
+
 def main():
-    for handler in (Postgres, Redis):
+    for handler in (Postgres, Redis, MySQL):
         server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
         print(server.server_address[1], flush=True)

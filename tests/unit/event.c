@@ -463,6 +463,54 @@ static void login_is_masked(void **state)
 	}
 }
 
+#define MYSQL_HEAD "\0\0\0\1\x2d\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define PIECE(text)                    \
+	(struct sv)                    \
+	{                              \
+		text, sizeof(text) - 1 \
+	}
+
+/* To MySQL: by its length, or up to its end; what is asked for then; another user; in statements, also behind
+ * the head of a compressed packet. */
+static void login_to_mysql_is_masked(void **state)
+{
+	const struct sv pieces[] = {
+		PIECE("\x3b\0\0\1\x85\xa6\x3f\0" MYSQL_HEAD
+		      "fred\0\x09geheim123zoo\0mysql_native\0"),
+		PIECE("\x0a\0\0\3geheim123\0"),
+		PIECE("\x09\0\0\0\3select 1"),
+		PIECE("\x14\0\0\0\x11"
+		      "fred\0\x09geheim123zoo\0"),
+		PIECE("\x0a\0\0\3geheim123\0"),
+		PIECE("\x20\0\0\0\3alter user x identified by 'geheim123'"),
+		PIECE("\x2f\0\0\0\0\0\0\x28\0\0\0\3SET PASSWORD FOR 'x'@'%' = "
+		      "PASSWORD(\"geheim123\")"),
+		PIECE("\x3b\0\0\2\x85\x26\0\0" MYSQL_HEAD "fred\0geheim123\0zoo\0"),
+		PIECE("Q\0\0\0\x2b"
+		      "alter role x password 'geheim123'\0"),
+	};
+	struct event_scrub *s;
+
+	(void)state;
+	assert_int_equal(event_scrub_new(&s), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
+		_cleanup_free_ struct ev_data *d =
+			record_data(1, 7, 1, EV_WRITE, 0, pieces[i].p, pieces[i].n);
+		struct sv left;
+
+		event_scrub(s, &d->hdr);
+		left = event_payload(&d->hdr);
+		assert_int_equal(left.n, pieces[i].n);
+		assert_true(sv_find(left, SV("geheim")) < 0);
+		if (i == 0 || i == 3)
+			assert_true(sv_find(left, SV("fred")) >= 0 &&
+				    sv_find(left, SV("zoo")) >= 0);
+		if (i == 2)
+			assert_true(sv_eq(left, pieces[i]));
+	}
+	event_scrub_free(&s);
+}
+
 /* Its head was told under another name. */
 static void secret_cut_by_a_join_is_masked(void **state)
 {
@@ -565,6 +613,7 @@ int main(void)
 		cmocka_unit_test(paths_are_put_together),
 		cmocka_unit_test(secret_in_a_path_is_masked),
 		cmocka_unit_test(login_is_masked),
+		cmocka_unit_test(login_to_mysql_is_masked),
 		cmocka_unit_test(secret_cut_by_a_join_is_masked),
 		cmocka_unit_test(argv_is_masked),
 		cmocka_unit_test(secret_cut_by_records_is_masked),

@@ -300,15 +300,35 @@ static void hostile(void **state)
 
 /* --- SQL */
 
-static void is_plain(const char *from, const char *to, const char *operation, const char *table)
+static void is_plain_of(enum sql_dialect dialect, const char *from, const char *to,
+			const char *operation, const char *table)
 {
 	_cleanup_buf_ struct buf b = BUF_INIT;
 	char word[32];
 
-	sql_plain(&b, sv(from));
+	sql_plain(&b, sv(from), dialect);
 	ASSERT_SV(buf_view(&b), to);
 	ASSERT_SV(sql_operation(buf_view(&b), word), operation);
 	ASSERT_SV(sql_table(buf_view(&b)), table);
+}
+
+static void is_plain(const char *from, const char *to, const char *operation, const char *table)
+{
+	is_plain_of(SQL_STANDARD, from, to, operation, table);
+}
+
+static void is_mysql(const char *from, const char *to, const char *operation, const char *table)
+{
+	is_plain_of(SQL_MYSQL, from, to, operation, table);
+}
+
+static void is_masked(const char *from, const char *to)
+{
+	char text[256];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%s", from);
+
+	sql_mask_secrets(text, n);
+	ASSERT_SV(((struct sv){ text, n }), to);
 }
 
 static void sql(void **state)
@@ -329,6 +349,28 @@ static void sql(void **state)
 	is_plain("", "", "", "");
 	is_plain("'", "?", "", "");
 	is_plain("/*", "", "", "");
+	is_mysql("select \"a\\\"b\", 'c\\'d' from `my cats` # or\n where n--1 -- x\n and m = X'1f'",
+		 "select ?, ? from `my cats` where n--? and m = ?", "SELECT", "`my");
+	is_mysql("insert into t values ($x, \"y\"\"z\")", "insert into t values ($x, ?)", "INSERT",
+		 "t");
+	is_mysql("\"", "?", "", "");
+}
+
+static void secrets(void **state)
+{
+	(void)state;
+	is_masked("create user 'a'@'%' identified by 'geheim', b IDENTIFIED WITH x AS \"it''s\"",
+		  "create user 'a'@'%' identified by '******', b IDENTIFIED WITH x AS \"*****\"");
+	is_masked("SET PASSWORD FOR 'a' @ 'b' = 'c'", "SET PASSWORD FOR '*' @ '*' = '*'");
+	is_masked("set password = password('c'); select 'd'",
+		  "set password = password('*'); select 'd'");
+	is_masked("change master to MASTER_PASSWORD='x', master_user='me'",
+		  "change master to MASTER_PASSWORD='*', master_user='me'");
+	is_masked("alter role a password 'geh", "alter role a password '***");
+	is_masked("select 'a' from passwords where b = 'c'",
+		  "select 'a' from passwords where b = 'c'");
+	is_masked("password '", "password '");
+	is_masked("", "");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -336,9 +378,15 @@ static void sql(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(simple_queries), TEST(prepared_statements),  TEST(after_a_hole),
-		TEST(statement_of_a_tool),        cmocka_unit_test(commands), TEST(subscription),
-		cmocka_unit_test(hostile),        cmocka_unit_test(sql),
+		cmocka_unit_test(simple_queries),
+		TEST(prepared_statements),
+		TEST(after_a_hole),
+		TEST(statement_of_a_tool),
+		cmocka_unit_test(commands),
+		TEST(subscription),
+		cmocka_unit_test(hostile),
+		cmocka_unit_test(sql),
+		cmocka_unit_test(secrets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

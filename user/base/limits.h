@@ -61,6 +61,7 @@
 #define LIMIT_DB_TEXT (64u << 10)      /* of a statement, and of what answers it */
 #define LIMIT_DB_ASKED 1024            /* statements without an answer on one connection */
 #define LIMIT_DB_PREPARED 256       /* statements of one connection that are remembered by name */
+#define LIMIT_DB_PARAMS 64          /* parameters of one statement that are read */
 #define LIMIT_LOG_LINE (16u << 10)  /* of stdout or stderr; a longer line is told in pieces */
 #define LIMIT_CHANGES 32768         /* changes of files that are held, in all */
 #define LIMIT_READS 32768           /* files that were read and are held, in all */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Words of SQL: see sql.h.  PostgreSQL's documentation, 4.1 "Lexical Structure", and what MySQL adds. */
+/*
+ * Words of SQL: see sql.h.  PostgreSQL's documentation, 4.1 "Lexical Structure"; MySQL's reference manual, 9.1
+ * "Literal Values" and 9.7 "Comments".
+ */
 #include "base/sql.h"
 
 #include <string.h>
@@ -59,12 +62,14 @@ static size_t skip_dollars(struct sv s, size_t i)
 	return close < 0 ? s.n : end + 1 + (size_t)close + tag.n;
 }
 
-/* Behind a comment that begins at i, or i. */
-static size_t skip_comment(struct sv s, size_t i)
+/* Behind a comment that begins at i, or i.  To MySQL "--" without a space is no comment. */
+static size_t skip_comment(struct sv s, size_t i, enum sql_dialect dialect)
 {
+	bool mysql = dialect == SQL_MYSQL;
 	long end;
 
-	if (at(s, i, '-') && at(s, i + 1, '-')) {
+	if ((mysql && at(s, i, '#')) || (at(s, i, '-') && at(s, i + 1, '-') &&
+					 (!mysql || i + 2 >= s.n || is_space(s.p[i + 2])))) {
 		end = sv_find(sv_sub(s, i, s.n), SV("\n"));
 		return end < 0 ? s.n : i + (size_t)end;
 	}
@@ -98,19 +103,20 @@ static bool has_prefix(const struct buf *out, struct sv s, size_t i)
 }
 
 /* The literal or comment at i: behind it; i when there is none. */
-static size_t take_special(struct buf *out, struct sv s, size_t i)
+static size_t take_special(struct buf *out, struct sv s, size_t i, enum sql_dialect dialect)
 {
+	bool mysql = dialect == SQL_MYSQL;
 	size_t end = i;
 
-	if (s.p[i] == '\'') {
+	if (s.p[i] == '\'' || (mysql && s.p[i] == '"')) {
 		bool prefixed = has_prefix(out, s, i);
 
-		end = skip_quoted(s, i, prefixed && strchr("eE", s.p[i - 1]));
+		end = skip_quoted(s, i, mysql || (prefixed && strchr("eE", s.p[i - 1])));
 		put_literal(out, prefixed);
 	} else if (s.p[i] == '"' || s.p[i] == '`') { /* a name */
 		end = skip_quoted(s, i, false);
 		buf_sv(out, sv_sub(s, i, end - i));
-	} else if (s.p[i] == '$') {
+	} else if (s.p[i] == '$' && !mysql) {
 		end = skip_dollars(s, i);
 		if (end > i)
 			buf_ch(out, '?');
@@ -118,12 +124,12 @@ static size_t take_special(struct buf *out, struct sv s, size_t i)
 		end = skip_number(s, i);
 		buf_ch(out, '?');
 	} else {
-		end = skip_comment(s, i);
+		end = skip_comment(s, i, dialect);
 	}
 	return end;
 }
 
-void sql_plain(struct buf *out, struct sv s)
+void sql_plain(struct buf *out, struct sv s, enum sql_dialect dialect)
 {
 	bool space = true;
 
@@ -137,7 +143,7 @@ void sql_plain(struct buf *out, struct sv s)
 			i++;
 			continue;
 		}
-		end = take_special(out, s, i);
+		end = take_special(out, s, i, dialect);
 		if (end == i)
 			buf_ch(out, s.p[end++]);
 		space = !out->len || out->p[out->len - 1] == ' ';
@@ -184,7 +190,7 @@ static bool is_one_of(struct sv word, const char *const words[], size_t cnt)
 /* The word behind one that precedes a table; empty: it names none. */
 static struct sv table_at(struct sv *rest)
 {
-	static const char *const before[] = { "if", "not", "exists", "only", "lateral" };
+	static const char *const before[] = { "if", "not", "exists", "only", "lateral", "table" };
 	static const char *const none[] = { "select", "set", "values", "stdin", "stdout", "where" };
 	struct sv word;
 
@@ -208,4 +214,46 @@ struct sv sql_table(struct sv plain)
 		table = word.n ? word : table;
 	}
 	return table;
+}
+
+/* --- secrets */
+
+static bool tells_secret(struct sv word)
+{
+	return sv_ieq(word, "identified") ||
+	       (word.n >= 8 && sv_ieq(sv_sub(word, word.n - 8, 8), "password"));
+}
+
+/* Behind a user's name comes its host, and the secret only then: 'me'@'here' = 'secret'. */
+static bool is_name(struct sv s, size_t from, size_t end)
+{
+	while (from && is_space(s.p[from - 1]))
+		from--;
+	while (end < s.n && is_space(s.p[end]))
+		end++;
+	return at(s, end, '@') || (from && s.p[from - 1] == '@');
+}
+
+void sql_mask_secrets(char *p, size_t n)
+{
+	struct sv s = { p, n };
+	bool secret = false;
+
+	for (size_t i = 0, end; i < n; i = end) {
+		end = i + 1;
+		if (p[i] == '\'' || p[i] == '"') {
+			end = skip_quoted(s, i, true);
+			if (secret)
+				memset(p + i + 1, '*', end > i + 2 ? end - i - 2 : 0);
+			if (secret && end == n && p[n - 1] != p[i]) /* it goes on elsewhere */
+				p[n - 1] = '*';
+			secret = secret && is_name(s, i, end);
+		} else if (is_word(p[i])) {
+			while (end < n && is_word(p[end]))
+				end++;
+			secret |= tells_secret(sv_sub(s, i, end - i));
+		} else if (p[i] == ';') {
+			secret = false;
+		}
+	}
 }

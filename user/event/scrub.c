@@ -11,11 +11,11 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/redact.h"
-
-#define LOGIN_MAX 4096 /* bytes of what proves who one is */
+#include "event/scrub_db.h"
 
 struct stream {
 	struct redact state[2]; /* enum ev_dir */
+	enum scrub_login login[2];
 };
 
 struct event_scrub {
@@ -64,55 +64,14 @@ static char *payload(struct ev_hdr *rec, struct sv part)
 	return (char *)rec + (part.p - (const char *)rec);
 }
 
-/*
- * What proves who one is to a database, by its shape alone.  PostgreSQL: a message of type 'p', which is
- * written by itself since the server is to answer it (documentation, 55.7: PasswordMessage and its like).
- */
-static void mask_postgres(char *p, size_t n)
-{
-	const unsigned char *u = (const unsigned char *)p;
-
-	if (n < 6 || n > LOGIN_MAX || p[0] != 'p' || u[1] || u[2] ||
-	    ((size_t)u[3] << 8 | u[4]) + 1 != n)
-		return;
-	for (size_t i = 5; i < n; i++)
-		if (p[i])
-			p[i] = '*';
-}
-
-/* Redis: the texts behind AUTH in a command, "$6\r\nsecret\r\n"; also in HELLO. */
-static void mask_redis(struct sv text, char *p)
-{
-	struct sv head = sv_sub(text, 0, 96), rest;
-	size_t at = 0;
-
-	if (!sv_starts(text, "*"))
-		return;
-	while (at + 6 <= head.n && !sv_ieq(sv_sub(head, at, 6), "AUTH\r\n"))
-		at++;
-	if (at + 6 > head.n)
-		return;
-	rest = sv_sub(text, at + 6, LOGIN_MAX);
-	while (sv_starts(rest, "$")) {
-		struct sv line = sv_token(&rest, '\n'), secret;
-		int64_t len = 0;
-
-		if (sv_i64(sv_sub(line, 1, line.n - 2), &len) || len < 0)
-			len = (int64_t)rest.n;
-		secret = sv_sub(rest, 0, (size_t)len);
-		memset(p + (secret.p - text.p), '*', secret.n);
-		rest = sv_sub(rest, secret.n + 2, rest.n);
-	}
-}
-
 static void scrub_data(struct event_scrub *s, struct ev_data *d)
 {
 	struct map_key key = { d->hdr.tgid, d->hdr.start, d->conn };
 	struct stream *st = stream_get(s, key);
 	struct sv bytes = event_payload(&d->hdr);
+	enum scrub_login login = SCRUB_NO_LOGIN;
 
-	mask_postgres(payload(&d->hdr, bytes), bytes.n);
-	mask_redis(bytes, payload(&d->hdr, bytes));
+	scrub_db(st ? &st->login[d->dir] : &login, payload(&d->hdr, bytes), bytes.n);
 	if (!st) { /* no memory for the state: better too much than a key in the clear */
 		redact_text(payload(&d->hdr, bytes), bytes.n);
 		return;
@@ -138,8 +97,10 @@ static void scrub_join(struct event_scrub *s, const struct ev_join *j)
 	into = stream_get(s, key);
 	key.c = j->conn;
 	from = map_get(&s->streams, key);
-	if (into && from)
+	if (into && from) {
 		into->state[j->dir] = from->state[j->dir];
+		into->login[j->dir] = from->login[j->dir];
+	}
 	forget(s, &j->hdr, j->conn);
 }
 

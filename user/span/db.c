@@ -4,11 +4,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/cleanup.h"
 #include "base/limits.h"
 
 static void ask_free(struct db_ask *a)
 {
 	free(a->text);
+	free(a->query);
 	free(a->table);
 	free(a->message);
 	free(a);
@@ -26,7 +28,7 @@ static void find_tool(const struct db_conn *c, struct db_ask *a, struct sv query
 	a->link = ref.link;
 }
 
-struct db_ask *db_asked(struct db_conn *c, uint64_t ts, struct sv text, struct sv query)
+struct db_ask *db_asked(struct db_conn *c, const struct db_question *q)
 {
 	struct db_ask *a = c->cnt < LIMIT_DB_ASKED ? calloc(1, sizeof(*a)) : NULL;
 
@@ -34,15 +36,47 @@ struct db_ask *db_asked(struct db_conn *c, uint64_t ts, struct sv text, struct s
 		c->over_limit++;
 		return NULL;
 	}
-	a->ts = ts;
+	a->ts = q->ts;
 	a->number = c->asked++;
-	a->rows = -1;
-	a->text = text.n ? strndup(text.p, text.n) : NULL;
-	find_tool(c, a, query);
+	a->rows = a->affected = -1;
+	a->text = q->text.n ? strndup(q->text.p, q->text.n) : NULL;
+	a->quiet = q->quiet;
+	if (q->quiet) /* a tool call that it is not told of is not used up by it */
+		a->query = q->query.n ? strndup(q->query.p, q->query.n) : NULL;
+	else
+		find_tool(c, a, q->query);
 	*(c->last ? &c->last->next : &c->first) = a;
 	c->last = a;
 	c->cnt++;
 	return a;
+}
+
+struct db_ask *db_asked_sql(struct db_conn *c, struct db_question *q, enum sql_dialect dialect)
+{
+	_cleanup_buf_ struct buf plain = BUF_INIT;
+	struct db_ask *a;
+	struct sv table;
+
+	sql_plain(&plain, q->query, dialect);
+	q->text = buf_view(&plain);
+	a = db_asked(c, q);
+	if (!a)
+		return NULL;
+	table = sql_table(buf_view(&plain));
+	a->table = table.n ? strndup(table.p, table.n) : NULL;
+	sql_operation(buf_view(&plain), a->operation);
+	return a;
+}
+
+void db_affected(struct db_ask *a, uint64_t rows)
+{
+	static const char *const operations[] = { "INSERT",  "UPDATE", "DELETE",
+						  "REPLACE", "MERGE",  "LOAD" };
+	uint64_t sum = rows + (uint64_t)(a->affected < 0 ? 0 : a->affected);
+
+	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
+		if (sv_is(sv(a->operation), operations[i]) && sum >= rows && sum <= INT64_MAX)
+			a->affected = (int64_t)sum;
 }
 
 void db_failed(struct db_ask *a, struct sv code, struct sv message)
@@ -69,6 +103,10 @@ static void describe(struct span *s, const struct db_conn *c, const struct db_as
 	span_set_str(s, ATTR_ID_DB_QUERY, sv(a->text));
 	if (a->rows >= 0)
 		span_set_int(s, ATTR_ID_DB_ROWS, a->rows);
+	if (a->affected >= 0)
+		span_set_int(s, ATTR_ID_DB_AFFECTED, a->affected);
+	if (a->warnings)
+		span_set_int(s, ATTR_ID_DB_WARNINGS, (int64_t)a->warnings);
 	if (a->cut)
 		span_incomplete(s, "cap");
 	flow_addr(c->stream->run, s, &conn->addr);
@@ -89,8 +127,11 @@ static void tell(struct db_conn *c, uint64_t ts, const char *reason)
 	const struct conn *conn = c->stream->conn;
 	struct pstate *ps = engine_pstate(r->t, conn->tgid, conn->start);
 	struct db_ask *a = c->first;
-	struct span *s = engine_span(r, SPAN_DB, a->ts, ts);
+	bool silent = a->quiet && !a->code[0] && !reason;
+	struct span *s = silent ? NULL : engine_span(r, SPAN_DB, a->ts, ts);
 
+	if (a->quiet && !silent)
+		find_tool(c, a, sv(a->query));
 	c->first = a->next;
 	c->last = c->first ? c->last : NULL;
 	c->cnt--;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What clients ask databases, as spans of kind `db`: db_postgres.c and db_redis.c follow the protocols, and
- * db.c pairs what is asked with what answers it, in order.  Names: OpenTelemetry, database conventions.
+ * What clients ask databases, as spans of kind `db`: db_postgres.c, db_mysql.c and db_redis.c follow the
+ * protocols, and db.c pairs what is asked with what answers it, in order.  Names: OpenTelemetry, database conventions.
  */
 #ifndef RINGSPAN_SPAN_DB_H
 #define RINGSPAN_SPAN_DB_H
 
+#include "base/sql.h"
 #include "span/engine.h"
 
 /* A statement or command without an answer. */
@@ -15,10 +16,16 @@ struct db_ask {
 	uint64_t batch;      /* PostgreSQL's: up to which ReadyForQuery */
 	bool simple;         /* likewise: only that ends it */
 	bool done;           /* likewise: what comes before that is another's */
-	int64_t rows;        /* -1: not known */
-	char tool[HEX64];    /* the tool call that it is for; "": none */
-	const char *link;    /* how sure that is */
-	char *text;          /* without literals; may be NULL */
+	unsigned int answer; /* MySQL's: enum answer of db_mysql.c */
+	uint8_t seq;         /* likewise: of the answer's first packet */
+	bool quiet;          /* told only when it fails, or nobody knows */
+	int64_t rows;        /* that came; -1: not known */
+	int64_t affected;    /* rows, likewise */
+	uint64_t warnings;
+	char tool[HEX64]; /* the tool call that it is for; "": none */
+	const char *link; /* how sure that is */
+	char *text;       /* without literals; may be NULL */
+	char *query;      /* of a quiet one: as it was sent; may be NULL */
 	char operation[32];
 	char *table; /* may be NULL */
 	char code[32];
@@ -36,11 +43,19 @@ struct db_conn {
 	uint64_t asked, over_limit;
 };
 
-/*
- * What is asked, as db.query.text has it; query: as it was sent, by which its tool call is found.  NULL: no
- * memory, or too many wait.
- */
-struct db_ask *db_asked(struct db_conn *c, uint64_t ts, struct sv text, struct sv query);
+struct db_question {
+	uint64_t ts;
+	struct sv text;  /* as db.query.text has it */
+	struct sv query; /* as it was sent, by which its tool call is found */
+	bool quiet;
+};
+
+/* NULL: no memory, or too many wait. */
+struct db_ask *db_asked(struct db_conn *c, const struct db_question *q);
+struct db_ask *db_asked_sql(struct db_conn *c, struct db_question *q,
+			    enum sql_dialect dialect); /* of its query all the rest */
+/* So many rows, if it is a statement that affects any; of several the sum. */
+void db_affected(struct db_ask *a, uint64_t rows);
 void db_failed(struct db_ask *a, struct sv code, struct sv message);
 void db_over(struct db_conn *c, uint64_t ts); /* the first of them is answered: tells it */
 /* No answer will be known, for that reason (ringspan.incomplete). */

@@ -7,10 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/limits.h"
-#include "base/sql.h"
 #include "proto/postgres.h"
 #include "span/db.h"
 
@@ -41,20 +39,14 @@ static void prepare(struct pg_conn *c, struct sv name, struct sv text)
 
 static void ask(struct pg_conn *c, const struct postgres_msg *m, struct sv query, bool simple)
 {
-	_cleanup_buf_ struct buf plain = BUF_INIT;
-	struct db_ask *a;
-	struct sv table;
+	struct db_question q = { .ts = m->ts_first, .query = query };
+	struct db_ask *a = db_asked_sql(&c->db, &q, SQL_STANDARD);
 
-	sql_plain(&plain, query);
-	a = db_asked(&c->db, m->ts_first, buf_view(&plain), query);
 	if (!a)
 		return;
 	a->simple = simple;
 	a->batch = c->batch;
 	a->cut = m->cut;
-	table = sql_table(buf_view(&plain));
-	a->table = table.n ? strndup(table.p, table.n) : NULL;
-	sql_operation(buf_view(&plain), a->operation);
 }
 
 static void start(struct pg_conn *c, struct sv params)
@@ -135,9 +127,11 @@ static void completed(struct db_ask *a, struct sv tag)
 
 		memcpy(a->operation, word.p, word.n);
 	}
-	if (space && a->rows < 0 && sv_is(sv(a->operation), "SELECT") &&
-	    !sv_i64(sv_sub(tag, (size_t)(space + 1 - tag.p), tag.n), &rows))
+	if (!space || sv_i64(sv_sub(tag, (size_t)(space + 1 - tag.p), tag.n), &rows) || rows < 0)
+		return;
+	if (a->rows < 0 && sv_is(sv(a->operation), "SELECT"))
 		a->rows = rows;
+	db_affected(a, (uint64_t)rows);
 }
 
 static void failed(struct db_ask *a, struct sv fields)

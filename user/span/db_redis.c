@@ -71,7 +71,9 @@ static void on_command(void *ctx, const struct redis_value *v)
 	}
 	if (v->cnt > 2 || hides(word))
 		buf_str(&text, " ?");
-	a = db_asked(&c->db, v->ts_first, buf_view(&text), buf_view(&text));
+	a = db_asked(&c->db, &(struct db_question){ .ts = v->ts_first,
+						    .text = buf_view(&text),
+						    .query = buf_view(&text) });
 	if (!a) {
 		c->lost = true;
 		return;
