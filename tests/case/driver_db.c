@@ -109,6 +109,28 @@ struct postgres_state {
 	struct postgres_side side[2];
 };
 
+static void on_bound(void *ctx, unsigned int i, struct sv value, bool hidden)
+{
+	struct log *l = ctx;
+
+	buf_fmt(&l->text, " %u=", i);
+	if (hidden)
+		buf_fmt(&l->text, "<%zu>", value.n);
+	else if (value.p)
+		case_log_quoted(&l->text, value);
+	else
+		buf_str(&l->text, "NULL");
+}
+
+/* Behind the names of a portal and a statement. */
+static void log_bind(struct log *l, struct sv rest)
+{
+	postgres_text(&rest);
+	postgres_text(&rest);
+	buf_str(&l->text, "> bind");
+	buf_str(&l->text, postgres_params(rest, NULL, 0, on_bound, l) ? "\n" : " cut\n");
+}
+
 static void on_message(void *ctx, const struct postgres_msg *m)
 {
 	char type[2] = { m->type ? m->type : '0', 0 };
@@ -116,6 +138,8 @@ static void on_message(void *ctx, const struct postgres_msg *m)
 
 	log_times(s->log, s->p.client ? '>' : '<', type, m->ts_first, m->ts_last);
 	log_bytes(s->log, m->len, m->bytes, m->cut);
+	if (s->p.client && m->type == 'B')
+		log_bind(s->log, m->bytes);
 }
 
 static int postgres_case_open(void **state, struct log *log, const struct http_msg *answer)

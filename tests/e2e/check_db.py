@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Are the statements told as they were made: check_db.py SPANS, a line on stdin for each wanted:
 
-    SYSTEM|NAME|TEXT|ROWS|CODE      ROWS and CODE may be empty
+    SYSTEM|NAME|TEXT|ROWS|CODE          ROWS and CODE may be empty
+    SYSTEM|NAME|TEXT|ROWS|CODE|VALUES   with values that were bound, as JSON
 """
 
 import json
@@ -23,7 +24,8 @@ def main():
         code = values.get("db.response.status_code", "")
         assert (span["status"]["code"] == "ERROR") == bool(code), span
         told.append("|".join([values["db.system.name"], span["name"], values.get("db.query.text", ""),
-                              str(values.get("db.response.returned_rows", "")), code]))
+                              str(values.get("db.response.returned_rows", "")), code,
+                              *[json.dumps(values[key]) for key in values if key == "db.query.parameter"]]))
     wanted = [line.rstrip("\n") for line in sys.stdin]
     assert told == wanted, "\n".join(["told:", *told, "wanted:", *wanted])
 

@@ -36,7 +36,7 @@ redis|LPOP|LPOP cat||WRONGTYPE
 mysql|SET|set password = ?||
 mysql|SELECT cats|select name from cats where age = ?|2|
 mysql|SELECT dogs|select * from dogs||1146
-mysql|SELECT cats|select name from cats where name = ? and age > ?|1|
+mysql|SELECT cats|select name from cats where name = ? and age > ?|1||{"0": "tom"}
 END
 
 # mariadb NAME OPTION...: statements are asked by the client with these options.
@@ -111,4 +111,13 @@ postgresql|CREATE cats|create table cats (name text, age int)||
 postgresql|INSERT cats|insert into cats values (?, ?), (?, ?)||
 postgresql|SELECT cats|select name from cats where name like ?|1|
 postgresql|SELECT dogs|select * from dogs||42P01
+END
+printf '%s\n' '\set age 3 + 4' 'select name from cats where age = :age;' >bound.sql
+PGPASSWORD=geheim-pg bounded "$RINGSPAN" record --store db --capture c.rsp -- \
+	"$bin/pgbench" -n -M prepared -t 2 -f bound.sql -h "$PWD/pg" -U tester postgres >out 2>err
+grep -q "nothing lost" err
+result "pgbench asks" $? err
+statements "PostgreSQL, prepared" <<'END'
+postgresql|SELECT cats|select name from cats where age = $1|1||{"0": "7"}
+postgresql|SELECT cats|select name from cats where age = $1|1||{"0": "7"}
 END

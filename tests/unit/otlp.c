@@ -335,9 +335,31 @@ static void test_broken_stream(void **state)
 	assert_null(sink_find(SV("otlp-jso")));
 }
 
+/* What was bound to a statement is payload, and each value an attribute of its own. */
+static void parameters(void **state)
+{
+	(void)state;
+	for (int payload = 0; payload < 2; payload++) {
+		struct span *s = make(1, "a");
+		_cleanup_free_ char *text = NULL;
+		struct json *of = json_object(&s->arena);
+
+		json_add(&s->arena, of, SV("0"), json_string(&s->arena, SV("tom")));
+		json_add(&s->arena, of, SV("1"), json_null(&s->arena));
+		span_set_json(s, ATTR_ID_DB_PARAMETERS, of);
+		text = written("otlp-json", (struct sink_cfg){ .payload = payload }, &s, 1);
+		assert_int_equal(!!strstr(text, "{\"key\":\"db.query.parameter.0\",\"value\":{"
+						"\"stringValue\":\"tom\"}},"
+						"{\"key\":\"db.query.parameter.1\",\"value\":{}}"),
+				 payload);
+		assert_int_equal(!!strstr(text, "tom"), payload);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parameters),
 		cmocka_unit_test(test_otlp_span),
 		cmocka_unit_test(test_otlp_defaults_are_left_out),
 		cmocka_unit_test(test_otlp_payload),

@@ -74,6 +74,7 @@ static void keeps_structure(void **state)
 	      "[\"git\",\"<4 bytes>\",\"<0 bytes>\"]");
 	check(PAYLOAD_META, ATTR_ID_FILE_PATH, "\"/etc/motd\"", "\"/etc/motd\"");
 	check(PAYLOAD_META, ATTR_ID_DB_QUERY, "\"SELECT 1\"", NULL);
+	check(PAYLOAD_META, ATTR_ID_DB_PARAMETERS, "{\"0\":\"hush\"}", NULL);
 	check(PAYLOAD_META, ATTR_ID_EXCEPTION_MESSAGE, "\"no\"", NULL);
 }
 

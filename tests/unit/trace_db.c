@@ -2,6 +2,7 @@
 /* What is asked of databases: the statements of PostgreSQL and the commands of Redis, however they are cut. */
 #include <sys/socket.h>
 #include "rpc_test.h"
+#include "base/limits.h"
 #include "base/sql.h"
 #include "proto/postgres.h"
 #include "proto/redis.h"
@@ -177,6 +178,189 @@ static void statement_of_a_tool(void **state)
 	end(w);
 	assert_string_equal(db(w, 0)->parent_span_id, told_tool(&w->told, "toolu_2")->span_id);
 	ASSERT_SV(span_attr_sv(db(w, 0), ATTR_ID_LINK), "argument");
+}
+
+/* --- what is bound */
+
+static void message(struct world *w, uint64_t *ts, enum ev_dir dir, char type, struct sv content)
+{
+	struct buf b = BUF_INIT;
+	uint32_t n = (uint32_t)content.n + 4;
+
+	buf_ch(&b, type);
+	buf_add(&b, (unsigned char[]){ n >> 24, n >> 16 & 0xff, n >> 8 & 0xff, n & 0xff }, 4);
+	buf_sv(&b, content);
+	piece(w, ts, dir, buf_view(&b), 0);
+	buf_fini(&b);
+}
+
+static void has_params(const struct span *s, const char *json)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	json_write(&b, span_attr(s, ATTR_ID_DB_PARAMETERS));
+	ASSERT_SV(buf_view(&b), json);
+}
+
+static void is_of(const struct world *w, size_t n, const char *tool)
+{
+	assert_non_null(db(w, n));
+	assert_string_equal(db(w, n)->parent_span_id, told_tool(&w->told, tool)->span_id);
+	ASSERT_SV(span_attr_sv(db(w, n), ATTR_ID_LINK), "argument");
+}
+
+static void pg_open(struct world *w, uint64_t *ts)
+{
+	db_flow(w, EV_PROTO_POSTGRES);
+	piece(w, ts, EV_WRITE, B(START), 0);
+	piece(w, ts, EV_READ, B(AUTH_OK), 0);
+}
+
+static void execute(struct world *w, uint64_t *ts, struct sv bind)
+{
+	message(w, ts, EV_WRITE, 'B', bind);
+	piece(w, ts, EV_WRITE, B(EXECUTE SYNC), 0);
+	piece(w, ts, EV_READ,
+	      B("2\0\0\0\4"
+		"C\0\0\0\x0dSELECT 1\0" READY),
+	      0);
+}
+
+#define TWO_TOOLS                                                                             \
+	"[{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"name\":\"look_up\",\"input\":"          \
+	"{\"name\":\"felix\",\"age\":7}},{\"type\":\"tool_use\",\"id\":\"toolu_2\",\"name\":" \
+	"\"look_up\","                                                                        \
+	"\"input\":{\"name\":\"garfield\",\"age\":1978}}]"
+
+/* The same statement at the same time for two calls, the later one's first. */
+static void two_tools_bind(void **state)
+{
+	struct world *w = *state;
+	uint64_t ts = 10 * MS;
+
+	model_asks(w, 5 * MS, TWO_TOOLS);
+	pg_open(w, &ts);
+	message(w, &ts, EV_WRITE, 'P', B("s\0select * from cats where name = $1 and a > $2\0\0\0"));
+	execute(w, &ts, B("\0s\0\0\0\0\2\0\0\0\x8garfield\xff\xff\xff\xff\0\0"));
+	execute(w, &ts, B("\0s\0\0\0\0\2\0\0\0\5felix\0\0\0\0\0\0"));
+	end(w);
+	is_of(w, 0, "toolu_2");
+	is_of(w, 1, "toolu_1");
+	has_params(db(w, 0), "{\"0\":\"garfield\",\"1\":null}");
+	has_params(db(w, 1), "{\"0\":\"felix\",\"1\":\"\"}");
+}
+
+/* Binary numbers, by the types that the client says or the server; one that is short tells if it is all there is. */
+static void two_tools_bind_numbers(void **state)
+{
+	struct world *w = *state;
+	uint64_t ts = 10 * MS;
+
+	model_asks(w, 5 * MS, TWO_TOOLS);
+	pg_open(w, &ts);
+	message(w, &ts, EV_WRITE, 'P', B("s\0select * from cats where age = $1\0\0\1\0\0\0\x17"));
+	execute(w, &ts, B("\0s\0\0\1\0\1\0\1\0\0\0\4\0\0\7\xba\0\0"));
+	execute(w, &ts, B("\0s\0\0\1\0\1\0\1\0\0\0\4\0\0\0\7\0\0"));
+	message(w, &ts, EV_WRITE, 'P', B("t\0select * from cats where age < $1\0\0\0"));
+	message(w, &ts, EV_WRITE, 'D', B("St\0"));
+	piece(w, &ts, EV_WRITE, B(SYNC), 0);
+	piece(w, &ts, EV_READ, B("1\0\0\0\4t\0\0\0\x0a\0\1\0\0\0\x14n\0\0\0\4" READY), 0);
+	execute(w, &ts, B("\0t\0\0\1\0\1\0\1\0\0\0\x8\0\0\0\0\0\0\7\xba\0\0"));
+	end(w);
+	is_of(w, 0, "toolu_2");
+	is_of(w, 1, "toolu_1");
+	is_of(w, 2, "toolu_2");
+	has_params(db(w, 2), "{\"0\":\"1978\"}");
+}
+
+/* A number beside others that no call has tells nothing: it is as before, one of two that are open. */
+static void short_value_by_chance(void **state)
+{
+	struct world *w = *state;
+	uint64_t ts = 10 * MS;
+
+	model_asks(w, 5 * MS, TWO_TOOLS);
+	pg_open(w, &ts);
+	message(w, &ts, EV_WRITE, 'P', B("s\0select * from dogs limit $1 offset $2\0\0\0"));
+	execute(w, &ts,
+		B("\0s\0\0\0\0\2\0\0\0\1\x37\0\0\0\3"
+		  "100\0\0"));
+	end(w);
+	assert_null(span_attr(db(w, 0), ATTR_ID_LINK));
+}
+
+/* A statement about passwords shows none, and what is not text its length. */
+static void hidden_values(void **state)
+{
+	struct world *w = *state;
+	uint64_t ts = 10 * MS;
+
+	pg_open(w, &ts);
+	message(w, &ts, EV_WRITE, 'P', B("s\0update cats set \"password\" = $1\0\0\0"));
+	execute(w, &ts, B("\0s\0\0\0\0\1\0\0\0\6geheim\0\0"));
+	message(w, &ts, EV_WRITE, 'P', B("t\0select $1\0\0\0"));
+	execute(w, &ts, B("\0t\0\0\1\0\1\0\1\0\0\0\4\1\2\3\4\0\0"));
+	end(w);
+	assert_null(span_attr(db(w, 0), ATTR_ID_DB_PARAMETERS));
+	has_params(db(w, 1), "{\"0\":\"<4 bytes>\"}");
+	assert_true(sv_find(buf_view(&w->told.ndjson), SV("geheim")) < 0);
+}
+
+static void bind_cut(void *ctx, unsigned int i, struct sv value, bool hidden)
+{
+	assert_true(i < LIMIT_DB_PARAMS && (!hidden || value.n));
+	*(size_t *)ctx += value.n + 1;
+}
+
+static void on_bound(void *ctx, unsigned int i, struct sv value, bool hidden)
+{
+	buf_fmt(ctx, "%u%s" SV_FMT ";", i, hidden ? "?" : value.p ? "=" : "-", SV_ARG(value));
+}
+
+static void binary_values(void **state)
+{
+	static const struct sv bound = B("\0\1\0\1\0\x09"
+					 "\0\0\0\2\xff\xfe"
+					 "\0\0\0\1\1"
+					 "\0\0\0\4\x3d\xcc\xcc\xcd"
+					 "\0\0\0\x8\x3f\xb9\x99\x99\x99\x99\x99\x9a"
+					 "\0\0\0\x10\0\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf"
+					 "\0\0\0\3\1{}"
+					 "\0\0\0\2hi"
+					 "\0\0\0\2\0\1"
+					 "\xff\xff\xff\xff");
+	static const uint32_t types[] = { 21, 16, 700, 701, 2950, 3802, 25, 23, 25 };
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	size_t sum = 0;
+
+	(void)state;
+	assert_true(postgres_params(bound, types, ARRAY_SIZE(types), on_bound, &b));
+	ASSERT_SV(
+		buf_view(&b),
+		"0=-2;1=true;2=0.1;3=0.1;4=00010203-0405-0607-0809-0a0b0c0d0e0f;5={};6=hi;7?;8-;");
+	for (size_t n = 0; n < bound.n; n++)
+		assert_false(postgres_params(sv_sub(bound, 0, n), types, n % ARRAY_SIZE(types),
+					     bind_cut, &sum));
+	assert_true(sum > 0);
+}
+
+/* The words of a command are all that it has. */
+static void two_tools_ask_redis(void **state)
+{
+	struct world *w = *state;
+	uint64_t ts = 10 * MS;
+
+	model_asks(w, 5 * MS, TWO_TOOLS);
+	db_flow(w, EV_PROTO_REDIS);
+	piece(w, &ts, EV_WRITE,
+	      B("*4\r\n$4\r\nHSET\r\n$4\r\ncats\r\n$8\r\ngarfield\r\n$1\r\n1\r\n"), 0);
+	piece(w, &ts, EV_READ, B(":1\r\n"), 0);
+	piece(w, &ts, EV_WRITE, B("*3\r\n$4\r\nHGET\r\n$4\r\ncats\r\n$5\r\nfelix\r\n"), 0);
+	piece(w, &ts, EV_READ, B("$1\r\n1\r\n"), 0);
+	end(w);
+	is_of(w, 0, "toolu_2");
+	is_of(w, 1, "toolu_1");
+	is_statement(db(w, 1), "HGET", "HGET cats ?", -1);
 }
 
 /* --- Redis */
@@ -387,6 +571,12 @@ int main(void)
 		cmocka_unit_test(hostile),
 		cmocka_unit_test(sql),
 		cmocka_unit_test(secrets),
+		TEST(two_tools_bind),
+		TEST(two_tools_bind_numbers),
+		TEST(short_value_by_chance),
+		TEST(hidden_values),
+		cmocka_unit_test(binary_values),
+		TEST(two_tools_ask_redis),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -443,6 +443,108 @@ static void becomes_tls(void **state)
 	teardown(&p.own);
 }
 
+/* --- what is bound */
+
+static void is_bound(const struct span *s, const char *json)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT;
+
+	assert_non_null(s);
+	json_write(&b, span_attr(s, ATTR_ID_DB_PARAMETERS));
+	ASSERT_SV(buf_view(&b), json);
+}
+
+static void is_of(struct play *p, size_t n, const char *tool)
+{
+	assert_string_equal(db(p, n)->parent_span_id, told_tool(&p->w->told, tool)->span_id);
+	ASSERT_SV(span_attr_sv(db(p, n), ATTR_ID_LINK), "argument");
+}
+
+/* The same statement at the same time for two calls, the later one's first; types are sent once. */
+static void two_tools_execute(void **state)
+{
+	struct play p = { 0 };
+
+	(void)state;
+	log_in(&p, "8.0.36");
+	model_asks(p.w, p.ts,
+		   "[{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"name\":\"look_up\",\"input\":{"
+		   "\"name\":\"felix\"}},{\"type\":\"tool_use\",\"id\":\"toolu_2\",\"name\":\"look_"
+		   "up\","
+		   "\"input\":{\"name\":\"garfield\"}}]");
+	p.ts += 10 * MS;
+	ask(&p, B("\x16select n from cats where n = ? and a > ?"));
+	server(&p, B("\0\7\0\0\0\0\0\2\0\0\0\0"));
+	server(&p, B(COLUMN));
+	server(&p, B(COLUMN));
+	server(&p, B(EOF_PACKET));
+	ask(&p, B("\x17\7\0\0\0\0\1\0\0\0\0\1\xfe\0\3\0\x8garfield\xff\xff\xff\xff"));
+	server(&p, B("\0\0\0\2\0\0\0"));
+	ask(&p, B("\x17\7\0\0\0\0\1\0\0\0\2\0\5felix"));
+	server(&p, B("\0\0\0\2\0\0\0"));
+	ask(&p, B("\x18\7\0\0\0\0\0long"));
+	ask(&p, B("\x17\7\0\0\0\0\1\0\0\0\0\0\1\0\0\0"));
+	server(&p, B("\0\0\0\2\0\0\0"));
+	end(p.w);
+	is_of(&p, 0, "toolu_2");
+	is_of(&p, 1, "toolu_1");
+	is_bound(db(&p, 0), "{\"0\":\"garfield\",\"1\":\"-1\"}");
+	is_bound(db(&p, 1), "{\"0\":\"felix\",\"1\":null}");
+	is_bound(db(&p, 2), "{\"1\":\"1\",\"0\":\"<4 bytes>\"}");
+	teardown(&p.own);
+}
+
+static void on_value(void *ctx, unsigned int i, struct sv name, struct sv value)
+{
+	buf_fmt(ctx, "%u" SV_FMT "%s" SV_FMT ";", i, SV_ARG(name), value.p ? "=" : "-",
+		SV_ARG(value));
+}
+
+/* "Binary Protocol Value" */
+static void values(void **state)
+{
+	static const struct sv bound = B("\x0e\0\0\1"
+					 "\1\0\1a"
+					 "\2\x80\0"
+					 "\3\0\0"
+					 "\x8\x80\0"
+					 "\4\0\0"
+					 "\5\0\0"
+					 "\x0a\0\0"
+					 "\x0c\0\0"
+					 "\x0c\0\0"
+					 "\x0b\0\0"
+					 "\x0b\0\0"
+					 "\6\0\0"
+					 "\xf6\0\0"
+					 "\xfc\0\0"
+					 "\xff"
+					 "\xff\xff"
+					 "\xfe\xff\xff\xff"
+					 "\xff\xff\xff\xff\xff\xff\xff\xff"
+					 "\xcd\xcc\xcc\x3d"
+					 "\x9a\x99\x99\x99\x99\x99\xb9\x3f"
+					 "\4\xe8\7\2\x1d"
+					 "\7\xe8\7\2\x1d\x17\x3b\x3a"
+					 "\x0b\xe8\7\2\x1d\x17\x3b\x3a\1\0\0\0"
+					 "\0"
+					 "\x8\1\1\0\0\0\1\2\3"
+					 "\4-7.5"
+					 "\xfc\2\0hi");
+	struct mysql_types types = { 0 };
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct mysql_params how = { .named = true, .types = &types, .fn = on_value, .ctx = &b };
+
+	(void)state;
+	assert_int_equal(mysql_params(bound, &how).n, 0);
+	ASSERT_SV(buf_view(&b),
+		  "0a=-1;1=65535;2=-2;3=18446744073709551615;4=0.1;5=0.1;6=2024-02-29;"
+		  "7=2024-02-29 23:59:58;8=2024-02-29 23:59:58.000001;9=00:00:00;10=-25:02:03;11-;"
+		  "12=-7.5;13=hi;");
+	for (size_t n = 1; n < bound.n; n++)
+		assert_null(mysql_params(sv_sub(bound, 0, n), &how).p);
+}
+
 /* --- what anybody may send */
 
 static unsigned int next_random(void)
@@ -521,7 +623,8 @@ int main(void)
 		cmocka_unit_test(maria),       cmocka_unit_test(attributes),
 		cmocka_unit_test(file),        cmocka_unit_test(long_statement),
 		cmocka_unit_test(joined),      cmocka_unit_test(after_a_hole),
-		cmocka_unit_test(becomes_tls), cmocka_unit_test(hostile),
+		cmocka_unit_test(becomes_tls), cmocka_unit_test(two_tools_execute),
+		cmocka_unit_test(values),      cmocka_unit_test(hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

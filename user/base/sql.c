@@ -224,6 +224,17 @@ static bool tells_secret(struct sv word)
 	       (word.n >= 8 && sv_ieq(sv_sub(word, word.n - 8, 8), "password"));
 }
 
+bool sql_tells_secret(struct sv s)
+{
+	for (size_t i = 0, end; i < s.n; i = end + 1) {
+		for (end = i; end < s.n && is_word(s.p[end]);)
+			end++;
+		if (tells_secret(sv_sub(s, i, end - i)))
+			return true;
+	}
+	return false;
+}
+
 /* Behind a user's name comes its host, and the secret only then: 'me'@'here' = 'secret'. */
 static bool is_name(struct sv s, size_t from, size_t end)
 {

@@ -24,5 +24,5 @@ struct sv sql_table(struct sv plain);
  * "identified", up to the first that names no user.
  */
 void sql_mask_secrets(char *statement, size_t n);
-
+bool sql_tells_secret(struct sv statement); /* does it have such a word? */
 #endif

@@ -27,7 +27,7 @@ bool postgres_is_startup(struct sv first)
 /* Is its content asked for? */
 static bool is_kept(const struct postgres *p)
 {
-	return strchr(p->client ? "QPBEC" : "CEZ", p->msg.type) ||
+	return strchr(p->client ? "QPBDEC" : "CEZt", p->msg.type) ||
 	       (p->client && p->msg.type == POSTGRES_STARTUP);
 }
 

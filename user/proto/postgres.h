@@ -43,6 +43,18 @@ void postgres_gap(struct postgres *p);
 
 /* Does a client's stream begin like this? */
 bool postgres_is_startup(struct sv first);
+/* A parameter's value as text; p NULL: it is NULL.  hidden: its bytes are no text that is known. */
+typedef void (*postgres_param_fn)(void *ctx, unsigned int i, struct sv value, bool hidden);
+
+/*
+ * Those of Bind, behind its texts.  types: of the parameters, by object id; 0, or too few: not known.  false: it
+ * was cut, or there are more of them.
+ */
+bool postgres_params(struct sv bind, const uint32_t *types, size_t type_cnt, postgres_param_fn fn,
+		     void *ctx);
+/* Those types, of Parse, behind its texts, and of ParameterDescription: how many, max at most. */
+size_t postgres_types(struct sv list, uint32_t *types, size_t max);
+
 /* Cuts a text that ends with a NUL off; what has no end is all of it. */
 struct sv postgres_text(struct sv *rest);
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include "base/str.h"
 
-#define REDIS_TEXTS 2      /* kept of a value: of a command its name, and what it is about */
+#define REDIS_TEXTS 16     /* kept of a value: of a command its name, what it is about, and more */
 #define REDIS_TEXT_MAX 256 /* bytes of each, and of an error */
 #define REDIS_DEPTH 16     /* values in values */
 

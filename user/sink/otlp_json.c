@@ -105,9 +105,27 @@ static void write_value(struct buf *b, const struct json *v, enum attr_type type
 	}
 }
 
+/* Of OpenTelemetry's keys with <key> at their end each has its own. */
+static void write_each(struct buf *b, const struct json *of)
+{
+	json_for_each (of, v) {
+		_cleanup_buf_ struct buf key = BUF_INIT;
+		struct json named = *v;
+
+		buf_fmt(&key, SV_FMT "." SV_FMT, SV_ARG(of->key), SV_ARG(v->key));
+		named.key = buf_view(&key);
+		write_key_value(b, &named, ATTR_ANY);
+	}
+}
+
 static void write_attr(void *ctx, const struct json *v)
 {
 	const struct attr_def *def = attr_find(v->key);
+
+	if (def == &attr_defs[ATTR_ID_DB_PARAMETERS]) {
+		write_each(ctx, v);
+		return;
+	}
 
 	write_key_value(ctx, v, def ? def->type : ATTR_ANY);
 }

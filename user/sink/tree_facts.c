@@ -428,6 +428,7 @@ static void db_facts(struct buf *b, const struct span *s)
 {
 	fact_sv(b, "", span_attr_sv(s, ATTR_ID_DB_SYSTEM), "");
 	fact_sv(b, "", span_attr_sv(s, ATTR_ID_DB_QUERY), "");
+	joined(b, span_attr(s, ATTR_ID_DB_PARAMETERS), "with ");
 	fact_int(b, s, ATTR_ID_DB_ROWS, "",
 		 span_attr_int(s, ATTR_ID_DB_ROWS, 0) == 1 ? " row" : " rows");
 	peer_fact(b, s);

@@ -7,22 +7,112 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 
+/* --- parameters */
+
+#define SHOWN_MAX 1024 /* bytes of a parameter's value */
+
+void db_params_fini(struct db_params *p)
+{
+	buf_fini(&p->text);
+}
+
+void db_params_clear(struct db_params *p)
+{
+	p->cnt = 0;
+	p->more = false;
+	buf_clear(&p->text);
+}
+
+static struct db_param *param_new(struct db_params *p, unsigned int place)
+{
+	struct db_param *param = p->cnt < LIMIT_DB_PARAMS ? &p->of[p->cnt++] : NULL;
+
+	if (param)
+		*param = (struct db_param){ .place = place, .at = p->text.len };
+	else
+		p->more = true;
+	return param;
+}
+
+void db_param(struct db_params *p, unsigned int place, struct sv value)
+{
+	struct db_param *param = param_new(p, place);
+
+	if (!param)
+		return;
+	param->is_null = !value.p;
+	param->n = value.n;
+	param->known = value.p && !buf_sv(&p->text, value);
+}
+
+void db_param_hidden(struct db_params *p, unsigned int place, size_t n)
+{
+	struct db_param *param = param_new(p, place);
+
+	if (param)
+		param->n = n;
+}
+
+static struct sv value_of(const struct db_params *p, const struct db_param *param)
+{
+	return sv_sub(buf_view(&p->text), param->at, param->known ? param->n : 0);
+}
+
+static struct json *shown(struct arena *a, const struct db_params *p, const struct db_param *param)
+{
+	struct sv value = value_of(p, param), part = sv_clip_utf8(value, SHOWN_MAX);
+
+	if (param->is_null)
+		return json_null(a);
+	if (!param->known)
+		return json_string(a, arena_fmt(a, "<%zu bytes>", param->n));
+	if (part.n < value.n)
+		return json_string(a,
+				   arena_fmt(a, SV_FMT "... <%zu bytes>", SV_ARG(part), value.n));
+	return json_string(a, value);
+}
+
+static void keep_params(struct db_ask *a, const struct db_params *p)
+{
+	arena_init(&a->arena, 0);
+	if (!p || !p->cnt)
+		return;
+	a->params = json_object(&a->arena);
+	for (size_t i = 0; i < p->cnt; i++)
+		json_add(&a->arena, a->params, arena_fmt(&a->arena, "%u", p->of[i].place),
+			 shown(&a->arena, p, &p->of[i]));
+}
+
+/* --- statements */
+
 static void ask_free(struct db_ask *a)
 {
 	free(a->text);
 	free(a->query);
+	arena_fini(&a->arena);
 	free(a->table);
 	free(a->message);
 	free(a);
 }
 
-static void find_tool(const struct db_conn *c, struct db_ask *a, struct sv query)
+/* What is bound to its places, or its words. */
+static void find_tool(const struct db_conn *c, struct db_ask *a, const struct db_question *q)
 {
+	struct sv values[LIMIT_DB_PARAMS + 1];
+	struct tool_query query = { .ts = a->ts,
+				    .text = q->query,
+				    .values = q->params ? values : q->words,
+				    .value_cnt = q->params ? 0 : q->word_cnt };
 	const struct conn *conn = c->stream->conn;
 	const struct proc *p = proc_find(c->stream->t->procs, conn->tgid, conn->start);
 	struct tool_ref ref;
 
-	if (!p || !tool_of_query(c->stream->run, p, query, a->ts, &ref))
+	for (size_t i = 0; q->params && i < q->params->cnt; i++)
+		if (q->params->of[i].n || !(q->params->of[i].known || q->params->of[i].is_null))
+			values[query.value_cnt++] = value_of(q->params, &q->params->of[i]);
+	if (q->params && q->params->more) /* like what is hidden it is none that is found */
+		values[query.value_cnt++] = SV("");
+	if (!p || !tool_of_query(c->stream->run, p, &query, &ref))
 		return;
 	memcpy(a->tool, ref.span_id, sizeof(a->tool));
 	a->link = ref.link;
@@ -44,7 +134,8 @@ struct db_ask *db_asked(struct db_conn *c, const struct db_question *q)
 	if (q->quiet) /* a tool call that it is not told of is not used up by it */
 		a->query = q->query.n ? strndup(q->query.p, q->query.n) : NULL;
 	else
-		find_tool(c, a, q->query);
+		find_tool(c, a, q);
+	keep_params(a, sql_tells_secret(q->query) ? NULL : q->params);
 	*(c->last ? &c->last->next : &c->first) = a;
 	c->last = a;
 	c->cnt++;
@@ -101,6 +192,7 @@ static void describe(struct span *s, const struct db_conn *c, const struct db_as
 	span_set_str(s, ATTR_ID_DB_OPERATION, sv(a->operation));
 	span_set_str(s, ATTR_ID_DB_COLLECTION, of);
 	span_set_str(s, ATTR_ID_DB_QUERY, sv(a->text));
+	span_set_json(s, ATTR_ID_DB_PARAMETERS, a->params);
 	if (a->rows >= 0)
 		span_set_int(s, ATTR_ID_DB_ROWS, a->rows);
 	if (a->affected >= 0)
@@ -131,7 +223,7 @@ static void tell(struct db_conn *c, uint64_t ts, const char *reason)
 	struct span *s = silent ? NULL : engine_span(r, SPAN_DB, a->ts, ts);
 
 	if (a->quiet && !silent)
-		find_tool(c, a, sv(a->query));
+		find_tool(c, a, &(struct db_question){ .query = sv(a->query) });
 	c->first = a->next;
 	c->last = c->first ? c->last : NULL;
 	c->cnt--;

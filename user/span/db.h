@@ -6,8 +6,28 @@
 #ifndef RINGSPAN_SPAN_DB_H
 #define RINGSPAN_SPAN_DB_H
 
+#include "base/limits.h"
 #include "base/sql.h"
 #include "span/engine.h"
+
+/* What was bound to the places of a statement, as text. */
+struct db_params {
+	size_t cnt; /* LIMIT_DB_PARAMS at most */
+	struct db_param {
+		unsigned int place; /* from 0 */
+		bool known;         /* it has a text, which may be empty, and is not NULL */
+		bool is_null;
+		size_t at, n; /* in text; of what is not known n is its length alone */
+	} of[LIMIT_DB_PARAMS];
+	bool more; /* there are others */
+	struct buf text;
+};
+
+void db_params_fini(struct db_params *p);
+void db_params_clear(struct db_params *p);
+void db_param(struct db_params *p, unsigned int place, struct sv value); /* .p NULL: it is NULL */
+void db_param_hidden(struct db_params *p, unsigned int place,
+		     size_t n); /* of n bytes that are no text */
 
 /* A statement or command without an answer. */
 struct db_ask {
@@ -22,10 +42,12 @@ struct db_ask {
 	int64_t rows;        /* that came; -1: not known */
 	int64_t affected;    /* rows, likewise */
 	uint64_t warnings;
-	char tool[HEX64]; /* the tool call that it is for; "": none */
-	const char *link; /* how sure that is */
-	char *text;       /* without literals; may be NULL */
-	char *query;      /* of a quiet one: as it was sent; may be NULL */
+	char tool[HEX64];    /* the tool call that it is for; "": none */
+	const char *link;    /* how sure that is */
+	char *text;          /* without literals; may be NULL */
+	struct json *params; /* what is shown of them; NULL: none, or the statement is of secrets */
+	struct arena arena;  /* of params */
+	char *query;         /* of a quiet one: as it was sent; may be NULL */
 	char operation[32];
 	char *table; /* may be NULL */
 	char code[32];
@@ -45,8 +67,11 @@ struct db_conn {
 
 struct db_question {
 	uint64_t ts;
-	struct sv text;  /* as db.query.text has it */
-	struct sv query; /* as it was sent, by which its tool call is found */
+	struct sv text;                 /* as db.query.text has it */
+	struct sv query;                /* as it was sent, by which its tool call is found */
+	const struct db_params *params; /* NULL: none */
+	const struct sv *words;         /* or what else of it may be an argument */
+	size_t word_cnt;
 	bool quiet;
 };
 

@@ -26,11 +26,17 @@ enum answer {
 
 enum at { AT_FIRST, AT_FILE, AT_COLUMNS, AT_ROWS }; /* AT_FILE: the client sends one */
 
+#define PARAMETERS_COUNTED 8 /* of COM_STMT_EXECUTE's flags */
+#define LONG_DATA 7          /* bytes before it in COM_STMT_SEND_LONG_DATA */
+
 enum phase { PHASE_LOGIN, PHASE_COMMANDS, PHASE_OVER };
 
 struct statement {
 	char *text;
 	unsigned int params;
+	uint64_t sent; /* bit i: that one was sent as long data */
+	size_t sent_len[LIMIT_DB_PARAMS];
+	struct mysql_types types;
 };
 
 struct my_conn {
@@ -41,6 +47,7 @@ struct my_conn {
 	bool greeted;              /* the server said what it is */
 	bool tls;                  /* was asked for */
 	struct map prepared;       /* id -> struct statement */
+	struct db_params params;   /* of what is executed now */
 	char *latest;              /* the statement that is prepared, or was last */
 	char *next_db;             /* when what was asked succeeds */
 	/* the answer that comes */
@@ -106,7 +113,9 @@ static void set_text(char **to, struct sv text)
 static struct db_ask *ask(struct my_conn *c, const struct mysql_packet *p, struct sv query,
 			  enum answer answer, bool quiet)
 {
-	struct db_question q = { .ts = p->ts_first, .query = query, .quiet = quiet };
+	struct db_question q = {
+		.ts = p->ts_first, .query = query, .quiet = quiet, .params = &c->params
+	};
 	struct db_ask *a;
 
 	if (!c->db.first) /* nothing else can come now: after a hole that is where it goes on */
@@ -163,17 +172,66 @@ static void named(struct db_ask *a, const char *operation)
 		snprintf(a->operation, sizeof(a->operation), "%s", operation);
 }
 
+static void on_param(void *ctx, unsigned int i, struct sv name, struct sv value)
+{
+	struct my_conn *c = ctx;
+
+	(void)name;
+	db_param(&c->params, i, value);
+}
+
+/* "COM_STMT_EXECUTE": flags, a count that is 1, and the parameters. */
+static void bind(struct my_conn *c, struct statement *s, struct sv content)
+{
+	bool named = c->flags & MYSQL_QUERY_ATTRIBUTES;
+	struct mysql_params how = { .cnt = s->params,
+				    .named = named,
+				    .sent = s->sent,
+				    .types = &s->types,
+				    .fn = on_param,
+				    .ctx = c };
+	uint32_t flags = mysql_le(&content, 1);
+
+	mysql_le(&content, 4);
+	if (s->params || (named && flags & PARAMETERS_COUNTED))
+		c->params.more = !mysql_params(content, &how).p;
+	while (c->params.cnt && c->params.of[c->params.cnt - 1].place >= s->params)
+		c->params.cnt--; /* an attribute */
+	for (unsigned int i = 0; i < LIMIT_DB_PARAMS; i++)
+		if (s->sent >> i & 1)
+			db_param_hidden(&c->params, i, s->sent_len[i]);
+	s->sent = 0;
+}
+
+/* "COM_STMT_SEND_LONG_DATA": of which statement, and parameter. */
+static void long_data(struct my_conn *c, const struct mysql_packet *p, struct sv content)
+{
+	struct statement *s = map_get(&c->prepared, id_key(mysql_le(&content, 4)));
+	uint32_t i = mysql_le(&content, 2);
+
+	if (!s || i >= LIMIT_DB_PARAMS)
+		return;
+	if (!(s->sent >> i & 1))
+		s->sent_len[i] = 0;
+	s->sent |= 1ull << i;
+	s->sent_len[i] += p->len > LONG_DATA ? p->len - LONG_DATA : 0;
+}
+
 static void execute(struct my_conn *c, const struct mysql_packet *p, struct sv content,
 		    const char *operation)
 {
 	uint32_t id = mysql_le(&content, 4);
-	const struct statement *s = map_get(&c->prepared, id_key(id));
+	struct statement *s = map_get(&c->prepared, id_key(id));
 	/* MariaDB: all ones is what was prepared last, before its id is known */
 	const char *text = s ? s->text : id == UINT32_MAX ? c->latest : NULL;
-	struct db_ask *a = ask(c, p, sv(text), operation ? ANSWER_ROWS : ANSWER_RESULTS, false);
+	struct db_ask *a;
 
+	if (s && p->bytes.p[0] == MYSQL_STMT_EXECUTE)
+		bind(c, s, content);
+	a = ask(c, p, sv(text), operation ? ANSWER_ROWS : ANSWER_RESULTS, false);
 	if (operation)
 		named(a, operation);
+	db_params_clear(&c->params);
 }
 
 /* "Command Phase": those without a statement. */
@@ -209,11 +267,14 @@ static void other(struct my_conn *c, const struct mysql_packet *p, unsigned char
 		  struct sv content)
 {
 	const struct command *is = code < ARRAY_SIZE(commands) ? &commands[code] : NULL;
+	struct statement *s;
 
 	if (!is || !is->name || is->answer == ANSWER_NONE)
 		return;
 	named(ask(c, p, SV(""), is->answer, is->quiet), is->name);
-	if (code == MYSQL_INIT_DB)
+	if (code == MYSQL_STMT_RESET && (s = map_get(&c->prepared, id_key(mysql_le(&content, 4)))))
+		s->sent = 0;
+	else if (code == MYSQL_INIT_DB)
 		set_text(&c->next_db, content);
 	else if (code == MYSQL_CHANGE_USER)
 		set_text(&c->next_db, mysql_changed_database(content));
@@ -244,6 +305,9 @@ static void command(struct my_conn *c, const struct mysql_packet *p)
 		break;
 	case MYSQL_STMT_FETCH:
 		execute(c, p, content, "FETCH");
+		break;
+	case MYSQL_STMT_SEND_LONG_DATA:
+		long_data(c, p, content);
 		break;
 	case MYSQL_STMT_CLOSE:
 		statement_free(map_del(&c->prepared, id_key(mysql_le(&content, 4))));
@@ -532,6 +596,7 @@ static void mysql_close(struct stream *s, uint64_t ts)
 	forget_all(c);
 	free(c->latest);
 	free(c->next_db);
+	db_params_fini(&c->params);
 	mysql_fini(&c->side[EV_READ]);
 	mysql_fini(&c->side[EV_WRITE]);
 	free(c);

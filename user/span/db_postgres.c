@@ -12,12 +12,21 @@
 #include "proto/postgres.h"
 #include "span/db.h"
 
+struct statement {
+	size_t type_cnt; /* of its parameters */
+	uint32_t types[LIMIT_DB_PARAMS];
+	char text[];
+};
+
 struct pg_conn {
 	struct db_conn db;
-	struct postgres side[2]; /* enum ev_dir */
-	struct map prepared;     /* hash of a name -> its statement, char * */
-	char *bound;             /* the statement of the latest Bind */
-	uint64_t batch, ready;   /* ReadyForQuery that are asked for, and that came */
+	struct postgres side[2];  /* enum ev_dir */
+	struct map prepared;      /* hash of a name -> struct statement */
+	char *bound;              /* the statement of the latest Bind */
+	struct db_params params;  /* ... and what was bound */
+	struct map_key described; /* the name of that whose types are asked for */
+	unsigned int describes;   /* how many are: of several nobody knows which is told */
+	uint64_t batch, ready;    /* ReadyForQuery that are asked for, and that came */
 };
 
 static struct map_key name_key(struct sv name)
@@ -25,21 +34,72 @@ static struct map_key name_key(struct sv name)
 	return (struct map_key){ hash64(name), name.n, 0 };
 }
 
-static void prepare(struct pg_conn *c, struct sv name, struct sv text)
+/* types: of the parameters, which the client knows itself. */
+static void prepare(struct pg_conn *c, struct sv name, struct sv text, struct sv types)
 {
 	struct map_key key = name_key(name);
-	char *copy = strndup(text.p, text.n);
+	struct statement *s = calloc(1, sizeof(*s) + text.n + 1);
 
 	free(map_del(&c->prepared, key));
 	if (c->prepared.cnt >= LIMIT_DB_PREPARED) /* the oldest */
 		free(map_del(&c->prepared, c->prepared.first->key));
-	if (copy && map_put(&c->prepared, key, copy))
-		free(copy);
+	if (!s)
+		return;
+	if (text.n)
+		memcpy(s->text, text.p, text.n);
+	s->type_cnt = postgres_types(types, s->types, LIMIT_DB_PARAMS);
+	if (map_put(&c->prepared, key, s))
+		free(s);
+}
+
+static void on_param(void *ctx, unsigned int i, struct sv value, bool hidden)
+{
+	struct pg_conn *c = ctx;
+
+	if (hidden)
+		db_param_hidden(&c->params, i, value.n);
+	else
+		db_param(&c->params, i, value);
+}
+
+/* Bind: the portal, the statement, and what is bound. */
+static void bind(struct pg_conn *c, struct sv rest)
+{
+	const struct statement *s;
+
+	postgres_text(&rest);
+	s = map_get(&c->prepared, name_key(postgres_text(&rest)));
+	free(c->bound);
+	c->bound = s ? strdup(s->text) : NULL;
+	db_params_clear(&c->params);
+	c->params.more |=
+		!postgres_params(rest, s ? s->types : NULL, s ? s->type_cnt : 0, on_param, c);
+}
+
+static void describe(struct pg_conn *c, struct sv rest)
+{
+	if (!rest.n || rest.p[0] != 'S')
+		return;
+	rest = sv_sub(rest, 1, rest.n);
+	c->described = name_key(postgres_text(&rest));
+	c->describes++;
+}
+
+/* ParameterDescription: what the server took the parameters for. */
+static void described(struct pg_conn *c, struct sv types)
+{
+	struct statement *s = map_get(&c->prepared, c->described);
+
+	if (c->describes == 1 && s)
+		s->type_cnt = postgres_types(types, s->types, LIMIT_DB_PARAMS);
+	c->describes -= c->describes > 0;
 }
 
 static void ask(struct pg_conn *c, const struct postgres_msg *m, struct sv query, bool simple)
 {
-	struct db_question q = { .ts = m->ts_first, .query = query };
+	struct db_question q = { .ts = m->ts_first,
+				 .query = query,
+				 .params = simple ? NULL : &c->params };
 	struct db_ask *a = db_asked_sql(&c->db, &q, SQL_STANDARD);
 
 	if (!a)
@@ -73,7 +133,7 @@ static void start(struct pg_conn *c, struct sv params)
 static void on_client(void *ctx, const struct postgres_msg *m)
 {
 	struct pg_conn *c = ctx;
-	struct sv rest = m->bytes, name;
+	struct sv rest = m->bytes, name, text;
 
 	switch (m->type) {
 	case POSTGRES_STARTUP:
@@ -85,13 +145,14 @@ static void on_client(void *ctx, const struct postgres_msg *m)
 		break;
 	case 'P':
 		name = postgres_text(&rest);
-		prepare(c, name, postgres_text(&rest));
+		text = postgres_text(&rest);
+		prepare(c, name, text, rest);
 		break;
 	case 'B':
-		postgres_text(&rest); /* the portal */
-		free(c->bound);
-		c->bound = map_get(&c->prepared, name_key(postgres_text(&rest)));
-		c->bound = c->bound ? strdup(c->bound) : NULL;
+		bind(c, rest);
+		break;
+	case 'D':
+		describe(c, rest);
 		break;
 	case 'E':
 		ask(c, m, sv(c->bound), false);
@@ -171,7 +232,10 @@ static void on_server(void *ctx, const struct postgres_msg *m)
 	struct db_ask *a = current(c);
 	struct sv rest = m->bytes;
 
+	if (m->type == 't')
+		described(c, rest);
 	if (m->type == 'Z') {
+		c->describes = 0; /* what failed is not told */
 		ready(c, m->ts_last);
 		return;
 	}
@@ -241,6 +305,7 @@ static void postgres_close(struct stream *s, uint64_t ts)
 		free(e->value);
 	map_fini(&c->prepared);
 	free(c->bound);
+	db_params_fini(&c->params);
 	postgres_fini(&c->side[EV_READ]);
 	postgres_fini(&c->side[EV_WRITE]);
 	free(c);

@@ -58,7 +58,8 @@ static void on_command(void *ctx, const struct redis_value *v)
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct redis_conn *c = ctx;
 	char operation[32];
-	struct sv word;
+	struct sv word, words[REDIS_TEXTS];
+	size_t word_cnt = 0;
 	struct db_ask *a;
 
 	if (v->type != '*')
@@ -71,9 +72,14 @@ static void on_command(void *ctx, const struct redis_value *v)
 	}
 	if (v->cnt > 2 || hides(word))
 		buf_str(&text, " ?");
+	for (size_t i = 1; i < v->texts && !hides(word); i++)
+		if (v->text[i].n && v->text[i].n < REDIS_TEXT_MAX) /* of others there may be more */
+			words[word_cnt++] = v->text[i];
 	a = db_asked(&c->db, &(struct db_question){ .ts = v->ts_first,
 						    .text = buf_view(&text),
-						    .query = buf_view(&text) });
+						    .query = buf_view(&text),
+						    .words = words,
+						    .word_cnt = word_cnt });
 	if (!a) {
 		c->lost = true;
 		return;

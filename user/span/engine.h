@@ -625,8 +625,16 @@ struct ledger **tool_of_read(struct run *r, const struct proc *p, struct sv path
  * can be told.
  */
 bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out);
-/* The same of what the process asks a database, by its text, or by the time. */
-bool tool_of_query(struct run *r, const struct proc *p, struct sv query, uint64_t ts,
+/* What a process asks a database. */
+struct tool_query {
+	uint64_t ts;
+	struct sv text;
+	const struct sv *values; /* of its parameters, which are no part of the text */
+	size_t value_cnt;
+};
+
+/* The same of that, by its text and the parameters' values, or by the time. */
+bool tool_of_query(struct run *r, const struct proc *p, const struct tool_query *q,
 		   struct tool_ref *out);
 /* The span of the tool call that the process or one above it was started by, or NULL. */
 const char *process_tool(const struct proc *p);

@@ -11,7 +11,9 @@
 #include "span/engine.h"
 
 #define TOOL_CANONICAL_MAX 65536 /* of a command line or an argument that is compared */
-#define TOOL_INPUT_MIN 16        /* shorter arguments are in an agent's input by chance */
+#define TOOL_VALUES_MAX 256 /* texts and numbers among the arguments of a call that are compared */
+#define TOOL_NUMBER_MAX 32  /* bytes of a number as text */
+#define TOOL_INPUT_MIN 16   /* shorter arguments are in an agent's input by chance */
 
 /* What an open call is found by; the parts of the key are as told. */
 enum tool_by {
@@ -28,6 +30,7 @@ enum tool_by {
 	TOOL_LINKS,         /* and struct tool_class: */
 	TOOL_CLASS_BY_ARGS = TOOL_LINKS, /* hash of the arguments */
 	TOOL_CLASS_HAS_URL,              /* one of them is a URL, or has one */
+	TOOL_CLASS_BY_VALUE, /* hash of a text or number among them, as tool_value() has it */
 };
 
 /* A text among the arguments, as it is looked for in command lines, URLs and the inputs of agents. */
@@ -40,12 +43,23 @@ struct tool_text {
 	char copy[];
 };
 
+/* A text or number among the arguments, as a parameter of a statement may be the same. */
+struct tool_value {
+	struct tool_value *next;
+	struct tool_class *class;
+	struct index_link by_value;
+	struct sv text; /* the call's, or number */
+	char number[TOOL_NUMBER_MAX];
+};
+
 /* The open calls with the same arguments: whatever fits one of them fits all. */
 struct tool_class {
 	uint64_t number; /* in order of birth */
 	struct index_link by_args, with_url;
 	const struct tool *shown; /* whose arguments its texts are views of */
 	struct tool_text *texts;
+	struct tool_value *values;
+	size_t value_cnt;
 	size_t longest;  /* of the raw texts, bytes */
 	uint64_t *names; /* filter of the file names in its texts, see tool_match.c; or NULL */
 	size_t name_mask;
@@ -108,6 +122,8 @@ void tools_free(struct run *r);                             /* none is left */
 struct tool *tool_find(struct run *r, const char *span_id); /* NULL: it is over, or none */
 /* The class of calls with arguments like these; NULL: there is none. */
 struct tool_class *tool_class_of(const struct run *r, const struct json *args);
+/* What has that value among its arguments, by index_link of struct tool_value; NULL: nothing. */
+struct index_link *tool_first_with(const struct run *r, struct sv value);
 /* Something does the call from then on: what is read now answers no question about it. */
 void tool_begin(struct run *r, struct tool *tool, uint64_t ts);
 void tool_had_process(struct run *r, struct tool *tool);
@@ -123,6 +139,16 @@ bool tool_is_word(char ch); /* a letter or a digit */
  * space where there was white space (or the end of an argument).  In out, max bytes of it at most.
  */
 struct sv tool_canonical(struct sv in, char *out, size_t max);
+/*
+ * A number as it is compared: 7, 7.0 and 7e0 are the same; what is none stays as it is.  In number, where it is
+ * one.
+ */
+struct sv tool_value(struct sv text, char number[TOOL_NUMBER_MAX]);
+/*
+ * How much of the values, which are no more than one call may have, is among the arguments, 0: nothing that tells.
+ * Short ones tell together, when none of them is missing.
+ */
+size_t tool_match_values(const struct tool_class *class, const struct sv *values, size_t cnt);
 /* How much of the arguments is in a canonical command line, 0: nothing that tells. */
 size_t tool_match_line(const struct tool_class *class, struct sv line);
 /* The same of a request, canonical, with its URL as it is. */

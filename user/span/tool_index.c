@@ -121,17 +121,56 @@ static void keep_texts(struct tools *all, struct tool_class *class, const struct
 			keep_texts(all, class, e, depth + 1);
 }
 
+static void keep_value(struct tools *all, struct tool_class *class, struct sv text)
+{
+	struct tool_value *v =
+		text.n && class->value_cnt < TOOL_VALUES_MAX ? calloc(1, sizeof(*v)) : NULL;
+
+	if (!v)
+		return;
+	v->class = class;
+	v->text = tool_value(text, v->number);
+	v->next = class->values;
+	class->values = v;
+	class->value_cnt++;
+	index_add(&all->by, key_of(TOOL_CLASS_BY_VALUE, hash64(v->text), v->text.n), &v->by_value,
+		  v);
+}
+
+static void keep_values(struct tools *all, struct tool_class *class, const struct json *v,
+			unsigned int depth)
+{
+	if (json_is(v, JSON_STRING) || json_is(v, JSON_NUMBER))
+		keep_value(all, class, v->s);
+	else if (depth < LIMIT_JSON_DEPTH)
+		json_for_each (v, e)
+			keep_values(all, class, e, depth + 1);
+}
+
+struct index_link *tool_first_with(const struct run *r, struct sv value)
+{
+	return index_first(&r->tools->by, key_of(TOOL_CLASS_BY_VALUE, hash64(value), value.n));
+}
+
 static void class_show(struct tools *all, struct tool_class *class, const struct tool *tool)
 {
 	class->shown = tool;
 	keep_texts(all, class, tool->args, 0);
+	keep_values(all, class, tool->args, 0);
 	tool_names_init(class);
 }
 
 static void class_hide(struct tools *all, struct tool_class *class)
 {
+	struct tool_value *v;
 	struct tool_text *t;
 
+	while ((v = class->values)) {
+		class->values = v->next;
+		index_del(&all->by, &v->by_value);
+		free(v);
+	}
+	class->value_cnt = 0;
 	while ((t = class->texts)) {
 		class->texts = t->next;
 		phrase_del(&all->commands, &t->command);

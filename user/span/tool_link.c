@@ -246,11 +246,44 @@ bool tool_of_request(struct exchange *x, struct sv url, struct tool_ref *out)
 
 /* --- databases */
 
-bool tool_of_query(struct run *r, const struct proc *p, struct sv query, uint64_t ts,
+/* A statement as it is compared. */
+struct statement {
+	struct sv line;
+	const struct tool_query *q;
+};
+
+static size_t match_query(struct tool_class *class, const void *of)
+{
+	const struct statement *s = of;
+
+	return tool_match_line(class, s->line) +
+	       tool_match_values(class, s->q->values, s->q->value_cnt);
+}
+
+static void find_by_query(struct run *r, const struct tool_query *q, struct pick *pick)
+{
+	_cleanup_free_ char *scratch = malloc(TOOL_CANONICAL_MAX);
+	struct hits h = tool_hits_new(r, match_query);
+	struct statement s = { .q = q };
+
+	if (!scratch)
+		return;
+	s.line = tool_canonical(q->text, scratch, TOOL_CANONICAL_MAX);
+	tool_look_in(&h, &r->tools->commands, s.line, &s);
+	for (size_t i = 0; i < q->value_cnt; i++) {
+		char number[TOOL_NUMBER_MAX];
+
+		for (struct index_link *l = tool_first_with(r, tool_value(q->values[i], number)); l;
+		     l = l->next)
+			tool_hit(&h, ((const struct tool_value *)l->of)->class);
+	}
+	tool_consider_hits(r, pick, &h);
+}
+
+bool tool_of_query(struct run *r, const struct proc *p, const struct tool_query *q,
 		   struct tool_ref *out)
 {
-	struct pick pick = { .ts = ts, .is_taken = has_ask };
-	struct program text = { .args = (char *)query.p, .args_len = query.n };
+	struct pick pick = { .ts = q->ts, .is_taken = has_ask };
 	struct tool *tool;
 	struct kin k;
 
@@ -260,18 +293,18 @@ bool tool_of_query(struct run *r, const struct proc *p, struct sv query, uint64_
 	if (k.others == KIN_TAKEN) /* what a tool's own process asks hangs under that */
 		return false;
 	pick.kin_of = &k;
-	find_by_command(r, &text, &pick);
+	find_by_query(r, q, &pick);
 	*out = (struct tool_ref){ .link = "time" };
 	tool = pick.tool;
 	if (tool) {
 		tool_had_ask(r, tool);
 		out->link = tool_pick_link(&pick);
 	} else {
-		tool = lone_of_request(r, &k, NULL, ts);
+		tool = lone_of_request(r, &k, NULL, q->ts);
 	}
 	if (!tool)
 		return false;
-	tool_begin(r, tool, ts);
+	tool_begin(r, tool, q->ts);
 	out->span_id = tool->span->span_id;
 	return true;
 }

@@ -2,6 +2,7 @@
 /* What the arguments of a tool call have in common with a command line, a request, an input, a path. */
 #include "span/tool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/cleanup.h"
@@ -103,6 +104,51 @@ size_t tool_match_line(const struct tool_class *class, struct sv line)
 size_t tool_match_request(const struct tool_class *class, struct sv request, struct sv url)
 {
 	return match(class, &(struct match){ .in = request, .url = url });
+}
+
+/* --- parameters of statements */
+
+struct sv tool_value(struct sv text, char number[TOOL_NUMBER_MAX])
+{
+	char spelling[TOOL_NUMBER_MAX], *end;
+	double v;
+	int n;
+
+	if (!text.n || text.n >= sizeof(spelling) || !strchr("-0123456789", text.p[0]) ||
+	    (text.n > 1 && text.p[0] == '0' && text.p[1] != '.'))
+		return text; /* a leading zero is part of a name */
+	memcpy(spelling, text.p, text.n);
+	spelling[text.n] = '\0';
+	v = strtod(spelling, &end);
+	if (end != spelling + text.n ||
+	    !(v > -1e15 && v < 1e15)) /* longer ones are compared as they are */
+		return text;
+	n = snprintf(number, TOOL_NUMBER_MAX, "%.15g", v == 0 ? 0 : v);
+	return (struct sv){ number, (size_t)n };
+}
+
+static bool has_value(const struct tool_class *class, struct sv value)
+{
+	for (const struct tool_value *v = class->values; v; v = v->next)
+		if (sv_eq(v->text, value))
+			return true;
+	return false;
+}
+
+size_t tool_match_values(const struct tool_class *class, const struct sv *values, size_t cnt)
+{
+	size_t told = 0, short_ones = 0, found = 0;
+
+	for (size_t i = 0; i < cnt; i++) {
+		char number[TOOL_NUMBER_MAX];
+		struct sv value = tool_value(values[i], number);
+
+		if (!has_value(class, value))
+			continue;
+		found++;
+		*(value.n < MATCH_MIN ? &short_ones : &told) += value.n;
+	}
+	return told || found == cnt ? told + short_ones : 0;
 }
 
 /* --- inputs */
