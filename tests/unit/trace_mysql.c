@@ -28,8 +28,17 @@ struct play {
 	size_t cut;
 	uint32_t flags;
 	bool compress;
+	unsigned int noise; /* in one of so many pieces a byte is another; 0: in none */
 	uint8_t seq;
 };
+
+static unsigned int next_random(void)
+{
+	static uint64_t seed = 1;
+
+	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+	return seed >> 33;
+}
 
 static void piece(struct play *p, enum ev_dir dir, struct sv b)
 {
@@ -37,8 +46,13 @@ static void piece(struct play *p, enum ev_dir dir, struct sv b)
 		struct sv part = sv_sub(b, 0, p->cut ? p->cut : b.n);
 		struct ev_data *d = record_data(p->ts += MS / 100, AGENT, DB, dir,
 						p->w->pos[DB][dir], part.p, part.n);
+		char *bytes = (char *)(d + 1);
 
 		d->src = EV_SRC_STREAM;
+		if (p->noise && next_random() % p->noise == 0)
+			bytes[next_random() % part.n] = (char)next_random();
+		if (p->noise && next_random() % (8 * p->noise) == 0)
+			p->w->pos[DB][dir] += 1 + next_random() % 100;
 		feed(p->w, d);
 		p->w->pos[DB][dir] += part.n;
 		b = sv_sub(b, part.n, b.n);
@@ -547,14 +561,6 @@ static void values(void **state)
 
 /* --- what anybody may send */
 
-static unsigned int next_random(void)
-{
-	static uint64_t seed = 1;
-
-	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-	return seed >> 33;
-}
-
 static void on_param(void *ctx, unsigned int i, struct sv name, struct sv value)
 {
 	*(size_t *)ctx += i + name.n + value.n;
@@ -616,15 +622,51 @@ static void hostile(void **state)
 	assert_true(sum > 0);
 }
 
+/* Whole connections in which bytes are others, or missing: whatever is told, no more than was asked. */
+static void broken_connections(void **state)
+{
+	static const uint32_t flags[] = { 0,
+					  DEPRECATE_EOF,
+					  MYSQL_COMPRESS,
+					  MYSQL_QUERY_ATTRIBUTES,
+					  MYSQL_OPTIONAL_METADATA,
+					  MYSQL_ZSTD };
+
+	(void)state;
+	for (unsigned int round = 0; round < 600; round++) {
+		struct play p = { .flags = flags[round % ARRAY_SIZE(flags)],
+				  .cut = round % 3 ? 0 : 1 + round % 50,
+				  .noise = 2 + round % 20 };
+
+		log_in(&p, round % 2 ? "8.0.36" : "10.11.19-MariaDB");
+		ask_texts(&p);
+		ask_prepared(&p);
+		ask(&p, B("\x11me\0\4oofzfarm\0"));
+		server(&p, B("\0\0\0\2\0\0\0"));
+		ask(&p, B("\3load data local infile 'x' into table cats"));
+		server(&p, B("\xfbx"));
+		end(p.w);
+		assert_true(told_count(&p.w->told, SPAN_DB) <= 64);
+		teardown(&p.own);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(connections), cmocka_unit_test(compressed_ones),
-		cmocka_unit_test(maria),       cmocka_unit_test(attributes),
-		cmocka_unit_test(file),        cmocka_unit_test(long_statement),
-		cmocka_unit_test(joined),      cmocka_unit_test(after_a_hole),
-		cmocka_unit_test(becomes_tls), cmocka_unit_test(two_tools_execute),
-		cmocka_unit_test(values),      cmocka_unit_test(hostile),
+		cmocka_unit_test(connections),
+		cmocka_unit_test(compressed_ones),
+		cmocka_unit_test(maria),
+		cmocka_unit_test(attributes),
+		cmocka_unit_test(file),
+		cmocka_unit_test(long_statement),
+		cmocka_unit_test(joined),
+		cmocka_unit_test(after_a_hole),
+		cmocka_unit_test(becomes_tls),
+		cmocka_unit_test(two_tools_execute),
+		cmocka_unit_test(values),
+		cmocka_unit_test(hostile),
+		cmocka_unit_test(broken_connections),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,10 +209,10 @@ static void take_outer_head(struct mysql *p, struct sv *bytes)
 	if (p->outer_len < sizeof(p->outer))
 		return;
 	p->outer_left = le24(p->outer);
-	if (le24(p->outer + 4) && decode_new(&p->decode, &codings, on_decoded, p))
-		lose(p);
-	else if (!p->outer_left)
+	if (!p->outer_left)
 		p->outer_len = 0;
+	else if (le24(p->outer + 4) && decode_new(&p->decode, &codings, on_decoded, p))
+		lose(p);
 }
 
 static void take_outer(struct mysql *p, uint64_t ts, struct sv *bytes)
@@ -237,7 +237,8 @@ void mysql_feed(struct mysql *p, uint64_t ts, struct sv bytes)
 {
 	if (p->lost && !begins(p, bytes))
 		return;
-	p->lost = false;
+	if (p->lost)
+		mysql_restart(p);
 	while (bytes.n && !p->lost) {
 		if (!p->compressed)
 			bytes = take_packets(p, ts, bytes);
