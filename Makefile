@@ -20,7 +20,8 @@
 #   make bench-attach  how long `attach --all` takes among 500 processes (root)
 #   make soak T=600    50 agents at once, with errors and restarts: no tree is wrong, memory is flat (root)
 #   make harmless ROUNDS=200  kills ringspan at random moments, and comes and goes, beside TLS clients (root)
-#   make storm       `record` of 10,000 short processes in a minute, and of arguments of 2 MiB (root)
+#   make storm       `record` of 10,000 short processes in a minute, of arguments of 2 MiB, and of process ids
+#                    that are given again at once (root)
 #   make install PREFIX=/usr/local DESTDIR=
 #
 #   V=1 shows commands, DEBUG=1 builds with gcc's sanitizers, OUT=DIR builds elsewhere
@@ -251,6 +252,7 @@ harmless: $(OUT)/ringspan
 # So many short processes, so many a minute, and 50 with arguments as long as the kernel allows.
 storm: $(OUT)/ringspan
 	$(Q)tests/stress/storm.py $(OUT)/ringspan $(or $(PROCESSES),10000) $(or $(RATE),10000)
+	$(Q)CC="$(CC)" tests/stress/reuse.py $(OUT)/ringspan $(or $(PROCESSES),10000) --quiet
 .PHONY: storm
 
 .PHONY: all arm64 san-build build-san tests-build demo test check lint coverage fuzz corpus bench bench-replay bench-syscalls bench-functions bench-sched bench-tls bench-profile bench-agent bench-attach format install clean

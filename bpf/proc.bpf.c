@@ -502,6 +502,7 @@ int proc_rows(struct bpf_iter__task *ctx)
 	row.parent = task->real_parent->tgid;
 	row.parent_start = task->real_parent->group_leader->start_time;
 	row.uid = BPF_CORE_READ(task, cred, uid.val);
+	row.over = !task->signal->live.counter;
 	proc_fill(&row.state, task);
 	bpf_probe_read_kernel_str(row.comm, sizeof(row.comm), task->comm);
 	bpf_seq_write(seq, &row, sizeof(row));

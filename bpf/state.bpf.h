@@ -194,7 +194,7 @@ struct proc_row {
 	__u64 parent_start;
 	__u32 tgid, parent;
 	__u32 uid;
-	__u32 pad;
+	__u32 over; /* its last thread is ending, or it waits for its parent to ask how it ended */
 	char comm[EV_COMM_LEN];
 };
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #define BURN_NS 200000000ull
 #define TOUCH (64u << 20)
@@ -337,6 +338,71 @@ static void no_such_process(void **state)
 	assert_int_equal(probe_watch(t->p, -1, EV_RUN_ATTACH), -ESRCH);
 }
 
+/* Whose parent has not asked yet how it ended: its end was before, and is not told any more. */
+static void ended_process(void **state)
+{
+	struct trace *t = *state;
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(probe_watch(t->p, pid, EV_RUN_ATTACH), -ESRCH);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void *stay(void *arg)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	pause();
+	return arg;
+}
+
+static void leave_thread(void)
+{
+	pthread_t other;
+
+	pthread_create(&other, NULL, stay, NULL);
+	syscall(SYS_exit, 0);
+}
+
+static int state_of(pid_t pid)
+{
+	char path[64], letter = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%*d (%*[^)]) %c", &letter) != 1)
+		letter = 0;
+	if (f)
+		fclose(f);
+	return letter;
+}
+
+/* ... is not one of which only the first thread has ended. */
+static void process_without_its_first_thread(void **state)
+{
+	struct trace *t = *state;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		leave_thread();
+	for (int i = 0; i < 200 && state_of(pid) != 'Z'; i++)
+		usleep(10000);
+	assert_int_equal(state_of(pid), 'Z');
+	trace_clear(t);
+	assert_int_equal(probe_watch(t->p, pid, EV_RUN_ATTACH), 0);
+	trace_poll(t);
+	assert_non_null(trace_rec(t, EV_PROC, pid, 0));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	for (int i = 0; i < 50 && !trace_rec(t, EV_EXIT, pid, 0); i++)
+		trace_poll(t);
+	assert_non_null(trace_rec(t, EV_EXIT, pid, 0));
+}
+
 static void others_are_not_seen(void **state)
 {
 	struct trace *t = *state;
@@ -366,6 +432,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(run_comes_first),
 		cmocka_unit_test(running_tree_is_found),
 		cmocka_unit_test(no_such_process),
+		cmocka_unit_test(ended_process),
+		cmocka_unit_test(process_without_its_first_thread),
 		cmocka_unit_test(others_are_not_seen),
 	};
 

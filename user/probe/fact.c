@@ -77,7 +77,7 @@ static size_t read_args(__u32 pid, char *buf, size_t size, size_t *total)
 	return len;
 }
 
-int fact_proc(struct buf *queue, const struct proc_row *row)
+int fact_proc(struct buf *queue, const struct proc_row *row, const struct alive *alive)
 {
 	struct ev_exec e = {
 		.parent_start = row->parent_start,
@@ -94,6 +94,11 @@ int fact_proc(struct buf *queue, const struct proc_row *row)
 	payload[e.path_len - 1] = '\0';
 	e.args_len = (__u32)read_args(row->tgid, payload + e.path_len, EV_ARGS_MAX, &total);
 	e.args_total = (__u32)total;
+	if (!is_alive(alive, row->tgid, row->state.start)) {
+		e.path_len = 1;
+		payload[0] = '\0';
+		e.args_len = e.args_total = 0;
+	}
 	memcpy(e.comm, row->comm, sizeof(e.comm));
 	fact_hdr(&e.hdr, EV_PROC, sizeof(e) + e.path_len + e.args_len);
 	e.hdr.flags = e.args_len < e.args_total ? EVF_TRUNC : 0;

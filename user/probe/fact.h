@@ -3,17 +3,29 @@
 #ifndef RINGSPAN_PROBE_FACT_H
 #define RINGSPAN_PROBE_FACT_H
 
+#include <stdbool.h>
 #include <linux/types.h>
 #include "base/buf.h"
 #include "event.h"
 #include "state.bpf.h"
 
+/* Whether that process is there still, and not another one by its id: what was read of it before is its own. */
+struct alive {
+	bool (*fn)(const void *ctx, __u32 tgid, __u64 start);
+	const void *ctx;
+};
+
+static inline bool is_alive(const struct alive *a, __u32 tgid, __u64 start)
+{
+	return a->fn(a->ctx, tgid, start);
+}
+
 __u64 fact_now(void); /* CLOCK_MONOTONIC, ns */
 void fact_hdr(struct ev_hdr *h, __u16 kind, size_t size);
 
 int fact_run(struct buf *queue, const struct proc_row *row, enum ev_run_origin origin);
-/* Path and arguments are read from /proc. */
-int fact_proc(struct buf *queue, const struct proc_row *row);
+/* Path and arguments are read from /proc; none of one that is gone. */
+int fact_proc(struct buf *queue, const struct proc_row *row, const struct alive *alive);
 int fact_hooked(struct buf *queue, const char *path, __u64 dev, __u64 ino, __u32 src, __u32 hooks);
 /* text: what /proc/PID/cgroup holds; of more than EV_CGROUP_MAX bytes the first. */
 int fact_cgroup(struct buf *queue, __u32 tgid, __u64 start, struct sv text);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * A process has its parent's control groups and is seldom moved but before an exec: so they are read
- * when a process is met and when it starts a program.  One that is gone by then keeps its parent's.
+ * when a process is met and when it starts a program.  One that is gone by then keeps its parent's: its
+ * id may be another one's.
  *
  * Facts are handed over later than the record that led to them, so what was told is learnt from the
  * records that pass, by the rules of the process table (proc.c): a child begins as its parent is then.
@@ -63,8 +64,14 @@ static void look(struct groups *g, const struct ev_hdr *rec, struct buf *facts)
 	struct sv now = read_groups(rec->tgid, text, sizeof(text));
 	void *hash = hash_of(sv_sub(now, 0, EV_CGROUP_MAX));
 
-	if (now.n && map_get(&g->told, key_of(rec->tgid, rec->start)) != hash)
+	if (now.n && map_get(&g->told, key_of(rec->tgid, rec->start)) != hash &&
+	    is_alive(&g->alive, rec->tgid, rec->start))
 		fact_cgroup(facts, rec->tgid, rec->start, now);
+}
+
+void groups_init(struct groups *g, struct alive alive)
+{
+	*g = (struct groups){ .alive = alive };
 }
 
 void groups_look(struct groups *g, const struct ev_hdr *rec, struct buf *facts)

@@ -7,11 +7,14 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "event.h"
+#include "probe/fact.h"
 
 struct groups {
+	struct alive alive;
 	struct map told; /* {tgid, start} -> hash of what a reader of the records knows of it */
 };
 
+void groups_init(struct groups *g, struct alive alive);
 /*
  * To be shown every record that is handed over, in that order.  Puts a CGROUP into facts where a
  * process starts a program or is met, and its groups are not those that a reader knows of.

@@ -255,18 +255,24 @@ int kern_uprobe_fd(const struct kern *k, const char *name)
 int kern_trace(struct kern *k, __u32 tgid, const struct proc_state *state)
 {
 	__u32 *slot = &k->skel->bss->traced_slots[tgid % TRACED_SLOTS];
-	int err;
+	int fd = bpf_map__fd(k->skel->maps.traced), err;
 
 	__atomic_fetch_add(slot, 1, __ATOMIC_SEQ_CST);
-	err = bpf_map_update_elem(bpf_map__fd(k->skel->maps.traced), &tgid, state, BPF_NOEXIST);
+	err = bpf_map_update_elem(fd, &tgid, state, BPF_NOEXIST);
 	if (err)
 		__atomic_fetch_sub(slot, 1, __ATOMIC_SEQ_CST);
-	return err == -EEXIST ? 0 : err;
+	if (err != -EEXIST)
+		return err;
+	/* else one that had the id before, and whose end was not seen */
+	return kern_is_traced(k, tgid, state->start)
+		       ? 1
+		       : bpf_map_update_elem(fd, &tgid, state, BPF_EXIST);
 }
 
-void kern_untrace(struct kern *k, __u32 tgid)
+void kern_untrace(struct kern *k, __u32 tgid, __u64 start)
 {
-	if (!bpf_map_delete_elem(bpf_map__fd(k->skel->maps.traced), &tgid))
+	if (kern_is_traced(k, tgid, start) &&
+	    !bpf_map_delete_elem(bpf_map__fd(k->skel->maps.traced), &tgid))
 		__atomic_fetch_sub(&k->skel->bss->traced_slots[tgid % TRACED_SLOTS], 1,
 				   __ATOMIC_SEQ_CST);
 }
@@ -399,12 +405,22 @@ bool kern_runs_program(struct kern *k, __u32 tgid, const struct life *life)
 	       state.start == life->start && state.exec_ts == life->exec_ts;
 }
 
-bool kern_is_traced(struct kern *k, __u32 tgid, __u64 start)
+bool kern_is_traced(const struct kern *k, __u32 tgid, __u64 start)
 {
 	struct proc_state state;
 
 	return bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.traced), &tgid, &state) == 0 &&
 	       state.start == start;
+}
+
+static bool alive(const void *kern, __u32 tgid, __u64 start)
+{
+	return kern_is_traced(kern, tgid, start);
+}
+
+struct alive kern_alive(const struct kern *k)
+{
+	return (struct alive){ alive, k };
 }
 
 void kern_calls(const struct kern *k, struct kern_calls *out)

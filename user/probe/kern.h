@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 #include "base/buf.h"
+#include "probe/fact.h"
 #include "probe/feature.h"
 #include "state.bpf.h"
 
@@ -28,9 +29,9 @@ struct bpf_program *kern_program(const struct kern *k, const char *name);
 /* What the kernel is to know of a function that the user named (bpf/func.bpf.c). */
 int kern_put_func(struct kern *k, __u32 id, const struct func_probe *row);
 
-/* The table of traced processes; kern_trace() does nothing when tgid is in it. */
+/* The table of traced processes; kern_trace() is 1, and does nothing, when the process is in it. */
 int kern_trace(struct kern *k, __u32 tgid, const struct proc_state *state);
-void kern_untrace(struct kern *k, __u32 tgid);
+void kern_untrace(struct kern *k, __u32 tgid, __u64 start);
 /* Which processes are taken when they start a program, from now on. */
 int kern_watch(struct kern *k, const struct watch_state *watch);
 /* A quiet process of the table is an agent: all of its content is copied from now on. */
@@ -44,7 +45,9 @@ int kern_mapped_file(struct kern *k, const void *addr, struct file_key *file);
 void kern_sweep_conns(struct kern *k);
 /* Whether that program is what runs in the process now. */
 bool kern_runs_program(struct kern *k, __u32 tgid, const struct life *life);
-bool kern_is_traced(struct kern *k, __u32 tgid, __u64 start);
+bool kern_is_traced(const struct kern *k, __u32 tgid, __u64 start);
+/* The same, of a process that was there when it came into the table. */
+struct alive kern_alive(const struct kern *k);
 
 /* The maps of bpf/calls.bpf.h: descriptors, and the rows of call_table. */
 struct kern_calls {

@@ -233,6 +233,7 @@ static int set_up(struct probe *p, const struct probe_cfg *cfg)
 				       .plain = cfg->force_plain_sites,
 				       .funcs = p->funcs });
 	frames_init(&p->frames, p->kern, &p->files);
+	groups_init(&p->groups, kern_alive(p->kern));
 	err = open_ring(p);
 	if (err)
 		return err;

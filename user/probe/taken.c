@@ -38,7 +38,7 @@ static __u64 resident(__u32 tgid)
 	return pages * (__u64)sysconf(_SC_PAGESIZE);
 }
 
-static int tell(struct buf *facts, __u32 tgid, const struct proc_usage *u)
+static int tell(const struct kern *k, struct buf *facts, __u32 tgid, const struct proc_usage *u)
 {
 	struct ev_usage e = {
 		.cpu_ns = u->used.cpu_ns,
@@ -59,6 +59,8 @@ static int tell(struct buf *facts, __u32 tgid, const struct proc_usage *u)
 	};
 
 	e.rss_bytes = e.rss_peak_bytes = resident(tgid);
+	if (!kern_is_traced(k, tgid, u->start)) /* perhaps that of another one by its id */
+		e.rss_bytes = e.rss_peak_bytes = 0;
 	fact_hdr(&e.hdr, EV_USAGE, sizeof(e));
 	e.hdr.tgid = e.hdr.tid = tgid;
 	e.hdr.start = u->start;
@@ -120,7 +122,7 @@ int taken_tell(const struct kern *k, struct buf *facts)
 		tgid = next;
 		more = bpf_map_get_next_key(fd, &tgid, &next) == 0;
 		if (!bpf_map_lookup_elem(fd, &tgid, &u) && !u.quiet)
-			err = tell(facts, tgid, &u);
+			err = tell(k, facts, tgid, &u);
 	}
 	if (!err)
 		err = tell_threads(k, facts);

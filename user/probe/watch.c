@@ -22,6 +22,13 @@ struct watch {
 	bool quiet;      /* as in probe_select */
 	struct proc_row *rows;
 	size_t cnt;
+	struct buf taken; /* struct taken: those that nothing was told of yet */
+};
+
+struct taken {
+	struct proc_row row;
+	bool is_run; /* it begins one */
+	bool is_own; /* the kernel did not follow it before */
 };
 
 static int list(struct watch *w)
@@ -30,6 +37,13 @@ static int list(struct watch *w)
 	w->rows = NULL;
 	w->cnt = 0;
 	return kern_rows(w->kern, &w->rows, &w->cnt);
+}
+
+static void fini(struct watch *w)
+{
+	map_fini(&w->tree);
+	buf_fini(&w->taken);
+	free(w->rows);
 }
 
 static const struct proc_row *row_of(const struct watch *w, pid_t pid)
@@ -45,23 +59,72 @@ static struct map_key key_of(__u32 tgid, __u64 start)
 	return (struct map_key){ tgid, start, 0 };
 }
 
+/* 1: the kernel follows it already. */
 static int take(struct watch *w, const struct proc_row *row)
 {
 	struct proc_state state = row->state;
-	int err;
+	int err, followed;
 
 	state.quiet = w->quiet;
-	err = kern_trace(w->kern, row->tgid, &state);
-	if (err)
-		return log_err(err, "cannot trace process %u: %s", row->tgid,
-			       err == -E2BIG ? "too many are traced already" : strerror(-err));
-	return map_put(&w->tree, key_of(row->tgid, row->state.start), w);
+	followed = kern_trace(w->kern, row->tgid, &state);
+	if (followed < 0)
+		return log_err(followed, "cannot trace process %u: %s", row->tgid,
+			       followed == -E2BIG ? "too many are traced already"
+						  : strerror(-followed));
+	err = map_put(&w->tree, key_of(row->tgid, row->state.start), w);
+	return err ? err : followed;
 }
 
+/* One that is known to have been there when its entry was. */
 static int tell(struct watch *w, const struct proc_row *row)
 {
+	struct alive alive = kern_alive(w->kern);
+
 	files_hook_process(w->files, row->tgid);
-	return fact_proc(w->facts, row);
+	return fact_proc(w->facts, row, &alive);
+}
+
+/* To be told when the next listing shows that it was there when its entry was. */
+static int take_later(struct watch *w, const struct proc_row *row, bool is_run)
+{
+	int followed = take(w, row);
+	struct taken t = { *row, is_run, !followed };
+
+	if (followed < 0)
+		return followed;
+	buf_add(&w->taken, &t, sizeof(t));
+	return w->taken.err;
+}
+
+/* The process of that row, as the last listing has it. */
+static bool is_there(const struct watch *w, const struct proc_row *row)
+{
+	const struct proc_row *now = row_of(w, (pid_t)row->tgid);
+
+	return now && now->state.start == row->state.start && !now->over;
+}
+
+/*
+ * After a listing, in the order in which they were taken.  Of one that had ended before its entry was
+ * there nothing is told, and nothing else would ever remove the entry.
+ */
+static int tell_taken(struct watch *w)
+{
+	const struct taken *t = (const void *)w->taken.p;
+	int err = 0;
+
+	for (size_t i = 0; i < w->taken.len / sizeof(*t) && !err; i++) {
+		if (!is_there(w, &t[i].row)) {
+			if (t[i].is_own)
+				kern_untrace(w->kern, t[i].row.tgid, t[i].row.state.start);
+			continue;
+		}
+		err = t[i].is_run ? fact_run(w->facts, &t[i].row, EV_RUN_ATTACH) : 0;
+		if (!err)
+			err = tell(w, &t[i].row);
+	}
+	buf_clear(&w->taken);
+	return err;
 }
 
 /* Children, in the listing, of what is taken, and theirs; how many were new, or -errno. */
@@ -75,12 +138,10 @@ static int take_children(struct watch *w)
 			const struct proc_row *r = &w->rows[i];
 			int err;
 
-			if (map_get(&w->tree, key_of(r->tgid, r->state.start)) ||
+			if (r->over || map_get(&w->tree, key_of(r->tgid, r->state.start)) ||
 			    !map_get(&w->tree, key_of(r->parent, r->parent_start)))
 				continue;
-			err = take(w, r);
-			if (!err)
-				err = tell(w, r);
+			err = take_later(w, r, false);
 			if (err)
 				return err;
 			found++;
@@ -97,6 +158,8 @@ static int take_descendants(struct watch *w)
 	do {
 		int err = list(w);
 
+		if (!err)
+			err = tell_taken(w);
 		if (err)
 			return err;
 		n = take_children(w);
@@ -113,28 +176,28 @@ static int run(struct watch *w, pid_t pid, enum ev_run_origin origin)
 {
 	const struct proc_row *found;
 	struct proc_row row;
-	int err = list(w);
+	int err = list(w), followed;
 
 	if (err)
 		return err;
 	found = row_of(w, pid);
-	if (!found)
+	if (!found || found->over)
 		return gone(pid);
 	row = *found;
 	row.state.held = origin == EV_RUN_RECORD;
 	/* a child that waits to be let go: nobody starts threads behind our back */
 	if (origin == EV_RUN_RECORD && !row.state.threads)
 		row.state.alive = row.state.counted = 1;
-	err = take(w, &row);
-	if (err)
-		return err;
+	followed = take(w, &row);
+	if (followed < 0)
+		return followed;
 	/* it may have ended before its entry was there; then nothing would ever remove the entry */
 	err = list(w);
 	if (err)
 		return err;
-	found = row_of(w, pid);
-	if (!found || found->state.start != row.state.start) {
-		kern_untrace(w->kern, row.tgid);
+	if (!is_there(w, &row)) {
+		if (!followed)
+			kern_untrace(w->kern, row.tgid, row.state.start);
 		return gone(pid);
 	}
 	err = fact_run(w->facts, &row, origin);
@@ -153,8 +216,7 @@ int watch_start(struct kern *k, struct files *fs, struct buf *facts, pid_t pid,
 	files_begin_pass(fs);
 	err = pid > 0 ? run(&w, pid, origin) : gone(pid);
 
-	map_fini(&w.tree);
-	free(w.rows);
+	fini(&w);
 	return err;
 }
 
@@ -162,7 +224,7 @@ int watch_start(struct kern *k, struct files *fs, struct buf *facts, pid_t pid,
 
 static bool is_wanted(const struct watch *w, const struct selection *s, const struct proc_row *r)
 {
-	return !map_get(&w->tree, key_of(r->tgid, r->state.start)) &&
+	return !r->over && !map_get(&w->tree, key_of(r->tgid, r->state.start)) &&
 	       selection_wants(s, r->tgid, r->comm);
 }
 
@@ -192,27 +254,7 @@ static bool is_below_taken(const struct watch *w, const struct proc_row *r)
 /* A run of its own, unless a process that it descends from is one already. */
 static int select_row(struct watch *w, const struct proc_row *r)
 {
-	bool below = is_below_taken(w, r);
-	int err = take(w, r);
-
-	if (!err && !below && !w->quiet)
-		err = fact_run(w->facts, r, EV_RUN_ATTACH);
-	return err ? err : tell(w, r);
-}
-
-/* Those that ended before their entry was there: nothing else would ever remove it. */
-static int drop_ended(struct watch *w)
-{
-	struct map live = { 0 };
-	int err = list(w);
-
-	for (size_t i = 0; i < w->cnt && !err; i++)
-		err = map_put(&live, key_of(w->rows[i].tgid, w->rows[i].state.start), w);
-	map_for_each (&w->tree, e)
-		if (!err && !map_get(&live, e->key))
-			kern_untrace(w->kern, (__u32)e->key.a);
-	map_fini(&live);
-	return err;
+	return take_later(w, r, !is_below_taken(w, r) && !w->quiet);
 }
 
 /* Parents come before their children, so that it is known of each whether it is part of a run. */
@@ -243,8 +285,6 @@ static int select_all(struct watch *w, const struct selection *s)
 	map_fini(&own);
 	if (!err)
 		err = take_descendants(w);
-	if (!err)
-		err = drop_ended(w);
 	return err ? err : cnt;
 }
 
@@ -261,8 +301,7 @@ int watch_select(struct kern *k, struct files *fs, struct buf *facts, const stru
 		return log_err(ret, "cannot watch for new programs: %s", strerror(-ret));
 	files_begin_pass(fs);
 	ret = select_all(&w, s);
-	map_fini(&w.tree);
-	free(w.rows);
+	fini(&w);
 	return ret;
 }
 
@@ -277,9 +316,7 @@ static int seen(struct watch *w, const struct selection *s, const struct ev_seen
 	if (!r || r->state.start != e->hdr.start || !is_wanted(w, s, r))
 		return 0;
 	err = select_row(w, r);
-	if (!err)
-		err = take_descendants(w);
-	return err ? err : drop_ended(w);
+	return err ? err : take_descendants(w);
 }
 
 int watch_seen(struct kern *k, struct files *fs, struct buf *facts, const struct selection *s,
@@ -291,7 +328,6 @@ int watch_seen(struct kern *k, struct files *fs, struct buf *facts, const struct
 	files_begin_pass(fs);
 	err = seen(&w, s, e);
 
-	map_fini(&w.tree);
-	free(w.rows);
+	fini(&w);
 	return err;
 }
