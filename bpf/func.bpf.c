@@ -236,9 +236,9 @@ static __always_inline void thread_exits(const bool modern)
 	__u32 tid = (__u32)bpf_get_current_pid_tgid();
 	struct func_thread *t = func_find();
 
-	if (!t)
-		return;
-	func_end_all(t, EV_FUNC_EXIT, modern);
+	if (t)
+		func_end_all(t, EV_FUNC_EXIT, modern);
+	/* also of one that is not traced any more: its id will be another one's */
 	if (!cfg_task_storage)
 		bpf_map_delete_elem(&func_threads_old, &tid);
 }

@@ -451,8 +451,11 @@ int BPF_PROG(proc_exit, struct task_struct *task)
 	__u32 tgid = id >> 32;
 	struct proc_usage *usage;
 
-	if (!proc) {
-		task_end(task); /* it may have been traced once */
+	if (!proc) { /* it may have been traced once, and its id will be another one's */
+		if (!cfg_task_storage)
+			thread_forget(task, id);
+		task_end(task);
+		task_drop((__u32)id);
 		return 0;
 	}
 	thread_forget(task, id);
