@@ -90,6 +90,98 @@ result "on a read-only file system nothing is started, and it is said why" $? er
 [ "$(grep -o '"trace_id"' runs.json | wc -l)" -eq 1 ]
 result "... and its store can be read" $? runs.json
 
+# It becomes read-only under the recorder, as a file system does in which the kernel finds an error.  mount
+# gives the loop device back with the file system, whoever ends first.
+export PATH=$PATH:/usr/sbin:/sbin
+on_ext4() {
+	timeout 60 unshare -m bash -c 'mount -o loop,errors=remount-ro image "$disk" &&
+		broken=/sys/fs/ext4/$(basename "$(findmnt -no SOURCE "$disk")")/trigger_fs_error &&
+		[ -w "$broken" ] && export broken && eval "$1"' bash "$1" >setup 2>&1
+}
+case="a file system that becomes read-only"
+if ! { truncate -s 32M image && mkfs.ext4 -q image; } 2>err; then
+	echo "skip - $case: no mkfs.ext4"
+elif ! on_ext4 true; then
+	echo "skip - $case: no loop device, or no error can be made in it"
+else
+	cat >breaks.sh <<-'END'
+		uname >/dev/null
+		until "$RINGSPAN" export --store "$disk/db" --format ndjson | grep -q '"uname"'; do sleep 0.1; done
+		echo 1 >"$broken"
+		for i in 1 2 3; do hostname >/dev/null; done
+		until [ -s err ]; do sleep 0.1; done
+		sleep 1.5
+		exit 7
+	END
+	on_ext4 '
+		"$RINGSPAN" record --quiet --store "$disk/db" -- true
+		"$RINGSPAN" record --quiet --store "$disk/db" -- sh breaks.sh >out 2>err
+		echo $? >status
+		umount "$disk"
+		e2fsck -fy image
+		mount -o loop image "$disk"
+		"$RINGSPAN" runs --store "$disk/db" --json >runs.json
+		"$RINGSPAN" export --store "$disk/db" --format ndjson >spans.ndjson
+		"$RINGSPAN" record --quiet --store "$disk/db" -- sh -c "exit 3"
+		echo $? >>status'
+	[ "$(head -1 status)" -eq 7 ]
+	result "$case: the command's exit code" $? err
+	said 1 "mounted read-only; remount it" err && ! grep -q recover err
+	result "... it is said once, with what to do" $? err
+	said 1 "store .* could not be stored" err && said 1 "lost: .*spans that could not be stored" err
+	result "... what could not be stored is counted" $? err
+	[ "$(grep -o '"trace_id"' runs.json | wc -l)" -eq 2 ] && grep -q '"name":"uname"' spans.ndjson
+	result "... what was there before is there once it is repaired" $? spans.ndjson
+	[ "$(tail -1 status)" -eq 3 ]
+	result "... and its store is written to again" $? setup
+fi
+
+# and back, as after a remount, for which ext4 wants all files to be closed: what it says is said to SQLite
+cat >shim.c <<'END'
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+/* no write to LOG while there is FLAG */
+static int is_refused(int fd)
+{
+	struct stat a, b;
+	if (stat(getenv("FLAG"), &a) || stat(getenv("LOG"), &b) || fstat(fd, &a) ||
+	    a.st_ino != b.st_ino || a.st_dev != b.st_dev)
+		return 0;
+	errno = EROFS;
+	return 1;
+}
+ssize_t pwrite64(int fd, const void *p, size_t n, off_t at)
+{
+	return is_refused(fd) ? -1 : syscall(SYS_pwrite64, fd, p, n, at);
+}
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	return pwrite64(fd, p, n, at);
+}
+END
+if ! "${CC:-cc}" -O1 -shared -fPIC -o shim.so shim.c 2>err; then
+	echo "skip - a file system that was read-only for a while: no C compiler"
+else
+	FLAG=$tmp/refused LOG=$tmp/back-wal LD_PRELOAD=$tmp/shim.so bounded "$RINGSPAN" record --quiet --store back -- \
+		sh -c 'unset LD_PRELOAD
+		sleep 0.5
+		touch "$FLAG"
+		for i in 1 2 3; do hostname >/dev/null; done
+		until [ -s err ]; do sleep 0.1; done
+		rm "$FLAG"
+		until grep -q again err; do sleep 0.1; done
+		exit 7' >out 2>err
+	[ $? -eq 7 ] && said 1 "mounted read-only; remount it" err &&
+		said 1 "can be written to again; nothing that waited is lost" err
+	result "a file system that was read-only for a while is written to again" $? err
+	"$RINGSPAN" export --store back --format ndjson >spans.ndjson
+	[ "$(grep -c '"name":"hostname"' spans.ndjson)" -eq 3 ] && ! grep -q store_readonly spans.ndjson
+	result "... with what waited" $? spans.ndjson
+fi
+
 # removed, and what is there then is a new one
 bounded "$RINGSPAN" record --quiet --store gone -- sh -c '
 	sleep 0.8

@@ -50,6 +50,21 @@ int store_default_path(struct buf *out)
 
 /* ---- failures */
 
+/*
+ * Of the last failure.  SQLite does not note it where a COMMIT fails (3.40: OP_AutoCommit), but the log,
+ * which is what a commit writes to, does.
+ */
+static int system_errno(struct store *s)
+{
+	sqlite3_file *log = NULL;
+	int err = 0;
+
+	sqlite3_file_control(s->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (log && log->pMethods)
+		log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &err);
+	return err ? err : sqlite3_system_errno(s->db);
+}
+
 int store_errno(struct store *s)
 {
 	int sys = sqlite3_system_errno(s->db);
@@ -73,6 +88,7 @@ int store_errno(struct store *s)
 	case SQLITE_NOMEM:
 		return -ENOMEM;
 	case SQLITE_IOERR:
+		sys = system_errno(s);
 		if (sys == EROFS)
 			return -EROFS;
 		return sys == ENOSPC || sys == EDQUOT || sys == EFBIG ? -ENOSPC : -EIO;
