@@ -73,6 +73,15 @@ END
 ! [ -s problems ]
 result "the same tree, links, tokens and costs at each level" $? problems
 
+# step_at LEVEL: what top says of the agent while its tool runs
+step_at() {
+	bounded "$RINGSPAN" top --replay "$tests/golden/demo.rsp" --at 200ms --json --payload "$1" |
+		"$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["agents"][0]["step"])'
+}
+printf '%s\n' "$(step_at full)" "$(step_at meta)" "$(step_at none)" >problems
+printf '%s\n' "shell echo two; exit 3" "shell <16 bytes>" "shell" | cmp -s - problems
+result "top shows no more of a step" $? problems
+
 rm -rf db db-*
 bounded "$RINGSPAN" record --payload none --store db -- "${agent[@]}" >out 2>err
 cat db* err | grep -aqE "$said|notes"

@@ -34,6 +34,19 @@ bounded "$RINGSPAN" replay c.rsp --redact-rules rules --payload --format ndjson 
 grep -q CUST-123456 all.db* c.rsp && ! grep -E 'HUSH-one|CUST-[0-9]' replay.ndjson >problems
 result "a replay masks what a recording kept" $? problems
 
+# stepping RULE: what top says of the agent while its tool runs
+stepping() {
+	echo "$1" >one
+	bounded "$RINGSPAN" top --replay "$tests/golden/demo.rsp" --at 200ms --json --redact-rules one |
+		"$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["agents"][0]["step"])'
+}
+for rule in 'json $..nothing' 'json $..command' 'pattern two' 'header COMMAND' 'pattern shell'; do
+	stepping "redact $rule"
+done >problems
+printf '%s\n' "shell echo two; exit 3" "shell ****************" "shell echo ***; exit 3" "shell ****************" \
+	"***** echo two; exit 3" | cmp -s - problems
+result "top masks them, too" $? problems
+
 bounded "$RINGSPAN" record --redact-rules rules --capture x.rsp --store kept.db -- true >out 2>err
 one_error $? err >problems
 result "with a capture they are refused" $? problems

@@ -278,7 +278,9 @@ int top_take(struct top *t, const struct now *n)
 	r->now.agent = r->now.container = r->now.human.what = SV("");
 	r->now.model.operation = r->now.model.model = SV("");
 	r->now.failed.model = r->now.failed.error = SV("");
-	r->now.tool.name = r->now.tool.args = r->now.same_what = SV("");
+	r->now.tool.name = r->now.tool.args = SV("");
+	r->now.same_what = r->now.same_name = SV("");
+	r->now.tool.input = NULL;
 	r->seen = t->look;
 	return 0;
 }

@@ -263,6 +263,47 @@ struct trace *session_trace(struct session *s)
 	return s->trace;
 }
 
+struct look {
+	struct session *s;
+	now_fn now;
+	trace_span_fn span;
+	void *ctx;
+};
+
+static void look_at_now(void *ctx, const struct now *n)
+{
+	struct look *l = ctx;
+
+	note_err(l->s, now_keep(l->now, l->ctx, n, l->s->rules, l->s->cfg.payload));
+}
+
+void session_each_now(struct session *s, now_fn fn, void *ctx)
+{
+	trace_each_now(s->trace, look_at_now, &(struct look){ .s = s, .now = fn, .ctx = ctx });
+}
+
+bool session_now(struct session *s, const char *trace_id, now_fn fn, void *ctx)
+{
+	return trace_now(s->trace, trace_id, look_at_now,
+			 &(struct look){ .s = s, .now = fn, .ctx = ctx });
+}
+
+static void look_at_open(void *ctx, const struct span *sp)
+{
+	struct look *l = ctx;
+	struct span *copy = NULL;
+	const struct span *keep = to_keep(l->s, sp, &copy);
+
+	if (keep)
+		l->span(l->ctx, keep);
+	span_free(&copy);
+}
+
+void session_each_open(struct session *s, trace_span_fn fn, void *ctx)
+{
+	trace_each_open(s->trace, look_at_open, &(struct look){ .s = s, .span = fn, .ctx = ctx });
+}
+
 static void open_to_store(void *ctx, const struct span *sp)
 {
 	struct span *copy = NULL;

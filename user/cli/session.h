@@ -10,6 +10,7 @@
 #include "sink/sink.h"
 #include "sink/store.h"
 #include "span/discover.h"
+#include "span/now.h"
 #include "span/payload.h"
 #include "span/trace.h"
 
@@ -19,8 +20,9 @@ struct session_cfg {
 	const char *capture; /* path; NULL: none */
 	const char *prices;  /* path; NULL: the built-in table */
 	bool no_redact;
-	const char *redact_rules;   /* path; NULL: none; of all that payload is of */
-	enum payload_level payload; /* what store, sink and watch_span get; not the capture */
+	const char *redact_rules; /* path; NULL: none; of all that payload is of */
+	enum payload_level
+		payload; /* what store, sink, watch_span and looks get; not the capture */
 	/* The records are of all processes: only agents are taken in, each told of.  NULL: all are. */
 	void (*found)(void *ctx, uint32_t tgid, uint64_t start);
 	void *found_ctx;
@@ -50,6 +52,11 @@ int session_feed(struct session *s, const struct ev_hdr *rec);
 bool session_ends_run(const struct session *s, const struct ev_hdr *rec);
 
 struct trace *session_trace(struct session *s); /* to look at what it is at */
+
+/* trace_each_now(), trace_now() and trace_each_open(), with no more than may be kept. */
+void session_each_now(struct session *s, now_fn fn, void *ctx);
+bool session_now(struct session *s, const char *trace_id, now_fn fn, void *ctx);
+void session_each_open(struct session *s, trace_span_fn fn, void *ctx);
 
 /* Puts what is not over yet into the store, as it is now.  Its failures are the session's. */
 void session_show_open(struct session *s);

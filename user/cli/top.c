@@ -51,6 +51,11 @@ static const struct opt top_options[] = {
 	  "of the buffer between kernel and ringspan (8M)" },
 	{ "no-redact", 0, OPT_FLAG, offsetof(struct top_opts, live.no_redact), NULL,
 	  "show keys and tokens as they are; they are masked otherwise" },
+	{ "payload", 0, OPT_PAYLOAD, offsetof(struct top_opts, live.payload), "[LEVEL]",
+	  "what is shown of what is said: `full` (without it), `meta` (names and lengths of "
+	  "arguments), `none`" },
+	{ "redact-rules", 0, OPT_STR, offsetof(struct top_opts, live.redact_rules), "FILE",
+	  "mask also what FILE names, as for `record`" },
 	{ 0 },
 };
 
@@ -69,12 +74,12 @@ static void on_now(void *ctx, const struct now *n)
 		t->err = top_take(t->top, n);
 }
 
-static int take_all(struct top *top, const struct trace *t, uint64_t monotonic_ns)
+static int take_all(struct top *top, struct session *s, uint64_t monotonic_ns)
 {
 	struct taking taking = { .top = top };
 
-	top_begin(top, trace_unix(t, monotonic_ns));
-	trace_each_now(t, on_now, &taking);
+	top_begin(top, trace_unix(session_trace(s), monotonic_ns));
+	session_each_now(s, on_now, &taking);
 	top_end(top);
 	return taking.err;
 }
@@ -82,7 +87,7 @@ static int take_all(struct top *top, const struct trace *t, uint64_t monotonic_n
 int top_look(struct top_watch *w)
 {
 	struct monitor *m = live_monitor(w->live);
-	const struct trace *t = session_trace(live_session(w->live));
+	struct session *s = live_session(w->live);
 	struct signalfd_siginfo sig = { 0 };
 	int ret = monitor_tell_usage(m), err;
 
@@ -92,12 +97,12 @@ int top_look(struct top_watch *w)
 		return ret;
 	err = own_look(&w->own, m, live_now());
 	if (!err)
-		err = take_all(&w->top, t, live_now());
+		err = take_all(&w->top, s, live_now());
 	if (err)
 		return err;
 	kept_sweep(&w->kept, &w->top);
-	w->view.host = trace_host(t);
-	session_totals(live_session(w->live), &w->view.totals);
+	w->view.host = trace_host(session_trace(s));
+	session_totals(s, &w->view.totals);
 	return ret && sig.ssi_signo != SIGCHLD;
 }
 
@@ -109,7 +114,7 @@ static void on_span(void *ctx, const struct span *s)
 
 	kept_add(&w->kept, s);
 	if (s->what == SPAN_RUN && !s->parent_span_id[0] && w->live)
-		trace_now(session_trace(live_session(w->live)), s->trace_id, on_now, &taking);
+		session_now(live_session(w->live), s->trace_id, on_now, &taking);
 }
 
 /* --- one table */
@@ -252,7 +257,7 @@ static int look_at(struct top_watch *w, struct replaying *r, uint64_t ts)
 {
 	int err = feed_until(r, ts);
 
-	return err ? err : take_all(&w->top, session_trace(r->session), ts);
+	return err ? err : take_all(&w->top, r->session, ts);
 }
 
 /* Time of the first record that is of a process, and of the last. */
@@ -291,7 +296,10 @@ static int show_at(struct top_watch *w, struct replaying *r, uint64_t ts, bool j
 
 static int run_replay(const struct top_opts *o, struct top_watch *w)
 {
-	struct session_cfg cfg = { .prices = o->live.prices, .no_redact = o->live.no_redact };
+	struct session_cfg cfg = { .prices = o->live.prices,
+				   .no_redact = o->live.no_redact,
+				   .redact_rules = o->live.redact_rules,
+				   .payload = o->live.payload.level };
 	struct replaying r = { .session = NULL };
 	uint64_t first, last;
 	int err = find_times(o->replay, &first, &last);

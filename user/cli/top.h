@@ -44,7 +44,7 @@ void kept_add(struct kept *k, const struct span *s);  /* what finds no room is l
 void kept_sweep(struct kept *k, const struct top *t); /* runs that are not shown any more */
 void kept_fini(struct kept *k);
 /* The tree of a run as `show` draws it, with what is open.  To be freed by the caller; 0 or -errno. */
-int kept_draw(const struct kept *k, struct trace *t, const char *trace_id, unsigned int columns,
+int kept_draw(const struct kept *k, struct session *s, const char *trace_id, unsigned int columns,
 	      bool colour, char **text, size_t *size);
 
 /* --- what is shown */

@@ -193,8 +193,8 @@ static int draw_tree(struct ui *s)
 	const struct top_watch *w = s->w;
 	char *text = NULL;
 	size_t size = 0;
-	int err = kept_draw(&w->kept, session_trace(live_session(w->live)), s->selected,
-			    w->view.columns, w->view.colour, &text, &size);
+	int err = kept_draw(&w->kept, live_session(w->live), s->selected, w->view.columns,
+			    w->view.colour, &text, &size);
 
 	if (err) {
 		free(text);

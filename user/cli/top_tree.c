@@ -119,7 +119,7 @@ static int draw_lines(struct drawing *d, struct sv text)
 	return err;
 }
 
-static int draw(struct drawing *d, const struct kept_run *r, struct trace *t,
+static int draw(struct drawing *d, const struct kept_run *r, struct session *s,
 		const struct sink_cfg *cfg)
 {
 	int err = d->ops->open(&d->sink, cfg), close_err;
@@ -129,14 +129,14 @@ static int draw(struct drawing *d, const struct kept_run *r, struct trace *t,
 	if (r)
 		err = draw_lines(d, buf_view(&r->lines));
 	if (!err) {
-		trace_each_open(t, draw_open, d);
+		session_each_open(s, draw_open, d);
 		err = d->err;
 	}
 	close_err = d->ops->close(d->sink);
 	return err ? err : close_err;
 }
 
-int kept_draw(const struct kept *k, struct trace *t, const char *trace_id, unsigned int columns,
+int kept_draw(const struct kept *k, struct session *s, const char *trace_id, unsigned int columns,
 	      bool colour, char **text, size_t *size)
 {
 	const struct kept_run *r = map_get(&k->runs, key_of(trace_id));
@@ -150,7 +150,7 @@ int kept_draw(const struct kept *k, struct trace *t, const char *trace_id, unsig
 	if (r && r->gone)
 		fprintf(cfg.out, "%zu older spans are not kept here; `ringspan attach` keeps all\n",
 			r->gone);
-	err = draw(&d, r, t, &cfg);
+	err = draw(&d, r, s, &cfg);
 	fclose(cfg.out);
 	return err;
 }

@@ -115,8 +115,7 @@ void now_called(struct run *r, const struct span *call, int64_t attempts)
 	r->now.priced = true;
 }
 
-/* As `show` has them. */
-static void write_args(struct buf *b, const struct json *args)
+void now_write_args(struct buf *b, const struct json *args)
 {
 	if (!args || (args->type == JSON_OBJECT && !args->cnt))
 		return;
@@ -136,8 +135,9 @@ void now_tool_asked(struct run *r, const struct tool *tool)
 	uint64_t key;
 
 	buf_sv(&b, span_attr_sv(tool->span, ATTR_ID_TOOL_NAME));
+	n->same_name_len = sv_clip_utf8(buf_view(&b), sizeof(n->same_what)).n;
 	buf_ch(&b, ' ');
-	write_args(&b, tool->args);
+	now_write_args(&b, tool->args);
 	key = hash64(buf_view(&b));
 	n->same = key == n->same_key ? n->same + 1 : 1;
 	n->same_key = key;
@@ -215,7 +215,8 @@ static void look_at_tools(struct telling *t)
 	if (!best)
 		return;
 	t->n.tool.name = span_attr_sv(best->span, ATTR_ID_TOOL_NAME);
-	write_args(&t->args, best->args);
+	now_write_args(&t->args, best->args);
+	t->n.tool.input = best->args;
 	t->n.tool.args = buf_view(&t->args);
 	t->n.tool.asked_ns = wall(t->r, best->ts_start);
 	t->n.tool.begun_ns = wall(t->r, best->ts_begun);
@@ -274,6 +275,7 @@ static void set_sums(struct now *n, const struct run *r)
 	n->lost_bytes = engine_lost_bytes(r->t) - r->lost_bytes;
 	n->same = r->now.same;
 	n->same_what = (struct sv){ r->now.same_what, r->now.same_len };
+	n->same_name = (struct sv){ r->now.same_what, r->now.same_name_len };
 	n->input_ns = wall(r, r->now.input_ts);
 	n->heard_ns = wall(r, r->now.heard_ts);
 }

@@ -9,6 +9,8 @@
 #ifndef RINGSPAN_SPAN_NOW_H
 #define RINGSPAN_SPAN_NOW_H
 
+#include "span/payload.h"
+#include "span/rules.h"
 #include "span/trace.h"
 
 /* A model call in flight. */
@@ -33,7 +35,8 @@ struct now_failed {
 struct now_tool {
 	unsigned int
 		cnt; /* of them; the rest is about the latest that something does, else the first */
-	struct sv name, args; /* args: the only one as it is, else JSON text */
+	struct sv name, args;     /* args: the only one as it is, else JSON text */
+	const struct json *input; /* the arguments; NULL: none */
 	uint64_t asked_ns, begun_ns;
 };
 
@@ -60,7 +63,8 @@ struct now {
 	uint64_t lost_records, lost_bytes;
 	unsigned int
 		same; /* latest tool calls in a row that have one name and the same arguments */
-	struct sv same_what; /* their name and arguments */
+	struct sv same_what; /* their name and arguments, cut */
+	struct sv same_name; /* their name, cut */
 	uint64_t input_ns;   /* when the agent read from its terminal last */
 	bool joined;         /* it ran before it was watched */
 	bool turn_open;
@@ -81,6 +85,10 @@ typedef void (*now_fn)(void *ctx, const struct now *n);
 void trace_each_now(const struct trace *t, now_fn fn, void *ctx);
 /* The same of one run; false: it is not there. */
 bool trace_now(const struct trace *t, const char *trace_id, now_fn fn, void *ctx);
+
+/* Calls fn with what of it may be told at that level and by those rules (NULL: none).  0, or -ENOMEM: not called. */
+int now_keep(now_fn fn, void *ctx, const struct now *n, const struct rules *rules,
+	     enum payload_level level);
 
 struct sv trace_host(const struct trace *t); /* the host's name; may be empty */
 /* Unix time of a time of CLOCK_MONOTONIC, as spans have it; of 0: of the latest record. */

@@ -5,6 +5,8 @@
 #ifndef RINGSPAN_SPAN_NOW_INT_H
 #define RINGSPAN_SPAN_NOW_INT_H
 
+#include "base/buf.h"
+#include "base/json.h"
 #include "span/usage.h"
 
 #define NOW_WHAT_MAX 80
@@ -26,7 +28,7 @@ struct now_sums {
 	uint64_t heard_ts;
 	uint64_t same_key;            /* the latest tool call: its name and arguments */
 	char same_what[NOW_WHAT_MAX]; /* its name and arguments, as far as they fit */
-	size_t same_len;
+	size_t same_len, same_name_len;
 	unsigned int same; /* so many in a row */
 	uint64_t
 		input_ts; /* when a process that no tool call started read from its terminal last */
@@ -51,6 +53,9 @@ void now_answered(const struct exchange *x);
 /* A call is over for good, after so many attempts. */
 void now_called(struct run *r, const struct span *call, int64_t attempts);
 void now_tool_asked(struct run *r, const struct tool *tool);
+
+/* Arguments of a tool call as `show` has them: the only one as it is, else JSON text; NULL: nothing. */
+void now_write_args(struct buf *b, const struct json *args);
 
 /* What only their own files know; each fills its part. */
 void agent_now(const struct run *r, struct now *n);
