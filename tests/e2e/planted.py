@@ -53,7 +53,7 @@ SHAPES = {
 }
 
 PLACES = {
-    # name: (shape, may be in a capture because it travelled compressed)
+    # name: (shape, may be in a capture because it travelled compressed; "cut": in pieces, none of which is one)
     "request header authorization": ("free", False), "request header x-api-key": ("free", False),
     "request header cookie": ("free", False), "request header basic": ("free", False),
     "request header own, token": ("ghp", False), "response header set-cookie": ("free", False),
@@ -76,6 +76,8 @@ PLACES = {
     "HTTP/2 x-api-key": ("free", True), "HTTP/2 cookie": ("free", True), "HTTP/2 query": ("free", True),
     "HTTP/2 own, token": ("ghp", True), "HTTP/2 set-cookie": ("free", True), "HTTP/2 body": ("ant", False),
     "HTTP/2 gzip response": ("sk", True),
+    "tool call argument": ("free", False), "tool call token": ("ghp", False),
+    "response body, cut by chunks": ("ghp", "cut"), "response body, cut by events": ("ant", "cut"),
 }
 
 
@@ -166,6 +168,24 @@ class Server(socketserver.StreamRequestHandler):
             text = answer("It is " + S["response body, chunked"])
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                              b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(text), text))
+        elif case == "calls":
+            arguments = {"cmd": f"in --password {S['tool call argument']} {S['tool call token']}"}
+            self.send("200 OK", "", json.dumps({
+                "id": "chatcmpl-3", "object": "chat.completion", "model": "gpt-4.1", "choices": [{
+                    "index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "tool_calls": [{
+                        "id": "call_1", "type": "function", "function": {
+                            "name": "log", "arguments": json.dumps(arguments)}}]}}]}).encode())
+        elif case == "cutchunk":
+            text = answer("It is " + S["response body, cut by chunks"])
+            at = text.index(S["response body, cut by chunks"].encode()) + 9
+            self.chunks("application/json", text[:at], text[at:])
+        elif case == "events":
+            whole = "It is " + S["response body, cut by events"]
+            self.chunks("text/event-stream", *(
+                b'data: {"id":"c","object":"chat.completion.chunk","model":"gpt-4.1","choices":[{"index":0,'
+                b'"delta":{"role":"assistant","content":%s},"finish_reason":%s}]}\n\n'
+                % (json.dumps(whole[i:i + 9]).encode(), b"null" if i + 9 < len(whole) else b'"stop"')
+                for i in range(0, len(whole), 9)), b"data: [DONE]\n\n")
         else:
             text = answer("It is " + S["response body, byte by byte"])
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -173,6 +193,10 @@ class Server(socketserver.StreamRequestHandler):
             self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for c in text:
                 self.request.sendall(bytes([c]))
+
+    def chunks(self, kind, *pieces):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n" % (
+            kind.encode(), b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)))
 
     def websocket(self, head):
         key = re.search(r"(?i)sec-websocket-key: (\S+)", head).group(1)
@@ -217,8 +241,8 @@ def read_answer(s):
     length = re.search(r"(?i)content-length: (\d+)", head)
     if length:
         return f.read(int(length.group(1)))
-    while int(f.readline(), 16):
-        f.readline()
+    while size := int(f.readline(), 16):
+        f.read(size + 2)
     return f.readline()
 
 
@@ -257,6 +281,9 @@ def http1(port):
     post(port, "gzip", chat("Packed?"))
     post(port, "plain", gzip.compress(chat("Packed " + S["gzip request"])), "Content-Encoding: gzip\r\n")
     post(port, "chunked", chat("In chunks?"))
+    post(port, "cutchunk", chat("Cut?"))
+    post(port, "calls", chat("Which?"))
+    post(port, "events", chat("In events?"))
     post(port, "bytes", chat("In bytes?"))
 
 
@@ -525,11 +552,12 @@ def check(folder):
             for place, form, text in needles:
                 if text in data:
                     found.add((place, form, os.path.relpath(path, folder), how))
-    known = {f for f in found if PLACES[f[0]][1] and f[2].endswith(".rsp") and f[3] != "bytes"}
+    known = {f for f in found if PLACES[f[0]][1] and f[2].endswith(".rsp") and
+             (f[3] != "bytes" or PLACES[f[0]][1] == "cut")}
     for f in sorted(found - known):
         print("%s, %s: in %s, %s" % f)
     print(f"{len(PLACES)} secrets, {len(needles)} forms, {cnt} files, {looked} parts, {size} bytes: "
-          f"{len(found - known)} found, {len({f[0] for f in known})} compressed in the capture", file=sys.stderr)
+          f"{len(found - known)} found, {len({f[0] for f in known})} compressed or cut in the capture", file=sys.stderr)
     return 1 if found - known else 0
 
 

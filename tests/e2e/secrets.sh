@@ -60,6 +60,15 @@ record_all() {
 	bounded "$RINGSPAN" logs --store "$to/kept.db" --json >"$to/logs.json"
 	bounded "$RINGSPAN" profile --store "$to/kept.db" >"$to/profile"
 	bounded "$RINGSPAN" latency --store "$to/kept.db" >"$to/latency"
+	for at in 1ms 20ms 50ms 100ms 200ms 400ms 800ms 60s; do
+		bounded "$RINGSPAN" top --replay "$to/c.rsp" "${@:1:1}" --at $at --json >>"$to/top.json"
+		bounded "$RINGSPAN" top --replay "$to/c.rsp" "${@:1:1}" --at $at --once >>"$to/top"
+	done
+	bounded "$RINGSPAN" record --quiet --store "$to/kept.db" -- true 2>>"$to/stderr"
+	# shellcheck disable=SC2046 # two runs
+	bounded "$RINGSPAN" diff --all --store "$to/kept.db" $(bounded "$RINGSPAN" runs --store "$to/kept.db" --json |
+		grep -o '^{"trace_id":"[0-9a-f]*' | cut -d'"' -f4) >"$to/diff" || [ $? -eq 1 ] || echo "diff fails"
+	grep -q '"step":"[^"]' "$to/top.json" && grep -q "model" "$to/diff" || echo "top or diff says nothing"
 	for span in $(bounded "$RINGSPAN" spans --store "$to/kept.db" --where 'kind=model_call' --json |
 		sed 's/.*"span_id":"\([0-9a-f]*\)","parent.*/\1/'); do
 		bounded "$RINGSPAN" request --store "$to/kept.db" "$span" >>"$to/request" 2>>"$to/request.err"
