@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Names of code in files and in the kernel, and where files are mapped. */
 #include "../fixture.h"
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 #include "base/cleanup.h"
 #include "probe/mapping.h"
 #include "probe/symbols.h"
+
+#define HANDLE 40960 /* what libelf has of a file that is open: its headers */
 
 __attribute__((noinline)) static int here(int n)
 {
@@ -57,6 +61,24 @@ static void functions_of_a_file(void **state)
 	assert_false(symbols_behind_call(s, UINT64_MAX));
 	symbols_free(&s);
 	mappings_fini(&m);
+}
+
+/* Tables of symbols are large, and hundreds of files may be looked at. */
+static void keeps_no_more_than_it_tells(void **state)
+{
+	struct symbols *s = NULL;
+	struct mallinfo2 before, now;
+	size_t kept;
+	Dl_info libc;
+
+	(void)state;
+	assert_int_not_equal(dladdr((void *)fopen, &libc), 0);
+	before = mallinfo2();
+	assert_int_equal(symbols_new(&s, open(libc.dli_fname, O_RDONLY | O_CLOEXEC)), 0);
+	now = mallinfo2();
+	kept = now.uordblks + now.hblkhd - before.uordblks - before.hblkhd;
+	assert_true(kept <= symbols_bytes(s) + HANDLE);
+	symbols_free(&s);
 }
 
 static void what_is_no_program(void **state)
@@ -145,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(functions_of_a_file),
+		cmocka_unit_test(keeps_no_more_than_it_tells),
 		cmocka_unit_test(what_is_no_program),
 		cmocka_unit_test(mappings_as_the_kernel_lists_them),
 		cmocka_unit_test(functions_of_the_kernel),

@@ -460,7 +460,9 @@ int elf_symbols(struct elf_file *f, struct elf_symbol **out, size_t *cnt)
 		free(l.of);
 		return err;
 	}
-	*out = l.of;
+	*out = l.cnt ? reallocarray(l.of, l.cnt, sizeof(*l.of)) : l.of; /* no larger than it is */
+	if (!*out)
+		*out = l.of;
 	*cnt = l.cnt;
 	return 0;
 }

@@ -19,6 +19,7 @@
 #define SETTLED_NS 300000000ull /* less than what is young to bpf/sample.bpf.c */
 #define PROGRAMS_MAX 1024
 #define MODULES_MAX 256
+#define SYMBOLS_MAX (64u << 20) /* bytes of their symbols; over it, all are read again */
 #define BUILDS_MAX 4096
 #define TOLD_MAX (64u << 10)      /* names of one program; then they are told anew */
 #define TOLD_ALL_MAX (256u << 10) /* of kernel and files */
@@ -101,6 +102,7 @@ static void forget_modules(struct frames *f)
 		free(m);
 	}
 	map_fini(&f->modules);
+	f->symbol_bytes = 0;
 	f->builds = f->modules = (struct map){ 0 };
 }
 
@@ -217,7 +219,7 @@ static struct module *module_get(struct frames *f, int fd, const char *path)
 		close(fd);
 		return m;
 	}
-	if (f->modules.cnt >= MODULES_MAX)
+	if (f->modules.cnt >= MODULES_MAX || f->symbol_bytes > SYMBOLS_MAX)
 		forget_modules(f);
 	m = calloc(1, sizeof(*m));
 	if (!m || map_put(&f->modules, key, m)) {
@@ -230,6 +232,8 @@ static struct module *module_get(struct frames *f, int fd, const char *path)
 		symbols_new(&m->symbols, fd); /* else it has no names */
 	else
 		close(fd);
+	if (m->symbols)
+		f->symbol_bytes += symbols_bytes(m->symbols);
 	return m;
 }
 

@@ -17,6 +17,7 @@ struct frames {
 	struct files *files; /* files by build id; its facts are where FRAMES goes */
 	struct map programs; /* {tgid, start} -> struct program */
 	struct map modules;  /* {dev, ino, time of change} -> struct module */
+	size_t symbol_bytes; /* of all of them */
 	struct map builds;   /* build id -> struct build */
 	struct map kernel;   /* addresses in the kernel that were told */
 	struct map places;   /* {build id, offset} likewise */

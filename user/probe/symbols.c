@@ -48,6 +48,13 @@ int symbols_new(struct symbols **out, int fd)
 	}
 	if (s->cnt)
 		qsort(s->of, s->cnt, sizeof(*s->of), by_addr);
+	/* libelf keeps the tables that it has read: of node 15 MB */
+	elf_file_free(&s->elf);
+	err = elf_file_new(&s->elf, fd);
+	if (err) {
+		symbols_free(&s);
+		return err;
+	}
 	*out = s;
 	return 0;
 }
@@ -61,6 +68,11 @@ void symbols_free(struct symbols **s)
 	free((*s)->of);
 	free(*s);
 	*s = NULL;
+}
+
+size_t symbols_bytes(const struct symbols *s)
+{
+	return sizeof(*s) + s->cnt * sizeof(*s->of);
 }
 
 /* What has no size (assembler's) goes to the next one. */

@@ -13,6 +13,7 @@ struct symbols;
 /* fd becomes its own, also on failure.  -ENOEXEC when it is no program or library of this machine. */
 int symbols_new(struct symbols **out, int fd);
 void symbols_free(struct symbols **s);
+size_t symbols_bytes(const struct symbols *s); /* of memory */
 /* Of the function that an offset in the file lies in; false: none is known. */
 bool symbols_name(const struct symbols *s, __u64 offset, char name[ELF_NAME_SIZE]);
 
