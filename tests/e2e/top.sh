@@ -218,3 +218,13 @@ kill -TERM "$(cat top.pid)"
 shows "a signal ends it" 'exit code 0'
 wait_for 20 screen ' icanon ' && grep -q ' echo ' screen.txt
 result "... and the terminal is as it was" $? screen.txt
+
+tmux -L "$terminal" kill-server
+terminal=$terminal-3
+tmux -L "$terminal" -f /dev/null new-session -d -x 80 -y 24 \
+	"sh -c 'ulimit -c 0; echo \$\$ >top.pid; exec \"\$@\"' sh '$RINGSPAN' top ${narrow[*]} -i 200ms; echo exit code \$?; stty -a; sleep 300" 7>&- 8>&-
+wait_for 20 screen 'ringspan top'
+kill -SEGV "$(cat top.pid)"
+shows "a fault of its own ends it" 'exit code 139'
+wait_for 20 screen ' icanon ' && grep -q ' echo ' screen.txt && ! grep -q 'AGENT  *STATE' screen.txt
+result "... and the terminal is as it was" $? screen.txt

@@ -5,10 +5,13 @@
 #include <curses.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <termios.h>
 #include <unistd.h>
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "sink/term.h"
 
@@ -42,10 +45,73 @@ static void release_log(struct top_term *t)
 		close(t->log_fd);
 }
 
+/* --- the end that nobody is asked about */
+
+static const int fatal[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS };
+
+/* What a signal handler may use: made before one can come. */
+static struct {
+	struct termios before;
+	char leave[128]; /* what the terminal is told */
+	size_t len;
+	struct top_term *term;
+	struct sigaction others[ARRAY_SIZE(fatal)];
+	char stack[16384]; /* its own may be what is used up */
+} crash;
+
+/* Without the pauses that terminals wanted once: "$<20/>", terminfo(5). */
+static void add_leave(const char *text)
+{
+	while (*text && crash.len < sizeof(crash.leave)) {
+		const char *end = strncmp(text, "$<", 2) == 0 ? strchr(text, '>') : NULL;
+
+		if (end)
+			text = end + 1;
+		else
+			crash.leave[crash.len++] = *text++;
+	}
+}
+
+/* Of a stack that is broken only what signal-safety(7) lists is called.  The signal comes again then. */
+static void on_fatal(int sig)
+{
+	tcsetattr(STDIN_FILENO, TCSANOW, &crash.before);
+	if (write(STDOUT_FILENO, crash.leave, crash.len) >= 0)
+		release_log(crash.term);
+	raise(sig);
+}
+
+static void catch_fatal(struct top_term *t)
+{
+	static const char *const leave[] = { "rmkx", "sgr0", "cnorm", "rmcup" };
+	const stack_t stack = { .ss_sp = crash.stack, .ss_size = sizeof(crash.stack) };
+	struct sigaction act = { .sa_handler = on_fatal, .sa_flags = SA_RESETHAND | SA_ONSTACK };
+
+	crash.len = 0;
+	crash.term = t;
+	for (size_t i = 0; i < ARRAY_SIZE(leave); i++) {
+		const char *text = tigetstr(leave[i]);
+
+		if (text && text != (const char *)-1)
+			add_leave(text);
+	}
+	sigaltstack(&stack, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(fatal); i++)
+		sigaction(fatal[i], &act, &crash.others[i]);
+}
+
+static void release_fatal(void)
+{
+	for (size_t i = 0; crash.term && i < ARRAY_SIZE(fatal); i++)
+		sigaction(fatal[i], &crash.others[i], NULL);
+	crash.term = NULL;
+}
+
 static int begin(struct top_term *t, bool colour)
 {
 	const char *term = getenv("TERM");
 
+	tcgetattr(STDIN_FILENO, &crash.before);
 	t->screen = newterm(NULL, stdout, stdin);
 	if (!t->screen)
 		return log_err(
@@ -77,6 +143,8 @@ int top_term_open(struct top_term *t, bool colour)
 
 	*t = (struct top_term){ .log_fd = -1, .err_fd = -1 };
 	err = begin(t, colour);
+	if (!err)
+		catch_fatal(t);
 	return err ? err : hold_log(t);
 }
 
@@ -86,6 +154,7 @@ void top_term_close(struct top_term *t)
 		endwin();
 		delscreen(t->screen);
 	}
+	release_fatal();
 	release_log(t);
 }
 

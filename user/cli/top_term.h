@@ -18,7 +18,8 @@ struct top_term {
 
 /*
  * The terminal of stdin and stdout; keys come one by one, and none is waited for.  What goes to stderr
- * from now on waits until the end.  0 or -errno, logged; to be closed in any case.
+ * from now on waits until the end.  A signal that says that this program is broken ends it as it would, with
+ * the terminal as it was.  0 or -errno, logged; to be closed in any case.
  */
 int top_term_open(struct top_term *t, bool colour);
 void top_term_close(struct top_term *t);
