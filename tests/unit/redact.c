@@ -48,6 +48,16 @@ static const struct sv examples[] = {
 	X("{\"cmd\":\"x --password \\\"~a~ b\\\" --token  '~c~' --access-token=~d~ -v\"}"),
 	X("curl -H Authorization: Bearer ~x https://h~\ncurl --header x-api-key:~y~\nls -H x y: z"),
 	X("curl\0-u\0name:~pass:word~\0--user\0name\0-u\0:~x~\0sort\0-u\0f"),
+	/* whom a container runs as: numbers alone, of a program that has no passwords there */
+	X("docker\0run\0-u\0"
+	  "1000:1000\0-e\0x\0img"),
+	X("/usr/bin/podman\0run\0--user=1000:100\0img\0curl\0-u\0"
+	  "5:~6~\0h"),
+	X("sh -c 'docker run -u 0:0 img; curl -u 1:~2~ h; docker exec -u \"1:2\" c id'"),
+	X("docker\0run\0-u\0name:~1000~\0-u\0"
+	  "1000:~x1000~\0-u\0"
+	  "1000:~12345678901~\0i"),
+	X("docker ps\nx -u 1:~2~\ndocker ps | x -u 1:~2~\nx -u 1000:~1000~"),
 	X("sh -c 'curl -u name:~pass~ h; curl --proxy-user \"n:~p~\" -u n'"),
 	X("PGPASSWORD=~x~ psql 'host=h password=~y~ dbname=d' AWS_SECRET_ACCESS_KEY=~z~\n"),
 	/* URLs */

@@ -23,10 +23,11 @@ enum state {
 	VALUE_LEAD,   /* blanks before the value */
 	VALUE_SCHEME, /* what may be "Bearer" */
 	VALUE,
-	QUERY,     /* the value of key= */
-	OPTION,    /* blanks and quotes before the value of --password */
-	USER,      /* likewise of -u, */
-	USER_NAME, /* and the name before its password */
+	QUERY,      /* the value of key= */
+	OPTION,     /* blanks and quotes before the value of --password */
+	USER,       /* likewise of -u, */
+	USER_NAME,  /* and the name before its password, */
+	USER_GROUP, /* which may be a number that is none */
 };
 
 /* What a word stands behind: only there it can be the name of a header field. */
@@ -163,12 +164,22 @@ static const char *const option_names[] = {
 };
 static const char *const user_options[] = { "-u", "--user", "--proxy-user" };
 
+/* Programs that have no password there, but a group; and who may be started by them and has one. */
+static const char *const container_names[] = { "docker", "podman" };
+static const char *const client_names[] = { "curl" };
+#define ID_DIGITS 10 /* of a uid or gid, at most */
+
 static const char *const schemes[] = { "bearer",    "basic", "digest",
 				       "negotiate", "token", "aws4-hmac-sha256" };
 
 static unsigned char class_of(char c)
 {
 	return class[(unsigned char)c];
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
 }
 
 static bool is_hex(char c)
@@ -405,6 +416,8 @@ static bool names_option(struct redact *r, const struct word *w, size_t skip, ch
 		r->state = USER;
 	else
 		return false;
+	r->numbers = r->container;
+	r->digits = 0;
 	return true;
 }
 
@@ -412,6 +425,12 @@ static bool names_option(struct redact *r, const struct word *w, size_t skip, ch
 static bool begins_header(struct sv word, char behind)
 {
 	return behind == ' ' && (sv_is(word, "-H") || sv_is(word, "--header"));
+}
+
+static bool is_program(struct sv word)
+{
+	return one_of(word, container_names, ARRAY_SIZE(container_names)) ||
+	       one_of(word, client_names, ARRAY_SIZE(client_names));
 }
 
 /* The word at p[0..n) has ended before the byte `behind`. */
@@ -446,6 +465,9 @@ static size_t end_word(struct redact *r, char *p, size_t n, char behind)
 		r->start = START_NONE;
 	}
 
+	if (w.whole && is_program((struct sv){ w.head + skip, w.len - skip }))
+		r->container = one_of((struct sv){ w.head + skip, w.len - skip }, container_names,
+				      ARRAY_SIZE(container_names));
 	word_token(r, &w);
 	word_jwt(r, &w, p, n);
 	if (r->token_at && w.len >= (size_t)r->token_at + r->token_min)
@@ -488,6 +510,8 @@ static void pass(struct redact *r, char c)
 	else
 		r->slashes = 0;
 	r->before = (unsigned char)c;
+	if (r->container && (c == '\n' || c == ';' || c == '|' || c == '&'))
+		r->container = false;
 }
 
 static size_t word_end(const struct redact *r, const char *p, size_t i, size_t n)
@@ -507,6 +531,7 @@ static size_t word_end(const struct redact *r, const char *p, size_t i, size_t n
 static bool may_matter(const struct redact *r, const char *p, size_t len, char behind)
 {
 	return p[0] == '-' || len >= TOKEN_WORD_MIN || behind == '=' || r->before == '\\' ||
+	       ((len == 4 || len == 6) && is_program((struct sv){ p, len })) ||
 	       (len >= SECRET_NAME_MIN && (class_of(behind) & NAME_END));
 }
 
@@ -591,11 +616,50 @@ static bool leads(struct redact *r, char c)
 
 static size_t in_user_name(struct redact *r, const char *p, size_t i, size_t n)
 {
-	while (i < n && p[i] > ' ' && p[i] != ':' && p[i] != '\\' && !(class_of(p[i]) & QUOTE))
+	while (i < n && p[i] > ' ' && p[i] != ':' && p[i] != '\\' && !(class_of(p[i]) & QUOTE)) {
+		r->numbers &= is_digit(p[i]);
 		pass(r, p[i++]);
-	if (i < n)
-		r->state = p[i] == ':' ? QUERY : TEXT;
+	}
+	if (i < n && p[i] == ':')
+		r->state = r->numbers && is_digit((char)r->before) ? USER_GROUP : QUERY;
+	else if (i < n)
+		r->state = TEXT;
 	return i < n && p[i] == ':' ? i + 1 : i;
+}
+
+enum verdict { HIDE, SHOW, STOP };
+
+/* A byte of a value that ends where a query's would, or the line. */
+static enum verdict judge_query(char c)
+{
+	return c == '&' || c == '#' || c == ' ' || c == '\t' || c == '\\' ||
+			       (class_of(c) & (QUOTE | LINE))
+		       ? STOP
+		       : HIDE;
+}
+
+/* A password where it is no number; hidden while it may still be none. */
+static size_t in_user_group(struct redact *r, char *p, size_t i, size_t n, size_t *masked)
+{
+	size_t end = i, digits;
+
+	while (end < n && is_digit(p[end]))
+		end++;
+	digits = r->digits + (end - i);
+	if (digits > ID_DIGITS || (end < n && judge_query(p[end]) == HIDE)) {
+		r->state = QUERY;
+		return i;
+	}
+	if (end == n && !r->last) {
+		*masked += mask(p + i, n - i);
+		r->digits = (unsigned char)digits;
+		return n;
+	}
+	while (i < end)
+		pass(r, p[i++]);
+	r->state = TEXT;
+	r->start = START_NONE;
+	return i;
 }
 
 /* "Bearer " stays to be seen, but not before the blank proves that it is no secret. */
@@ -617,8 +681,6 @@ static size_t in_scheme(struct redact *r, char *p, size_t i, size_t n, size_t *m
 	r->escape = 0;
 	return scheme ? i + 1 : i;
 }
-
-enum verdict { HIDE, SHOW, STOP };
 
 /* A byte of a value in quotes: it ends at a quote of its own level or of one further out. */
 static enum verdict judge_quoted(struct redact *r, char c)
@@ -656,10 +718,7 @@ static enum verdict judge(struct redact *r, char c)
 	if (class_of(c) & LINE)
 		return STOP;
 	if (r->state == QUERY)
-		return c == '&' || c == '#' || c == ' ' || c == '\t' || c == '\\' ||
-				       (class_of(c) & QUOTE)
-			       ? STOP
-			       : HIDE;
+		return judge_query(c);
 	if (r->quote)
 		return judge_quoted(r, c);
 	return c == '"' || c == '\\' ? SHOW : HIDE;
@@ -713,6 +772,9 @@ size_t redact_bytes(struct redact *r, char *p, size_t n)
 			break;
 		case USER_NAME:
 			i = in_user_name(r, p, i, n);
+			break;
+		case USER_GROUP:
+			i = in_user_group(r, p, i, n, &masked);
 			break;
 		case VALUE_SCHEME:
 			i = in_scheme(r, p, i, n, &masked);

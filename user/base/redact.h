@@ -7,7 +7,8 @@
  * (at a line start, as a quoted command line holds them, or as members of JSON objects, at any depth of
  * JSON within strings); members such as api_key, password and client_secret; the values of key=,
  * api_key=, access_token=, password= and their like in queries and assignments; what follows options
- * such as --password and --token, and the password of -u NAME:PASSWORD; the password of
+ * such as --password and --token, and the password of -u NAME:PASSWORD, but not the group of a
+ * container's -u UID:GID; the password of
  * scheme://NAME:PASSWORD@; private keys (PEM), JSON web tokens but for their header; and tokens that look
  * like a provider's or forge's key (sk-..., AIza..., AKIA..., ghp_...) of a plausible length.  redact.c has
  * the lists.  The name, the word "Bearer" and the prefix of a token stay, as do line ends, double quotes,
@@ -43,6 +44,9 @@ struct redact {
 	unsigned char quote;       /* what ends the value, 0: the line */
 	unsigned char quote_level;
 	unsigned char escape; /* digits that are left of \uXXXX */
+	bool container;       /* the command starts containers, */
+	bool numbers;         /* and what its -u names so far are digits */
+	unsigned char digits; /* of the group */
 	struct redact_pem {
 		unsigned char state, seen, dashes, escape;
 		unsigned int len;
