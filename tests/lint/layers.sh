@@ -13,7 +13,7 @@ includes() {
 
 includes | awk '
 BEGIN {
-	count = split("base event capture probe proc conn proto sem span analysis sink cli", room)
+	count = split("base event capture probe proc conn proto seal sem span analysis sink cli", room)
 	for (i = 1; i <= count; i++)
 		place[room[i]] = i
 }
