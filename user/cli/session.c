@@ -10,6 +10,7 @@
 #include "capture/capture.h"
 #include "cli/confine.h"
 #include "cli/read.h"
+#include "seal/seal.h"
 
 struct session {
 	struct session_cfg cfg;
@@ -17,6 +18,7 @@ struct session {
 	struct rules *rules;       /* NULL: none */
 	struct discover *discover; /* NULL: all is taken in */
 	struct capture_writer *capture;
+	struct seal *seal; /* of the capture; NULL: none, or secrets are kept */
 	struct price_table *prices;
 	struct trace *trace;
 	struct store *store;
@@ -25,6 +27,7 @@ struct session {
 	uint64_t broken, samples;
 	int err; /* the first failure */
 	_Alignas(8) char copy[EV_SIZE_MAX];
+	_Alignas(8) char sealed[EV_SIZE_MAX];
 };
 
 static void note_err(struct session *s, int err)
@@ -144,14 +147,28 @@ static void on_span(void *ctx, const struct span *sp)
 	span_free(&copy);
 }
 
+/* What is parsed here, and redacted then, is kept in the file as it travelled but for secrets. */
+static void to_capture(struct session *s, const struct ev_hdr *rec)
+{
+	struct ev_hdr *sealed = (void *)s->sealed;
+
+	if (s->seal) {
+		memcpy(sealed, rec, rec->size);
+		seal_record(s->seal, sealed);
+		rec = sealed;
+	}
+	if (!capture_write(s->capture, rec))
+		return;
+	note_err(s, -EIO);
+	capture_close(&s->capture);
+}
+
 static int take_in(void *ctx, const struct ev_hdr *rec)
 {
 	struct session *s = ctx;
 
-	if (s->capture && capture_write(s->capture, rec)) {
-		note_err(s, -EIO);
-		capture_close(&s->capture);
-	}
+	if (s->capture)
+		to_capture(s, rec);
 	return trace_feed(s->trace, rec);
 }
 
@@ -183,6 +200,8 @@ static int open_all(struct session *s)
 		store_limit(s->store, &s->cfg.store_limits);
 	if (!err && s->cfg.capture)
 		err = capture_create(&s->capture, s->cfg.capture);
+	if (!err && s->capture && !s->cfg.no_redact)
+		err = seal_new(&s->seal);
 	if (!err && s->cfg.sink)
 		err = s->cfg.sink->open(&s->sink, &s->cfg.sink_cfg);
 	trace.prices = s->prices;
@@ -216,6 +235,11 @@ static void close_all(struct session *s)
 		note_err(s, -EIO);
 	if (s->capture)
 		note_err(s, capture_close(&s->capture));
+	if (s->seal && seal_lost(s->seal))
+		log_warn("%llu bytes in %s are zeros: they may hold secrets, packed in a way that "
+			 "cannot be rewritten (--no-redact keeps them, and all secrets)",
+			 (unsigned long long)seal_lost(s->seal), s->cfg.capture);
+	seal_free(&s->seal);
 }
 
 void session_free(struct session **sp)
