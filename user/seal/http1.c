@@ -311,14 +311,17 @@ static size_t take_chunk_end(struct seal_work *w, struct seal_http1 *h, char c)
 	return 1;
 }
 
-/* RFC 6455 5.2: a client's first frame has its mask bit, and no method begins with such a byte. */
+/* RFC 6455 5.2, 7692 6: how a first frame begins; a method with A or B would be no common one. */
 static size_t take_upgrade(struct seal_http1 *h, char c, enum seal_upgrade *next)
 {
-	if ((c >= 'A' && c <= 'Z') || c == '\r' || c == '\n')
+	unsigned char op = (unsigned char)c & 0x3f; /* without FIN and RSV1, which is for deflate */
+
+	if (op == 1 || op == 2)
+		*next = UPGRADE_WEBSOCKET;
+	else if ((c >= 'A' && c <= 'Z') || c == '\r' || c == '\n')
 		h->state = AT_START;
 	else
-		*next = (unsigned char)c & 0x80 || (unsigned char)c < 3 ? UPGRADE_WEBSOCKET
-									: UPGRADE_OTHER;
+		*next = (unsigned char)c & 0x80 ? UPGRADE_WEBSOCKET : UPGRADE_OTHER;
 	return 0;
 }
 

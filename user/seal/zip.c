@@ -2,7 +2,7 @@
 /*
  * What stands around a deflate stream: gzip's header and trailer (RFC 1952 2.3), zlib's (RFC 1950 2.2), or
  * nothing.  The check value of what was changed is made anew.  As decode.c has it, a body that does not begin
- * like gzip is taken for what it is, and the coding "deflate" for either kind.
+ * like gzip is given as it is, which here is for text alone; and the coding "deflate" is either kind.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +217,8 @@ static size_t take(struct seal_work *w, struct seal_zip *z, char *p, size_t n, s
 		member(z, *p);
 		return 0;
 	case AS_TEXT:
+		if (seal_is_binary((struct sv){ p, n }))
+			break;
 		seal_text(w, &z->redact, p, n);
 		return n;
 	case BROKEN:
