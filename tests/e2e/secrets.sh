@@ -89,3 +89,5 @@ result "with --no-redact all of it is seen, but for the environment, which is no
 counts=$(cat counts)
 ! [ -s problems ]
 result "nothing of it is in what is written: $counts" $? problems
+cmp <(sort masked/export-ndjson) <(sort masked/replay-ndjson) >problems 2>&1
+result "the capture replays to what was recorded" $? problems
