@@ -82,12 +82,21 @@ def case_seed(block, end):
     return out
 
 
+UPGRADE = piece(">", b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n") + \
+    piece("<", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+
+
 def cases(out):
     ends = {"http1": "\r\n", "http2": "\r\n", "sse": "\n", "jsonrpc": "\n"}
     for path in glob.glob("tests/case/*/*.md"):
         target = path.split("/")[-2]
         for block in re.findall(r"```in\n(.*?)```", open(path).read(), re.S):
-            save(out, target, case_seed(block, ends.get(target, "")))
+            seed = case_seed(block, ends.get(target, ""))
+            save(out, target, seed)
+            if target in ("http1", "http2"):
+                save(out, "seal", b"\1" + seed)
+            elif target == "websocket":
+                save(out, "seal", b"\1" + UPGRADE + seed)
 
 
 # --- captures, and the streams in them
@@ -264,6 +273,11 @@ def made(out):
     packed[3] = zstd.stdout
     for which, data in packed.items():
         save(out, "decode", bytes([which]) + data)
+    for which, coding in ((0, b"gzip"), (1, b"deflate"), (3, b"zstd")):
+        head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n"
+        save(out, "seal", b"\1" + piece("<", head % (coding, len(packed[which])) + packed[which]))
+    for how in range(0, 128, 7):
+        save(out, "packed", bytes([how, 7]) + piece(">", body) + piece("<", b"and so on\n" * 9))
     events = message(b"messageStart", b'{"role":"assistant"}') + message(b"chunk", b'{"bytes":"e30="}')
     save(out, "eventstream", events)
     save(out, "sem", bytes([apis().index("bedrock_converse"), 2]) + piece("<", events))
@@ -354,6 +368,8 @@ WORDS = {
     "rules": "user/span/rules.c",
     "redact": "user/base/redact.c",
     "planted": "user/base/redact.c",
+    "packed": "user/base/redact.c",
+    "seal": "user/proto/http1*.c user/proto/decode.c user/seal/hpack.c",
     "cgroup": "user/proc/cgroup.c",
     "cache": "user/probe/cache_entry.c user/probe/tls*.c",
     "elf": "user/probe/elf.c user/probe/pcln.c user/probe/tls*.c",

@@ -92,7 +92,7 @@ static void inflate_message(z_stream *z, struct buf *out, struct sv packed)
 /* Messages as a client sends them; each becomes what redaction makes of it. */
 static void client_frames(bool deflated, size_t max, uint64_t seed)
 {
-	_cleanup_buf_ struct buf sent = BUF_INIT, part = BUF_INIT, left = BUF_INIT, text = BUF_INIT;
+	_cleanup_buf_ struct buf sent = BUF_INIT, part = BUF_INIT, text = BUF_INIT;
 	z_stream z = { 0 }, back = { 0 };
 	size_t cnt = 0, pings = 0;
 	unsigned char first;

@@ -90,7 +90,7 @@ static inline void assert_no_token(struct sv text)
 	char half[TOKEN_LEN];
 
 	for (size_t from = 8; from + 16 <= TOKEN_LEN; from += 17) {
-		snprintf(half, sizeof(half), "%.16s", TOKEN + from);
+		snprintf(half, sizeof(half), "%.16s", &TOKEN[from]);
 		if (sv_has(text, half))
 			fail_msg("there is %s", half);
 	}

@@ -225,13 +225,12 @@ static void block_make(struct seal_block *b, const uint8_t *lens, const uint16_t
 
 static void codes_make(struct seal_inflate *z)
 {
-	uint16_t codes[SEAL_CODES] = { 0 };
-
 	z->state = INFLATE_BROKEN;
-	if (!code_make(&z->lit, z->lens, z->lit_cnt, codes) ||
+	memset(z->codes, 0, sizeof(z->codes));
+	if (!code_make(&z->lit, z->lens, z->lit_cnt, z->codes) ||
 	    !code_make(&z->dist, z->lens + z->lit_cnt, z->dist_cnt, NULL))
 		return;
-	block_make(&z->block, z->lens, codes);
+	block_make(&z->block, z->lens, z->codes);
 	z->state = INFLATE_SYMBOLS;
 }
 
@@ -582,6 +581,11 @@ size_t seal_inflate_feed(struct seal_work *w, struct seal_inflate *z, char *p, s
 	memcpy(w->in + z->carry_len, p, n);
 	memset(w->in + z->carry_len + n, 0, 8);
 	z->taken += n;
+	if (floor) {
+		memcpy(w->first_codes, z->codes, sizeof(z->codes));
+		memset(w->first_lens, 0, sizeof(w->first_lens));
+		memcpy(w->first_lens, z->lens, z->lit_cnt);
+	}
 	run(w, z, &in, floor);
 	memcpy(p, w->in + z->carry_len, n);
 	taken = in.at / 8 > z->carry_len ? in.at / 8 - z->carry_len : 0;

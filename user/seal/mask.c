@@ -15,6 +15,7 @@
 
 #define MATCH_MAX 258
 #define TRIES_MAX (1u << 18) /* distances that are looked at in a piece */
+#define TRIES_CUT 4096       /* and for one that ends it */
 #define BAD_BLOCK 6          /* 3.2.3: not the last one, and of type 3 */
 #define BAD_BITS 3
 #define EDGE 2  /* bytes of a secret that may stay, */
@@ -55,19 +56,99 @@ static void put_literal(const struct masker *m, const struct seal_token *t, uint
 	m->z->hidden[t->out] = true;
 }
 
+/* The bits of the input before `floor` that a token begins with. */
+static uint32_t fixed_bits(const struct masker *m, const struct seal_token *t)
+{
+	uint32_t bits = 0;
+
+	for (uint32_t at = t->bit; at < m->floor; at++)
+		bits |= (uint32_t)(m->w->in[at / 8] >> at % 8 & 1) << (at - t->bit);
+	return bits;
+}
+
+/* Has the literal a code of len bits (0: of any number) that begins with the n bits? */
+static bool begins_with(const struct seal_work *w, unsigned int ch, uint32_t bits, unsigned int n,
+			unsigned int len)
+{
+	unsigned int l = w->first_lens[ch];
+
+	return l > n && (!len || l == len) && !((w->first_codes[ch] ^ bits) & ((1u << n) - 1));
+}
+
+/* Another literal than it was, or, where there is none with these bits, the same. */
+static unsigned int other_literal(const struct masker *m, const struct seal_token *t, uint32_t bits,
+				  unsigned int n)
+{
+	unsigned char sent = (unsigned char)m->z->sent[t->out];
+
+	for (unsigned int pass = 0; pass < 2; pass++)
+		for (unsigned int ch = pass ? 0 : ' ' + 1; ch < (pass ? 256 : 0x7f); ch++)
+			if (ch != sent && ch != '"' && ch != '\\' &&
+			    begins_with(m->w, ch, bits, n, 0))
+				return ch;
+	return sent;
+}
+
+/* A distance of which the first bits are written, to where nothing of the secret is; as it is in its symbol. */
+static uint32_t other_distance(const struct masker *m, const struct seal_token *t,
+			       unsigned int fixed)
+{
+	uint32_t mask = (1u << t->extra) - 1, was = t->dist & mask, keep = (1u << fixed) - 1;
+	uint32_t tries = 0;
+
+	for (uint32_t x = 0; x <= mask && tries < TRIES_CUT; x++, tries++) {
+		uint32_t dist = (t->dist & ~mask) + x + 1, apart = x > was ? x - was : was - x;
+		uint32_t i = 0;
+
+		if ((x ^ was) & keep || dist > t->out || apart < t->len)
+			continue;
+		while (i < t->len &&
+		       (!is_secret(m, t->out + i) ||
+			m->z->now[t->out + i - (i / dist + 1) * dist] != m->z->sent[t->out + i]))
+			i++;
+		if (i == t->len)
+			return x;
+	}
+	return fixed < t->extra ? was ^ 1u << (t->extra - 1) : was;
+}
+
+/*
+ * What to write so that nothing is readable from the token on; how many bits.  One that begins in what is written
+ * already is made another literal, or a copy of something else, and nothing is readable behind it.
+ */
+static unsigned int end_bits(const struct masker *m, const struct seal_token *t, uint64_t *value)
+{
+	const struct seal_block *b = &m->w->blocks[t->block];
+	unsigned int n = m->floor > t->bit ? m->floor - t->bit : 0, cnt = 0;
+	uint64_t rest = 0;
+
+	if (n && t->len) {
+		unsigned int fixed = n > t->extra_at ? n - t->extra_at : 0;
+
+		cnt = t->extra_at + t->extra;
+		for (unsigned int i = 0; i < t->extra_at; i++)
+			rest |= (uint64_t)(m->w->in[(t->bit + i) / 8] >> (t->bit + i) % 8 & 1) << i;
+		rest |= (uint64_t)other_distance(m, t, fixed) << t->extra_at;
+	} else if (n) {
+		unsigned int ch = other_literal(m, t, fixed_bits(m, t), n);
+
+		cnt = m->w->first_lens[ch];
+		rest = m->w->first_codes[ch];
+	}
+	*value = rest >> n | ((uint64_t)BAD_BLOCK << b->end_bits | b->end_code) << (cnt - n);
+	return cnt - n + b->end_bits + BAD_BITS;
+}
+
 /* Nothing is readable from there on, and where the bits suffice that is so for whoever decodes it, too. */
 static void cut(const struct masker *m, const struct seal_token *t)
 {
-	const struct seal_block *b = &m->w->blocks[t->block];
-	uint32_t bit = t->bit, value = b->end_code | (uint32_t)BAD_BLOCK << b->end_bits;
-	unsigned int n = b->end_bits + BAD_BITS, here;
+	uint32_t bit = t->bit > m->floor ? t->bit : m->floor;
+	uint64_t value;
+	unsigned int n = end_bits(m, t, &value), here;
 
-	if (bit < m->floor) {
-		bit = m->floor;
-		n = 0;
-	}
 	here = m->end - bit < n ? m->end - bit : n;
-	put_bits(m->w, bit, value, here);
+	for (unsigned int i = 0; i < here; i++)
+		put_bits(m->w, bit + i, value >> i & 1, 1);
 	for (uint32_t at = bit + here; at < m->end; at++)
 		put_bits(m->w, at, 0, 1);
 	m->z->pend = value >> here;
@@ -79,41 +160,59 @@ static void cut(const struct masker *m, const struct seal_token *t)
 
 /* --- literals */
 
+/* Lengths of the codes that a run gets, and in *first, where that begins in what is written, its literal. */
+static bool choose(const struct masker *m, const struct seal_token *t, unsigned int cnt,
+		   uint8_t *lens, unsigned char *first)
+{
+	static const char choice[] =
+		"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"_-*.~!%^(),;@+=/";
+	const struct seal_block *b = &m->w->blocks[t->block];
+	unsigned int n = m->floor > t->bit ? m->floor - t->bit : 0;
+
+	if (!n)
+		return seal_fill(b->words, cnt, m->run_bits, lens) ||
+		       seal_fill(b->any, cnt, m->run_bits, lens);
+	for (const char *c = choice; *c; c++) {
+		unsigned int l = m->w->first_lens[(unsigned char)*c];
+
+		*first = (unsigned char)*c;
+		if (l > m->run_bits || !begins_with(m->w, *first, fixed_bits(m, t), n, 0))
+			continue;
+		lens[0] = (uint8_t)l;
+		if (cnt == 1 ? l == m->run_bits && *c != m->z->sent[t->out]
+			     : seal_fill(b->words, cnt - 1, m->run_bits - l, lens + 1))
+			return true;
+	}
+	return false;
+}
+
 static bool put_run(struct masker *m)
 {
 	const struct seal_token *t = &m->w->tokens[m->run];
-	const struct seal_block *b = &m->w->blocks[t->block];
 	uint8_t lens[SEAL_RUN];
 	uint32_t bit = t->bit;
 	unsigned int cnt = (unsigned int)m->run_cnt;
+	unsigned char first = 0;
 
 	m->run_cnt = 0;
 	if (!cnt)
 		return true;
-	if (!seal_fill(b->words, cnt, m->run_bits, lens) &&
-	    !seal_fill(b->any, cnt, m->run_bits, lens)) {
+	if (!choose(m, t, cnt, lens, &first)) {
 		cut(m, t);
 		return false;
 	}
 	for (unsigned int i = 0; i < cnt; i++) {
-		put_literal(m, &t[i], bit, lens[i]);
+		if (t[i].bit < m->floor) {
+			put_bits(m->w, bit, m->w->first_codes[first], lens[i]);
+			m->z->now[t->out] = (char)first;
+			m->z->hidden[t->out] = true;
+		} else {
+			put_literal(m, &t[i], bit, lens[i]);
+		}
 		bit += lens[i];
 	}
 	return true;
-}
-
-/* Its first bits are written: the one that there is for its length, or else it stays, the only one. */
-static void put_first(const struct masker *m, const struct seal_token *t)
-{
-	const struct seal_block *b = &m->w->blocks[t->block];
-	uint32_t fixed = (1u << (m->floor - t->bit)) - 1;
-	uint32_t was = 0;
-
-	for (unsigned int i = 0; i < t->bits; i++)
-		was |= (uint32_t)(m->w->in[(t->bit + i) / 8] >> (t->bit + i) % 8 & 1) << i;
-	m->z->hidden[t->out] = true;
-	if (b->any >> t->bits & 1 && !((b->code[t->bits] ^ was) & fixed))
-		put_literal(m, t, t->bit, t->bits);
 }
 
 static bool literal(struct masker *m, size_t i)
@@ -130,10 +229,6 @@ static bool literal(struct masker *m, size_t i)
 		z->now[t->out] = '*';
 		z->hidden[t->out] = true;
 		return put_run(m);
-	}
-	if (t->bit < m->floor) {
-		put_first(m, t);
-		return true;
 	}
 	if (m->run_cnt && (first->block != t->block || m->run_cnt == SEAL_RUN) && !put_run(m))
 		return false;

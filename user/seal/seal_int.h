@@ -18,6 +18,7 @@
 
 #define SEAL_BATCH (64u << 10) /* decoded bytes that are looked at together */
 #define SEAL_BLOCKS 255        /* of deflate, that may be in a batch */
+#define SEAL_CODES 288         /* of literals and lengths */
 #define SEAL_RUN 64            /* symbols that are chosen together */
 #define SEAL_STRING (4u << 10) /* bytes of an HPACK string that are looked at together */
 
@@ -68,6 +69,9 @@ struct seal_work {
 	unsigned char
 		in[EV_SIZE_MAX + 32]; /* of a deflate stream, behind what is left from before */
 	struct seal_block blocks[SEAL_BLOCKS + 1];
+	/* the code of literals that a piece begins with */
+	uint16_t first_codes[SEAL_CODES];
+	uint8_t first_lens[SEAL_CODES];
 	struct seal_token tokens[SEAL_BATCH + 512];
 	size_t token_cnt;
 };
@@ -96,7 +100,6 @@ enum seal_check { CHECK_NONE, CHECK_CRC32, CHECK_ADLER32 };
 enum seal_zstate { ZIP_MORE, ZIP_END, ZIP_BROKEN };
 
 #define SEAL_FAST 9 /* bits of a code that are looked up at once */
-#define SEAL_CODES 288
 
 struct seal_code {
 	uint16_t fast[1 << SEAL_FAST]; /* symbol << 4 | length; 0: it is longer, or none */
@@ -123,10 +126,11 @@ struct seal_inflate {
 	unsigned char carry[8];       /* bytes that are not done with; */
 	uint8_t carry_len, carry_bit; /* how many, and bits of the first one that are */
 	uint8_t pend_cnt;             /* bits that are still to be written; then all is zero */
-	uint32_t pend;
+	uint64_t pend;
 	uint32_t left; /* bytes of a stored block */
 	unsigned int lit_cnt, dist_cnt, clen_cnt, at;
 	uint8_t lens[SEAL_CODES + 32];
+	uint16_t codes[SEAL_CODES]; /* of lit */
 	struct seal_code lit, dist;
 	struct seal_block block;
 	char *sent, *now; /* the window: as it was sent, and as it is now */
