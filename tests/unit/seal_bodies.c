@@ -223,6 +223,53 @@ static void brotli(void **state)
 	assert_true(brotli_lost("{\"text\":\"now " TOKEN " of that kind\"}", 3) > 0);
 }
 
+/* RFC 8878 3.1: a frame with one block that is raw; its window is what the descriptor says, 1 KiB. */
+static void put_zstd(struct buf *b, struct sv text)
+{
+	uint32_t block = 1 | (uint32_t)text.n << 3;
+	const char head[] = { 0x28,
+			      (char)0xb5,
+			      0x2f,
+			      (char)0xfd,
+			      0,
+			      0,
+			      (char)block,
+			      (char)(block >> 8),
+			      (char)(block >> 16) };
+
+	buf_add(b, head, sizeof(head));
+	buf_sv(b, text);
+}
+
+static uint64_t zstd_lost(const char *text, bool cut)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, sent = BUF_INIT;
+	struct wire w;
+	uint64_t lost;
+
+	wire_init(&w);
+	put_zstd(&body, sv(text));
+	put_response(&sent, "Content-Encoding: zstd\r\n", buf_view(&body));
+	wire_feed(&w, EV_READ, sv_sub(buf_view(&sent), 0, sent.len - (cut ? 3 : 0)));
+	if (cut)
+		wire_feed(&w, EV_READ, sv_sub(buf_view(&sent), sent.len - 3, 3));
+	assert_no_token(buf_view(&w.out[EV_READ]));
+	lost = seal_lost(w.seal);
+	assert_true(!lost || lost == body.len);
+	if (!lost)
+		assert_memory_equal(w.out[EV_READ].p, sent.p, sent.len);
+	wire_fini(&w);
+	return lost;
+}
+
+static void zstd(void **state)
+{
+	(void)state;
+	assert_int_equal(zstd_lost("{\"text\":\"nothing of that kind\"}", false), 0);
+	assert_true(zstd_lost("{\"text\":\"nothing of that kind\"}", true) > 0);
+	assert_true(zstd_lost("{\"text\":\"now " TOKEN " of that kind\"}", false) > 0);
+}
+
 /* What nobody can read is lost where it is no text. */
 static void codings_that_are_unknown(void **state)
 {
@@ -399,6 +446,7 @@ int main(void)
 		cmocka_unit_test(websocket_clients),
 		cmocka_unit_test(websocket_holes),
 		cmocka_unit_test(brotli),
+		cmocka_unit_test(zstd),
 		cmocka_unit_test(codings_that_are_unknown),
 		cmocka_unit_test(chunks),
 		cmocka_unit_test(answers_to_head),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Bodies, without their framing, by how they are coded.  Brotli cannot be rewritten: it is decoded as it comes,
- * and ends where it would say a secret.  A block of zstd says nothing before its end, when most of it is
- * written already, so none is kept.
+ * and ends where it would say a secret.  A block of zstd says nothing before its end, when most of it may be
+ * written already, so that is kept only where it comes as a whole.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +89,9 @@ static int look(void *ctx, struct sv bytes)
 {
 	struct seal_looker *l = ctx;
 
+	l->b->decoded += bytes.n;
+	if (l->b->decoded > LIMIT_BODY) /* nor does anybody else decode more */
+		return -EFBIG;
 	while (bytes.n) {
 		struct sv now = sv_sub(bytes, 0, sizeof(l->w->text));
 
@@ -101,15 +105,20 @@ static int look(void *ctx, struct sv bytes)
 
 static void feed_decode(struct seal_work *w, struct seal_body *b, char *p, size_t n)
 {
-	static const struct coding_list br = { .coding = { CODING_BR }, .cnt = 1 };
+	static const struct coding_list codings[] = {
+		{ .coding = { CODING_BR }, .cnt = 1 },
+		{ .coding = { CODING_ZSTD }, .cnt = 1 },
+	};
 	int err = 0;
 
 	b->looker = (struct seal_looker){ w, b };
 	if (!b->decode)
-		err = decode_new(&b->decode, &br, look, &b->looker);
+		err = decode_new(&b->decode, &codings[b->whole], look, &b->looker);
 	if (!err)
 		err = decode_feed(b->decode, (struct sv){ p, n });
-	if (!err && !b->found)
+	if (!err && b->whole)
+		err = decode_end(b->decode);
+	if (!err && !b->found && !(b->whole && decode_is_raw(b->decode)))
 		return;
 	decode_free(&b->decode);
 	b->kind = KIND_BLANK;
@@ -127,12 +136,13 @@ static void open_zip(struct seal_work *w, struct seal_body *b, bool gzip)
 void seal_body_open(struct seal_work *w, struct seal_body *b, enum seal_coding coding)
 {
 	static const enum seal_kind kinds[] = {
-		[SEAL_PLAIN] = KIND_TEXT, [SEAL_GZIP] = KIND_ZIP,   [SEAL_DEFLATE] = KIND_ZIP,
-		[SEAL_BR] = KIND_DECODE,  [SEAL_ZSTD] = KIND_BLANK, [SEAL_GUESS] = KIND_GUESS,
+		[SEAL_PLAIN] = KIND_TEXT, [SEAL_GZIP] = KIND_ZIP,    [SEAL_DEFLATE] = KIND_ZIP,
+		[SEAL_BR] = KIND_DECODE,  [SEAL_ZSTD] = KIND_DECODE, [SEAL_GUESS] = KIND_GUESS,
 	};
 
 	seal_body_fini(w, b);
 	b->kind = kinds[coding];
+	b->whole = coding == SEAL_ZSTD;
 	if (b->kind == KIND_ZIP)
 		open_zip(w, b, coding == SEAL_GZIP);
 }

@@ -191,9 +191,11 @@ struct seal_body {
 	enum seal_kind kind;
 	bool begun;
 	bool found; /* a secret, where it cannot be masked */
+	bool whole; /* what is decoded says nothing before its end */
 	struct redact redact;
 	struct seal_zip *zip;
 	struct decode *decode;
+	uint64_t decoded; /* bytes */
 	struct seal_looker looker;
 	/* gRPC: messages that are compressed each by itself */
 	bool grpc;
