@@ -258,13 +258,13 @@ static void find(struct seal *s, struct conn *c, struct side *d, struct sv first
 
 static void feed(struct seal *s, struct conn *c, struct side *d, char *p, size_t n);
 
-static void feed_http1(struct seal *s, struct conn *c, struct side *d, char *p, size_t n)
+static size_t feed_http1(struct seal *s, struct side *d, char *p, size_t n)
 {
 	enum seal_upgrade next;
 	size_t took = seal_http1_feed(&s->work, d->http1, p, n, &next);
 
 	if (next == UPGRADE_NONE)
-		return;
+		return n;
 	seal_http1_free(&s->work, &d->http1);
 	d->speaks = SPEAKS_UNTOLD;
 	d->first_len = 0;
@@ -272,11 +272,11 @@ static void feed_http1(struct seal *s, struct conn *c, struct side *d, char *p, 
 		d->ws = seal_ws_new();
 		d->speaks = d->ws ? SPEAKS_WEBSOCKET : SPEAKS_UNKNOWN;
 	}
-	feed(s, c, d, p + took, n - took);
+	return took;
 }
 
 /* What cannot be told yet is text, or the head of a frame. */
-static void feed_untold(struct seal *s, struct conn *c, struct side *d, char *p, size_t n)
+static size_t feed_untold(struct seal *s, struct conn *c, struct side *d, char *p, size_t n)
 {
 	char first[FIRST_MAX];
 	size_t kept = d->first_len, now = n < FIRST_MAX - kept ? n : FIRST_MAX - kept;
@@ -290,16 +290,16 @@ static void feed_untold(struct seal *s, struct conn *c, struct side *d, char *p,
 	if (d->speaks == SPEAKS_UNTOLD) {
 		memcpy(d->first + kept, p, now);
 		d->first_len = kept + now;
-		return;
+		return n;
 	}
 	/* what was seen before is written already */
 	memcpy(first, d->first, kept);
 	d->first_len = 0;
 	feed(s, c, d, first, kept);
-	feed(s, c, d, p, n);
+	return 0;
 }
 
-static void feed_unknown(struct seal *s, struct conn *c, struct side *d, char *p, size_t n)
+static size_t feed_unknown(struct seal *s, struct conn *c, struct side *d, char *p, size_t n)
 {
 	size_t at = n;
 
@@ -311,25 +311,22 @@ static void feed_unknown(struct seal *s, struct conn *c, struct side *d, char *p
 	else if (http1_detect(HTTP_RESPONSE, (struct sv){ p, n }) >= 90)
 		set_http1(c, d, HTTP_RESPONSE);
 	if (d->speaks != SPEAKS_UNKNOWN)
-		feed(s, c, d, p, n);
-	else if (seal_is_binary((struct sv){ p, n }))
+		return 0;
+	if (seal_is_binary((struct sv){ p, n }))
 		seal_blank(&s->work, p, n);
+	return n;
 }
 
-/* Calls itself through the others where one protocol ends and another one begins. */
-static void feed(struct seal *s, struct conn *c, struct side *d, char *p, size_t n)
+/* How many bytes it took; less than n, and it speaks something else. */
+static size_t feed_some(struct seal *s, struct conn *c, struct side *d, char *p, size_t n)
 {
-	if (!n)
-		return;
 	switch (d->speaks) {
 	case SPEAKS_UNTOLD:
-		feed_untold(s, c, d, p, n);
-		break;
+		return feed_untold(s, c, d, p, n);
 	case SPEAKS_PLAIN:
 		break;
 	case SPEAKS_HTTP1:
-		feed_http1(s, c, d, p, n);
-		break;
+		return feed_http1(s, d, p, n);
 	case SPEAKS_HTTP2:
 		seal_http2_feed(&s->work, d->http2, p, n);
 		break;
@@ -340,8 +337,18 @@ static void feed(struct seal *s, struct conn *c, struct side *d, char *p, size_t
 		seal_body_feed(&s->work, &d->file, p, n);
 		break;
 	case SPEAKS_UNKNOWN:
-		feed_unknown(s, c, d, p, n);
-		break;
+		return feed_unknown(s, c, d, p, n);
+	}
+	return n;
+}
+
+static void feed(struct seal *s, struct conn *c, struct side *d, char *p, size_t n)
+{
+	while (n) {
+		size_t took = feed_some(s, c, d, p, n);
+
+		p += took;
+		n -= took;
 	}
 }
 
