@@ -26,8 +26,7 @@ enum state {
 	QUERY,      /* the value of key= */
 	OPTION,     /* blanks and quotes before the value of --password */
 	USER,       /* likewise of -u, */
-	USER_NAME,  /* and the name before its password, */
-	USER_GROUP, /* which may be a number that is none */
+	USER_GROUP, /* what is behind a name, which may be a number that is none */
 };
 
 /* What a word stands behind: only there it can be the name of a header field. */
@@ -212,10 +211,16 @@ static unsigned char escape_level(uint16_t slashes)
 	return slashes ? (unsigned char)__builtin_ctz(slashes) : 0;
 }
 
+/* How many were something else. */
 static size_t mask(char *p, size_t n)
 {
-	memset(p, '*', n);
-	return n;
+	size_t changed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		changed += p[i] != '*';
+		p[i] = '*';
+	}
+	return changed;
 }
 
 /* A word that has ended, or is cut by the end of a piece: what was kept of it, and its new part. */
@@ -535,14 +540,35 @@ static bool may_matter(const struct redact *r, const char *p, size_t len, char b
 	       (len >= SECRET_NAME_MIN && (class_of(behind) & NAME_END));
 }
 
+/* The name of a user goes on with these bytes, which are words as others are: it may be a token. */
+static void name_goes_on(struct redact *r, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		r->numbers &= is_digit(p[i]);
+}
+
+/* ... or ends here; word: behind one. */
+static void name_ends(struct redact *r, char c, bool word)
+{
+	r->naming = r->state == TEXT && (unsigned char)c > ' ' && c != ':' && c != '\\' &&
+		    !(class_of(c) & QUOTE);
+	if (r->state == TEXT && c == ':')
+		r->state = word && r->numbers ? USER_GROUP : QUERY;
+	r->numbers = false;
+}
+
 static size_t in_text(struct redact *r, char *p, size_t i, size_t n, size_t *masked)
 {
 	while (i < n && r->state == TEXT) {
 		if (!r->word_len && !(class_of(p[i]) & WORD)) {
+			if (r->naming)
+				name_ends(r, p[i], false);
 			pass(r, p[i++]);
 			continue;
 		}
 		size_t end = word_end(r, p, i, n);
+		if (r->naming)
+			name_goes_on(r, p + i, end - i);
 		if (end == n && !r->last) {
 			*masked += cut_word(r, p + i, n - i);
 			return n;
@@ -553,6 +579,8 @@ static size_t in_text(struct redact *r, char *p, size_t i, size_t n, size_t *mas
 		else
 			r->start = START_NONE;
 		r->slashes = 0;
+		if (r->naming)
+			name_ends(r, behind, true);
 		pass(r, behind);
 		i = end + 1;
 	}
@@ -605,26 +633,15 @@ static bool leads(struct redact *r, char c)
 		pass(r, c);
 		return true;
 	}
-	if (c == '-' || (class_of(c) & LINE))
+	if (c == '-' || (class_of(c) & LINE)) {
 		r->state = TEXT;
-	else if (r->state == USER)
-		r->state = USER_NAME;
-	else
+	} else if (r->state == USER) {
+		r->state = TEXT;
+		r->naming = true;
+	} else {
 		begin_option(r);
-	return false;
-}
-
-static size_t in_user_name(struct redact *r, const char *p, size_t i, size_t n)
-{
-	while (i < n && p[i] > ' ' && p[i] != ':' && p[i] != '\\' && !(class_of(p[i]) & QUOTE)) {
-		r->numbers &= is_digit(p[i]);
-		pass(r, p[i++]);
 	}
-	if (i < n && p[i] == ':')
-		r->state = r->numbers && is_digit((char)r->before) ? USER_GROUP : QUERY;
-	else if (i < n)
-		r->state = TEXT;
-	return i < n && p[i] == ':' ? i + 1 : i;
+	return false;
 }
 
 enum verdict { HIDE, SHOW, STOP };
@@ -769,9 +786,6 @@ size_t redact_bytes(struct redact *r, char *p, size_t n)
 		case OPTION:
 		case USER:
 			i += leads(r, p[i]);
-			break;
-		case USER_NAME:
-			i = in_user_name(r, p, i, n);
 			break;
 		case USER_GROUP:
 			i = in_user_group(r, p, i, n, &masked);

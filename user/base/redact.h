@@ -44,6 +44,7 @@ struct redact {
 	unsigned char quote;       /* what ends the value, 0: the line */
 	unsigned char quote_level;
 	unsigned char escape; /* digits that are left of \uXXXX */
+	bool naming;          /* a user may be named here, with a password behind ':' */
 	bool container;       /* the command starts containers, */
 	bool numbers;         /* and what its -u names so far are digits */
 	unsigned char digits; /* of the group */
@@ -66,7 +67,7 @@ struct redact {
 size_t redact_pem(struct redact_pem *k, char *p, size_t n);
 size_t redact_url(struct redact_url *u, char *p, size_t n, bool last);
 
-/* Masks p[0..n); returns how many bytes were masked. */
+/* Masks p[0..n); returns how many bytes that changed. */
 size_t redact_bytes(struct redact *r, char *p, size_t n);
 /* The whole of a text that stands by itself. */
 size_t redact_text(char *p, size_t n);

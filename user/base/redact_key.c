@@ -16,8 +16,10 @@
 
 static size_t hide(char *c)
 {
+	size_t changed = *c != '*';
+
 	*c = '*';
-	return 1;
+	return changed;
 }
 
 /* --- private keys, RFC 7468: "-----BEGIN ... PRIVATE KEY-----", base64, "-----END" */
@@ -131,10 +133,8 @@ static size_t in_password(struct redact_url *u, char *p, size_t n, bool last, si
 
 	while (i < n && p[i] != '@' && !ends_authority(p[i]) && u->len + i < PASSWORD_MAX)
 		i++;
-	if (i < n ? p[i] == '@' : !last) {
-		memset(p, '*', i);
-		*masked += i;
-	}
+	for (size_t k = 0; k < i && (i < n ? p[i] == '@' : !last); k++)
+		*masked += hide(p + k);
 	u->len += (unsigned int)i;
 	if (i < n)
 		u->state = URL_TEXT;
