@@ -168,12 +168,14 @@ static const char *check_pattern(struct sv text)
 			return "back-references are not for texts that others wrote";
 		if (c == '\\')
 			i++;
-		if (c != '{')
+		if (c != '{' && c != '+')
 			continue;
-		count = largest_count(sv_sub(text, i, text.n));
+		/* what is before a '+' is there twice for regcomp(3), and all that is in it */
+		count = c == '+' ? 2 : largest_count(sv_sub(text, i, text.n));
 		product *= count;
 		if (count > RULES_REPEAT_MAX || product > RULES_REPEATS_MAX)
-			return "a count is more than 64, or all of them multiplied more than 4096";
+			return "a count is more than 64, or all of them, and 2 for each '+', "
+			       "multiplied more than 4096";
 	}
 	return NULL;
 }

@@ -27,7 +27,7 @@
 #define RULES_OVERLAP 512
 #define RULES_PATTERN_MAX 256 /* bytes */
 #define RULES_REPEAT_MAX 64
-#define RULES_REPEATS_MAX 4096 /* the counts of a pattern, multiplied */
+#define RULES_REPEATS_MAX 4096 /* the counts of a pattern, multiplied; '+' is 2 */
 
 struct rules;
 
