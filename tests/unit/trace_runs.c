@@ -134,6 +134,26 @@ static void nothing_is_left_of_runs(void **state)
 	over(&w);
 }
 
+/* The agent is over, of its run a process is left; then more comes of the agent, and again when that is over, too. */
+static void what_comes_late(void **state)
+{
+	static const char request[] = "POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com";
+	uint64_t pos[2] = { 0, 0 };
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	feed(&w, record_run(0, AGENT));
+	feed(&w, record_exec(0, AGENT, 1, "/usr/bin/python3", ARGS("python3\0/x/agent.py")));
+	feed(&w, record_fork(0, AGENT, AGENT + 1));
+	feed(&w, record_exit(0, AGENT, 0));
+	say(&w, AGENT, EV_WRITE, pos, request, ASKED);
+	feed(&w, record_exit(0, AGENT + 1, 0));
+	say(&w, AGENT, EV_READ, pos, "HTTP/1.1 200 OK", CALLS);
+	say(&w, AGENT, EV_WRITE, pos, request, ASKED_AGAIN);
+	over(&w);
+}
+
 /* --- what ran before */
 
 static void *record_proc(uint32_t pid, uint32_t parent, const char *path, const char *args,
@@ -200,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_left_of_runs),
+		cmocka_unit_test(what_comes_late),
 		cmocka_unit_test(what_ran_before_says_so),
 		cmocka_unit_test(what_begins_later_is_whole),
 	};

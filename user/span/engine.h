@@ -169,6 +169,7 @@ struct run {
 	size_t leave_cnt;
 	struct call *calls;         /* failed, may be tried again; newest first */
 	struct index calls_by;      /* the same by their key */
+	struct stream *streams;     /* connections of its processes, newest first */
 	struct exchange *exchanges; /* in flight, newest first */
 	struct agents agents;
 	struct buf result;         /* gen_ai.output.messages of its latest final answer */

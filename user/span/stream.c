@@ -30,6 +30,10 @@ static void on_open(void *ctx, struct conn *c)
 	s->t = t;
 	s->conn = c;
 	s->run = ps->run;
+	s->run_next = s->run->streams;
+	if (s->run_next)
+		s->run_next->run_prev = s;
+	s->run->streams = s;
 	c->user = s;
 }
 
@@ -125,9 +129,18 @@ static void on_close(void *ctx, struct conn *c, uint64_t ts)
 		settle(s, ts, false);
 	if (s->ops)
 		s->ops->close(s, ts);
+	if (s->run_next)
+		s->run_next->run_prev = s->run_prev;
+	*(s->run_prev ? &s->run_prev->run_next : &s->run->streams) = s->run_next;
 	buf_fini(&s->sniff);
 	free(s);
 	c->user = NULL;
+}
+
+void stream_close_all(struct run *r, uint64_t ts)
+{
+	while (r->streams)
+		on_close(NULL, r->streams->conn, ts);
 }
 
 const struct conn_ops stream_conn_ops = {

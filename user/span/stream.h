@@ -17,8 +17,9 @@ struct stream {
 	struct trace *t;
 	struct conn *conn;
 	struct run *run;
-	const struct stream_ops *ops; /* NULL: not known yet, or nobody follows it */
-	void *state;                  /* of ops */
+	struct stream *run_next, *run_prev; /* among those of the run */
+	const struct stream_ops *ops;       /* NULL: not known yet, or nobody follows it */
+	void *state;                        /* of ops */
 	bool ignored;
 	struct buf sniff; /* first bytes of one direction, until they tell */
 	enum ev_dir sniff_dir;
@@ -41,5 +42,8 @@ struct stream_ops {
 };
 
 extern const struct conn_ops stream_conn_ops; /* ctx: struct trace */
+
+/* The run is over: so are its streams, also those of records that came behind their process's end. */
+void stream_close_all(struct run *r, uint64_t ts);
 
 #endif

@@ -317,6 +317,7 @@ static void run_over(struct run *r)
 {
 	if (!r->root)
 		return;
+	stream_close_all(r, r->t->now);
 	run_finish(r);
 	map_del(&r->t->runs, run_key(r->tgid, r->start));
 	run_free(r);
