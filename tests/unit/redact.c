@@ -49,8 +49,8 @@ static const struct sv examples[] = {
 	X("curl -H Authorization: Bearer ~x https://h~\ncurl --header x-api-key:~y~\nls -H x y: z"),
 	X("curl\0-u\0name:~pass:word~\0--user\0name\0-u\0:~x~\0sort\0-u\0f"),
 	X("curl\0-u\0m\xc3\xbcller:~x~\0--user\0a@b.c:~x~\0-u\0a.b.c d:e\0f"),
-	X("curl --user sk-proj-~Zx9Qv7Kw2Lm4Np8Rt6Yb3Hd5Jf1Gc0Sa~ -u "
-	  "sk-proj-~Zx9Qv7Kw2Lm4Np8Rt6Yb3~:~x~ h"),
+	X("curl --user sk-~proj-Zx9Qv7Kw2Lm4Np8Rt6Yb3Hd5Jf1Gc0Sa~ -u "
+	  "sk-~proj-Zx9Qv7Kw2Lm4Np8Rt6Yb3~:~x~ h"),
 	/* whom a container runs as: numbers alone, of a program that has no passwords there */
 	X("docker\0run\0-u\0"
 	  "1000:1000\0-e\0x\0img"),
