@@ -146,7 +146,7 @@ static void expand(struct sv example, struct plain *out)
 		}
 		out->text[out->n] = example.p[i];
 		out->want[out->n++] = secret ? '*' : example.p[i];
-		out->masked += secret;
+		out->masked += secret && example.p[i] != '*';
 	}
 	assert_false(secret);
 }
