@@ -349,6 +349,7 @@ static void names_that_are_not_known(void **state)
 static void other_bytes(void **state)
 {
 	struct sv redis = SV("*1\r\n$4\r\nPING\r\n\x01\x02"), some = SV("\x9c\x12 \x01\x02 some");
+	struct sv mysql = SV("\x12\0\0\0\x03select 1 from cats");
 	struct wire w;
 
 	(void)state;
@@ -356,6 +357,12 @@ static void other_bytes(void **state)
 	wire_feed(&w, EV_WRITE, redis);
 	assert_memory_equal(w.out[EV_WRITE].p, redis.p, redis.n);
 	wire_feed(&w, EV_READ, SV("+PONG\r\n\xff\xfe"));
+	assert_int_equal(seal_lost(w.seal), 0);
+	wire_fini(&w);
+	wire_init(&w);
+	wire_feed(&w, EV_WRITE, mysql);
+	assert_memory_equal(w.out[EV_WRITE].p, mysql.p, mysql.n);
+	wire_feed(&w, EV_READ, SV("\x01\0\0\x01\x02\xff\xfe"));
 	assert_int_equal(seal_lost(w.seal), 0);
 	wire_fini(&w);
 	wire_init(&w);

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "proto/http1.h"
 #include "proto/http2.h"
+#include "proto/mysql.h"
 #include "proto/postgres.h"
 #include "proto/redis.h"
 #include "seal/seal_int.h"
@@ -229,6 +230,15 @@ static bool is_connection(uint8_t src)
 	return src < EV_SRC_FLOW || src == EV_SRC_STREAM;
 }
 
+/* Their texts event_scrub() has masked. */
+static bool is_database(const struct conn *c, struct sv first)
+{
+	return c->proto == EV_PROTO_POSTGRES || c->proto == EV_PROTO_REDIS ||
+	       c->proto == EV_PROTO_MYSQL || postgres_is_startup(first) ||
+	       redis_is_command(first) || mysql_is_greeting(first) || mysql_is_login(first) ||
+	       mysql_is_command(first);
+}
+
 /* Finds it where the bytes, the first ones, tell it. */
 static void find(struct seal *s, struct conn *c, struct side *d, struct sv first)
 {
@@ -243,9 +253,7 @@ static void find(struct seal *s, struct conn *c, struct side *d, struct sv first
 		seal_body_open(&s->work, &d->file, SEAL_GZIP);
 		return;
 	}
-	if (other->speaks == SPEAKS_PLAIN || c->proto == EV_PROTO_POSTGRES ||
-	    c->proto == EV_PROTO_REDIS || c->proto == EV_PROTO_DNS || postgres_is_startup(first) ||
-	    redis_is_command(first)) {
+	if (other->speaks == SPEAKS_PLAIN || c->proto == EV_PROTO_DNS || is_database(c, first)) {
 		d->speaks = SPEAKS_PLAIN;
 		return;
 	}
