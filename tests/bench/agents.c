@@ -25,7 +25,9 @@ struct worker {
 	uint32_t tgid;
 	unsigned int number;       /* from 0 */
 	unsigned int conversation; /* from 1 */
+	unsigned int turn;         /* from 1 */
 	unsigned int asked;        /* requests of it so far */
+	unsigned int asked_before; /* the turn */
 	bool answered;             /* the latest of them is */
 	bool running;              /* so is a command */
 	bool done;
@@ -284,7 +286,8 @@ static int send_usage(struct world *w, const struct worker *k)
 static int begin_conversation(struct world *w, struct worker *k)
 {
 	k->conversation++;
-	k->asked = 0;
+	k->turn = 1;
+	k->asked = k->asked_before = 0;
 	buf_clear(&k->history);
 	buf_fmt(&k->history,
 		"{\"role\":\"user\",\"content\":\"Job %u of worker %u: look at every part of "
@@ -329,6 +332,22 @@ static int ask(struct world *w, struct worker *k)
 		w->body.len, SV_ARG(buf_view(&w->body)));
 	return w->text.err ? w->text.err
 			   : send_data(w, k->tgid, k->model, EV_WRITE, buf_view(&w->text));
+}
+
+/* Is its latest request the last one of the turn? */
+static bool ends_turn(const struct world *w, const struct worker *k)
+{
+	return k->asked - k->asked_before > w->cfg->tools;
+}
+
+static int next_turn(struct world *w, struct worker *k)
+{
+	k->turn++;
+	k->asked_before = k->asked;
+	buf_fmt(&k->history,
+		",{\"role\":\"user\",\"content\":\"Look at it again, for the %u. time.\"}",
+		k->turn);
+	return ask(w, k);
 }
 
 static void put_command(struct buf *b, const struct worker *k)
@@ -383,7 +402,7 @@ static int send_answer(struct world *w, struct worker *k)
 
 static int answer(struct world *w, struct worker *k)
 {
-	bool last = k->asked > w->cfg->tools;
+	bool last = ends_turn(w, k);
 	int err = send_usage(w, k);
 
 	if (err)
@@ -515,9 +534,9 @@ static int step(struct world *w, struct worker *k)
 		return ask(w, k);
 	if (!k->answered)
 		return answer(w, k);
-	if (k->asked <= w->cfg->tools)
+	if (!ends_turn(w, k))
 		return w->cfg->mcp ? call_tool(w, k) : run_command(w, k);
-	return end_conversation(w, k);
+	return k->turn < w->cfg->turns ? next_turn(w, k) : end_conversation(w, k);
 }
 
 static int work(struct world *w)

@@ -12,7 +12,8 @@
 struct agents_cfg {
 	unsigned int workers;       /* conversations at once */
 	unsigned int conversations; /* of each worker, one after the other */
-	unsigned int tools;         /* that each conversation calls */
+	unsigned int turns;         /* of each conversation; 0: one */
+	unsigned int tools;         /* that each turn calls */
 	/*
 	 * 0: each worker is a process and connects for each conversation; else all are in one process,
 	 * so many of them on each of its HTTP/2 connections.
@@ -27,8 +28,8 @@ typedef int (*agents_fn)(void *ctx, const struct ev_hdr *rec);
 
 /*
  * A whole recording, from META to END.  0, -ENOMEM or what fn returned.  Each conversation becomes an
- * agent, a turn, tools + 1 model calls, and for each tool a tool call and a process or an MCP call; and
- * a connect where it has a connection of its own.
+ * agent, and a connect where it has a connection of its own; each turn becomes a turn, tools + 1 model calls,
+ * and for each tool a tool call and a process or an MCP call.
  */
 int agents_generate(const struct agents_cfg *cfg, agents_fn fn, void *ctx);
 

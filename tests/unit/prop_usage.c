@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include "span/engine.h"
+#include "span/now.h"
 
 #define ROUNDS 50
 #define PROCS_MAX 512
@@ -147,16 +148,20 @@ static void check_run(const struct span *run, const struct takers *t)
 		assert_int_equal(span_attr_int(run, ATTR_ID_SYSCALLS_CALLS, 0), calls);
 }
 
-/* Conversations of one process, three on a connection, all at the same time. */
-static const char pooled[] = "pooled";
+/* Conversations of one process, three on a connection, all at the same time; and with pauses in them. */
+static const char pooled[] = "pooled", paused[] = "paused";
 
 static void load(struct list *in, const char *source)
 {
 	const struct agents_cfg cfg = {
-		.workers = 7, .conversations = 2, .tools = 2, .streams = 3
+		.workers = 7,
+		.conversations = 2,
+		.tools = 2,
+		.streams = 3,
+		.turns = source == paused ? 3 : 1,
 	};
 
-	if (source != pooled) {
+	if (source != pooled && source != paused) {
 		list_load(in, source);
 		return;
 	}
@@ -192,6 +197,66 @@ static void spans_tile(void **state)
 		}
 		assert_int_equal(runs, 1);
 		tree_free(&tree);
+		list_free(&mixed);
+	}
+	list_free(&in);
+	free(takers);
+}
+
+static void see_span(void *ctx, const struct span *s)
+{
+	(void)s;
+	++*(size_t *)ctx;
+}
+
+static void see_now(void *ctx, const struct now *n)
+{
+	(void)n;
+	++*(size_t *)ctx;
+}
+
+/* As tree_grow(), with somebody who looks at what is not over yet, at any time. */
+static void grow_watched(struct tree *t, const struct list *l, uint64_t *random)
+{
+	const struct trace_cfg cfg = { 0 };
+	struct trace *trace;
+	size_t seen = 0;
+
+	*t = (struct tree){ 0 };
+	assert_int_equal(trace_new(&trace, &cfg, tree_add, t), 0);
+	for (size_t i = 0; i < l->cnt; i++) {
+		assert_int_equal(trace_feed(trace, l->at[i]), 0);
+		if (next_random(random) % 4)
+			continue;
+		trace_each_open(trace, see_span, &seen);
+		trace_each_now(trace, see_now, &seen);
+	}
+	trace_end(trace);
+	trace_free(&trace);
+	assert_true(seen > 0);
+}
+
+static void looking_changes_nothing(void **state)
+{
+	const char *source = *state;
+	uint64_t random = 0xaf251af3b0f025b5;
+	struct takers *takers = calloc(1, sizeof(*takers));
+	struct list in, mixed;
+	struct tree alone, watched;
+
+	assert_non_null(takers);
+	load(&in, source);
+	for (int round = 0; round < ROUNDS / 5; round++) {
+		memset(takers, 0, sizeof(*takers));
+		mixed = (struct list){ 0 };
+		mix(&mixed, &in, takers, &random);
+		tree_grow(&alone, &mixed, mixed.cnt);
+		grow_watched(&watched, &mixed, &random);
+		assert_int_equal(watched.cnt, alone.cnt);
+		for (size_t i = 0; i < alone.cnt; i++)
+			assert_string_equal(watched.text[i], alone.text[i]);
+		tree_free(&alone);
+		tree_free(&watched);
 		list_free(&mixed);
 	}
 	list_free(&in);
@@ -373,20 +438,30 @@ static void time_in_the_kernel(void **state)
 
 int main(void)
 {
-	static const char *const sources[] = { PROP_SOURCES, pooled };
-	enum { ALONE = 4 };
-	struct CMUnitTest tests[ARRAY_SIZE(sources) + ALONE] = {
+	static const char *const sources[] = { PROP_SOURCES, pooled, paused };
+	enum { ALONE = 4, SOURCES = ARRAY_SIZE(sources) };
+	struct CMUnitTest tests[ALONE + 2 * SOURCES] = {
 		cmocka_unit_test(parts_are_the_whole),
 		cmocka_unit_test(who_tells_has_all),
 		cmocka_unit_test(totals_never_fall),
 		cmocka_unit_test(time_in_the_kernel),
 	};
+	char names[SOURCES][32];
 
-	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+	for (size_t i = 0; i < SOURCES; i++) {
+		const char *name = *sources[i] ? sources[i] : "generated";
+
+		snprintf(names[i], sizeof(names[i]), "watched: %s", name);
 		tests[ALONE + i] = (struct CMUnitTest){
-			.name = *sources[i] ? sources[i] : "generated",
+			.name = name,
 			.test_func = spans_tile,
 			.initial_state = (void *)sources[i],
 		};
+		tests[ALONE + SOURCES + i] = (struct CMUnitTest){
+			.name = names[i],
+			.test_func = looking_changes_nothing,
+			.initial_state = (void *)sources[i],
+		};
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -324,11 +324,17 @@ void agent_charge(struct agent *a, int64_t turn, const struct usage *u)
 		usage_add(&a->turn_used, &own);
 }
 
-static void take(void *of, const struct usage *part)
+static void turn_take(void *of, const struct usage *part)
 {
 	struct agent *a = of;
 
 	agent_charge(a, a->turns, part);
+}
+
+/* Taken while no turn of its process was open; it may be told when the next one is. */
+static void take(void *of, const struct usage *part)
+{
+	agent_charge(of, 0, part);
 }
 
 static const char *span_id_of(const void *of, char own[HEX64])
@@ -340,6 +346,7 @@ static const char *span_id_of(const void *of, char own[HEX64])
 }
 
 static const struct share_ops share_ops = { .take = take, .span_id = span_id_of };
+static const struct share_ops turn_share_ops = { .take = turn_take, .span_id = span_id_of };
 
 static void enter(struct agent *a)
 {
@@ -433,7 +440,8 @@ static void begin_turn(struct agent *a, const struct exchange *x)
 		return;
 	index_add(&a->run->agents.by_process, (struct map_key){ a->tgid, a->proc_start, 0 },
 		  &a->of_process, a);
-	share_join(a->run, a->tgid, a->proc_start, CHARGE_TURNS, &a->turn_share, &share_ops, a);
+	share_join(a->run, a->tgid, a->proc_start, CHARGE_TURNS, &a->turn_share, &turn_share_ops,
+		   a);
 	a->turns++;
 	engine_id(a->turn->span_id, a->run, SPAN_TURN,
 		  (uint64_t[4]){ hash64(sv(a->span->span_id)), (uint64_t)a->turns });
