@@ -3,31 +3,10 @@
 #include "reframe.h"
 
 #include <string.h>
-#include <zlib.h>
 
-#define GZIP_WINDOW (15 + 16) /* zlib's way to ask for gzip */
+#include "../zip.h"
+
 #define CHUNK_MAX 8192
-
-static bool compress_to(struct buf *out, struct sv body)
-{
-	z_stream z = { 0 };
-	bool ok;
-
-	if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-		return false;
-	if (buf_reserve(out, deflateBound(&z, body.n))) {
-		deflateEnd(&z);
-		return false;
-	}
-	z.next_in = (unsigned char *)body.p;
-	z.avail_in = body.n;
-	z.next_out = (unsigned char *)out->p;
-	z.avail_out = out->cap;
-	ok = deflate(&z, Z_FINISH) == Z_STREAM_END;
-	out->len = z.total_out;
-	deflateEnd(&z);
-	return ok;
-}
 
 /* Header lines but for those that tell how the body is framed. */
 static void put_head(struct buf *out, struct sv head)
@@ -69,7 +48,7 @@ bool reframe(struct buf *out, struct sv response, bool gzip, uint64_t seed)
 	body = sv_sub(response, (size_t)at + 4, SIZE_MAX);
 	if (!body.n)
 		return false;
-	if (gzip && !compress_to(&packed, body)) {
+	if (gzip && !zip_pack_all(&packed, body, ZIP_GZIP)) {
 		buf_fini(&packed);
 		return false;
 	}

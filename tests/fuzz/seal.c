@@ -8,11 +8,11 @@
  * packed: a secret in a text of the fuzzer's is deflated, recorded in pieces and read again by zlib: nothing of
  * the secret is left, and what is read is as long as what was sent, or was cut short and counted.
  */
+#include "../zip.h"
 #include "fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/cleanup.h"
 #include "base/hash.h"
@@ -105,50 +105,6 @@ const struct fuzz_target fuzz_seal = { "seal", seal_run, NULL };
 
 /* --- packed */
 
-static void pack(struct buf *out, struct sv text, unsigned int how)
-{
-	static const int strategies[] = { Z_DEFAULT_STRATEGY, Z_FILTERED, Z_HUFFMAN_ONLY, Z_RLE,
-					  Z_FIXED };
-	struct sv parts[] = { sv_sub(text, 0, text.n / 2), sv_sub(text, text.n / 2, SIZE_MAX) };
-	z_stream z = { 0 };
-
-	if (deflateInit2(&z, (int)(how % 10), Z_DEFLATED, 31, 8,
-			 strategies[how / 10 % ARRAY_SIZE(strategies)]) != Z_OK)
-		fuzz_fail("out of memory");
-	for (int i = 0; i < 2; i++) {
-		char some[4096];
-
-		z.next_in = (Bytef *)parts[i].p;
-		z.avail_in = (uInt)parts[i].n;
-		do {
-			z.next_out = (Bytef *)some;
-			z.avail_out = sizeof(some);
-			deflate(&z, i ? Z_FINISH : how & 64 ? Z_FULL_FLUSH : Z_NO_FLUSH);
-			buf_add(out, some, sizeof(some) - z.avail_out);
-		} while (!z.avail_out);
-	}
-	deflateEnd(&z);
-}
-
-static bool unpack(struct buf *out, struct sv bytes)
-{
-	z_stream z = { .next_in = (Bytef *)bytes.p, .avail_in = (uInt)bytes.n };
-	int ret;
-
-	if (inflateInit2(&z, 31) != Z_OK)
-		fuzz_fail("out of memory");
-	do {
-		char some[4096];
-
-		z.next_out = (Bytef *)some;
-		z.avail_out = sizeof(some);
-		ret = inflate(&z, Z_NO_FLUSH);
-		buf_add(out, some, sizeof(some) - z.avail_out);
-	} while (ret == Z_OK);
-	inflateEnd(&z);
-	return ret == Z_STREAM_END;
-}
-
 /* A part of what is in the text anyway may be in the secret. */
 static bool is_in(struct sv text, size_t *halves)
 {
@@ -163,6 +119,8 @@ static bool is_in(struct sv text, size_t *halves)
 
 static void packed_run(struct sv input)
 {
+	static const int strategies[] = { Z_DEFAULT_STRATEGY, Z_FILTERED, Z_HUFFMAN_ONLY, Z_RLE,
+					  Z_FIXED };
 	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT, out = BUF_INIT, now = BUF_INIT,
 				 head = BUF_INIT;
 	unsigned int how = fuzz_byte(&input), step = 1 + fuzz_byte(&input) * 8;
@@ -185,7 +143,11 @@ static void packed_run(struct sv input)
 	buf_sv(&text, before);
 	buf_str(&text, "\n{\"password\":\"" SECRET "\"} sk-proj-" SECRET "\n");
 	buf_sv(&text, after);
-	pack(&body, buf_view(&text), how);
+	if (!zip_pack(&body, buf_view(&text),
+		      &(struct zip_how){
+			      ZIP_GZIP, how % 10, strategies[how / 10 % ARRAY_SIZE(strategies)],
+			      how & 64 ? Z_FULL_FLUSH : Z_NO_FLUSH, (text.len + 1) / 2 }))
+		fuzz_fail("out of memory");
 	if (seal_new(&f.seal))
 		fuzz_fail("out of memory");
 	buf_fmt(&head, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
@@ -194,7 +156,7 @@ static void packed_run(struct sv input)
 	buf_clear(&out);
 	for (rest = buf_view(&body); rest.n; rest = sv_sub(rest, step, SIZE_MAX))
 		next(&f, EV_READ, sv_sub(rest, 0, step));
-	if (!unpack(&now, buf_view(&out)))
+	if (!zip_unpack(&now, buf_view(&out), ZIP_GZIP))
 		fuzz_assert(seal_lost(f.seal));
 	else
 		fuzz_assert(now.len == text.len);

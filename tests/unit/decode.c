@@ -7,11 +7,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include <cmocka.h>
 
+#include "../zip.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "hostile.h"
@@ -66,21 +66,6 @@ static struct decode *open_decoder(const char *names, struct sink *s)
 
 /* --- encoders */
 
-static void encode_zlib(struct buf *to, struct sv in, int window_bits, int flush)
-{
-	z_stream z = { 0 };
-
-	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY), Z_OK);
-	buf_reserve(to, deflateBound(&z, in.n) + 64);
-	z.next_in = (Bytef *)in.p;
-	z.avail_in = in.n;
-	z.next_out = (Bytef *)to->p + to->len;
-	z.avail_out = to->cap - to->len;
-	deflate(&z, flush);
-	to->len = to->cap - z.avail_out;
-	deflateEnd(&z);
-}
-
 static void encode_zstd(struct buf *to, struct sv in)
 {
 	size_t n;
@@ -94,11 +79,11 @@ static void encode_zstd(struct buf *to, struct sv in)
 static void encode(struct buf *to, struct sv in, const char *name)
 {
 	if (!strcmp(name, "gzip"))
-		encode_zlib(to, in, 16 + MAX_WBITS, Z_FINISH);
+		assert_true(zip_pack_all(to, in, ZIP_GZIP));
 	else if (!strcmp(name, "zlib"))
-		encode_zlib(to, in, MAX_WBITS, Z_FINISH);
+		assert_true(zip_pack_all(to, in, ZIP_ZLIB));
 	else if (!strcmp(name, "raw"))
-		encode_zlib(to, in, -MAX_WBITS, Z_FINISH);
+		assert_true(zip_pack_all(to, in, ZIP_RAW));
 	else
 		encode_zstd(to, in);
 }

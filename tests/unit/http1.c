@@ -9,11 +9,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include <cmocka.h>
 
+#include "../zip.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
@@ -413,22 +413,6 @@ static void talk_fini(struct talk *t)
 		buf_fini(&t->turns[i].bytes);
 }
 
-static void add_gzip(struct buf *b, struct sv plain)
-{
-	z_stream z = { 0 };
-
-	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
-			 Z_OK);
-	buf_reserve(b, plain.n + 100);
-	z.next_in = (Bytef *)plain.p;
-	z.avail_in = plain.n;
-	z.next_out = (Bytef *)b->p + b->len;
-	z.avail_out = b->cap - b->len;
-	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-	b->len = b->cap - z.avail_out;
-	deflateEnd(&z);
-}
-
 static void add_chunks(struct buf *b, struct sv body, uint64_t *seed)
 {
 	while (body.n) {
@@ -455,7 +439,7 @@ static void add_message(struct buf *b, enum http_dir dir, size_t number, uint64_
 	else
 		buf_str(b, "HTTP/1.1 200 OK\r\nServer: x\r\n");
 	if (gzip)
-		add_gzip(&body, SV(plain));
+		assert_true(zip_pack_all(&body, SV(plain), ZIP_GZIP));
 	else
 		buf_str(&body, plain);
 	if (gzip)

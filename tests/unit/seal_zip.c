@@ -3,78 +3,18 @@
  * Secrets in bodies that are deflated: zlib reads what is left of them, and it is what was sent but for
  * what is masked.
  */
+#include "../zip.h"
 #include "seal_test.h"
-
-#include <zlib.h>
 
 #define SECRET_LEN 32
 /* letters that are in nothing else: no part of such a secret is a copy of what is none */
 #define OWN "BCDEFGHIJKLMNOPRTUVWXYZ_"
 #define ANY "abcdefghijklmnopqrstuvwxyz0123456789"
 
-enum wrapper { RAW, ZLIB, GZIP };
-
-static const int window_bits[] = { [RAW] = -15, [ZLIB] = 15, [GZIP] = 31 };
-static const char *const names[] = { [RAW] = "deflate", [ZLIB] = "deflate", [GZIP] = "gzip" };
-
-struct packing {
-	enum wrapper wrapper;
-	int level, strategy;
-	size_t flush; /* every so many bytes; 0: never */
-};
-
-static void pack(struct buf *out, struct sv text, const struct packing *how)
-{
-	z_stream z = { 0 };
-	int ret;
-
-	assert_int_equal(deflateInit2(&z, how->level, Z_DEFLATED, window_bits[how->wrapper], 8,
-				      how->strategy),
-			 Z_OK);
-	do {
-		struct sv now = sv_sub(text, 0, how->flush ? how->flush : SIZE_MAX);
-
-		text = sv_sub(text, now.n, SIZE_MAX);
-		z.next_in = (Bytef *)now.p;
-		z.avail_in = (uInt)now.n;
-		do {
-			char some[8192];
-
-			z.next_out = (Bytef *)some;
-			z.avail_out = sizeof(some);
-			ret = deflate(&z, text.n ? Z_SYNC_FLUSH : Z_FINISH);
-			buf_add(out, some, sizeof(some) - z.avail_out);
-		} while (!z.avail_out);
-	} while (text.n);
-	assert_int_equal(ret, Z_STREAM_END);
-	deflateEnd(&z);
-}
-
-/* True: to its end, with the right check value. */
-static bool unpack(struct buf *out, struct sv bytes, enum wrapper wrapper)
-{
-	z_stream z = { 0 };
-	int ret;
-
-	assert_int_equal(inflateInit2(&z, window_bits[wrapper]), Z_OK);
-	z.next_in = (Bytef *)bytes.p;
-	z.avail_in = (uInt)bytes.n;
-	do {
-		char some[8192];
-
-		z.next_out = (Bytef *)some;
-		z.avail_out = sizeof(some);
-		ret = inflate(&z, Z_NO_FLUSH);
-		buf_add(out, some, sizeof(some) - z.avail_out);
-	} while (ret == Z_OK);
-	inflateEnd(&z);
-	return ret == Z_STREAM_END && !z.avail_in;
-}
-
-static void put_head(struct buf *b, enum wrapper wrapper, size_t len)
+static void put_head(struct buf *b, int bits, size_t len)
 {
 	buf_fmt(b, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: %s\r\n",
-		names[wrapper]);
+		bits == ZIP_GZIP ? "gzip" : "deflate");
 	if (len)
 		buf_fmt(b, "Content-Length: %zu\r\n\r\n", len);
 	else
@@ -126,7 +66,7 @@ static void assert_none_planted(struct sv text)
 }
 
 /* What becomes of a text; false: it was cut short, and nothing of a secret is in what is left. */
-static bool seal_packed(struct sv text, const struct packing *how, bool chunked, uint64_t *seed,
+static bool seal_packed(struct sv text, const struct zip_how *how, bool chunked, uint64_t *seed,
 			size_t max, bool exact)
 {
 	_cleanup_buf_ struct buf packed = BUF_INIT, sent = BUF_INIT, body = BUF_INIT,
@@ -136,8 +76,8 @@ static bool seal_packed(struct sv text, const struct packing *how, bool chunked,
 	bool whole;
 
 	wire_init(&w);
-	pack(&packed, text, how);
-	put_head(&sent, how->wrapper, chunked ? 0 : packed.len);
+	assert_true(zip_pack(&packed, text, how));
+	put_head(&sent, how->bits, chunked ? 0 : packed.len);
 	head = sent.len;
 	if (chunked)
 		put_chunks(&sent, buf_view(&packed), seed);
@@ -152,7 +92,7 @@ static bool seal_packed(struct sv text, const struct packing *how, bool chunked,
 		take_chunks(&body, sv_sub(buf_view(&w.out[EV_READ]), head, SIZE_MAX));
 	else
 		buf_sv(&body, sv_sub(buf_view(&w.out[EV_READ]), head, packed.len));
-	whole = unpack(&now, buf_view(&body), how->wrapper);
+	whole = zip_unpack(&now, buf_view(&body), how->bits);
 	assert_none_planted(buf_view(&now));
 	assert_int_equal(whole, seal_lost(w.seal) == 0);
 	assert_true(whole ? now.len == text.n : now.len <= text.n);
@@ -199,6 +139,7 @@ static void make_text(struct buf *b, uint64_t *seed, size_t cnt, const char *let
 /* How many of cnt bodies were cut short. */
 static size_t many(size_t cnt, const char *letters)
 {
+	static const int bits[] = { ZIP_RAW, ZIP_ZLIB, ZIP_GZIP };
 	static const int strategies[] = { Z_DEFAULT_STRATEGY, Z_FILTERED, Z_HUFFMAN_ONLY, Z_RLE,
 					  Z_FIXED };
 	size_t cut = 0;
@@ -206,11 +147,12 @@ static size_t many(size_t cnt, const char *letters)
 	for (size_t i = 1; i <= cnt; i++) {
 		_cleanup_buf_ struct buf text = BUF_INIT;
 		uint64_t seed = i * 0x9e3779b97f4a7c15u;
-		struct packing how = {
-			.wrapper = rnd_below(&seed, 3),
+		struct zip_how how = {
+			.bits = bits[rnd_below(&seed, ARRAY_SIZE(bits))],
 			.level = (int)rnd_below(&seed, 10),
 			.strategy = strategies[rnd_below(&seed, ARRAY_SIZE(strategies))],
-			.flush = rnd_below(&seed, 3) ? 0 : 1 + rnd_below(&seed, 3000),
+			.flush = Z_SYNC_FLUSH,
+			.piece = rnd_below(&seed, 3) ? 0 : 1 + rnd_below(&seed, 3000),
 		};
 		size_t max = rnd_below(&seed, 4) ? 16384 : 1 + rnd_below(&seed, 300);
 
