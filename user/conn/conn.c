@@ -500,6 +500,8 @@ static int feed_sock(struct conn_table *t, const struct ev_sock *rec)
 
 int conn_feed(struct conn_table *t, const struct ev_hdr *rec)
 {
+	uint64_t id;
+
 	give_up_waiting(t, rec->ts);
 	switch (rec->kind) {
 	case EV_DATA:
@@ -510,17 +512,13 @@ int conn_feed(struct conn_table *t, const struct ev_hdr *rec)
 		return feed_join(t, (const void *)rec);
 	case EV_FLOW:
 		return feed_flow(t, (const void *)rec);
-	case EV_CLOSE:
-		close_id(t, rec, ((const struct ev_close *)(const void *)rec)->conn);
-		return 0;
-	case EV_FLOW_END:
-		close_id(t, rec, ((const struct ev_flow_end *)(const void *)rec)->conn);
-		return 0;
 	case EV_EXEC: /* a new program: the old one's TLS objects are gone, whoever freed them */
 	case EV_EXIT:
 		close_of_process(t, rec);
 		return 0;
 	default:
+		if (event_ends_conn(rec, &id))
+			close_id(t, rec, id);
 		return 0;
 	}
 }

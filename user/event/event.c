@@ -211,6 +211,17 @@ struct sv event_payload(const struct ev_hdr *rec)
 	return (struct sv){ (const char *)rec + k->fixed_sz, rec->size - k->fixed_sz };
 }
 
+bool event_ends_conn(const struct ev_hdr *rec, uint64_t *conn)
+{
+	if (rec->kind == EV_CLOSE)
+		*conn = ((const struct ev_close *)(const void *)rec)->conn;
+	else if (rec->kind == EV_FLOW_END)
+		*conn = ((const struct ev_flow_end *)(const void *)rec)->conn;
+	else
+		return false;
+	return true;
+}
+
 struct sv event_exec_path(const struct ev_exec *e)
 {
 	struct sv path = sv_sub(event_payload(&e->hdr), 0, e->path_len);

@@ -21,6 +21,8 @@ const char *event_name(unsigned int kind); /* "DATA"; "?" for an unknown kind */
 
 /* Payload behind the kind's fixed part; empty for kinds without.  The record has been checked. */
 struct sv event_payload(const struct ev_hdr *rec);
+/* True: it ends a connection, *conn. */
+bool event_ends_conn(const struct ev_hdr *rec, uint64_t *conn);
 struct sv event_exec_path(const struct ev_exec *e); /* without its NUL */
 struct sv event_exec_args(const struct ev_exec *e); /* NUL-separated */
 /*

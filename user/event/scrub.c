@@ -106,6 +106,8 @@ static void scrub_join(struct event_scrub *s, const struct ev_join *j)
 
 void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 {
+	uint64_t conn;
+
 	switch (rec->kind) {
 	case EV_DATA:
 		scrub_data(s, (struct ev_data *)(void *)rec);
@@ -138,13 +140,9 @@ void event_scrub(struct event_scrub *s, struct ev_hdr *rec)
 	case EV_JOIN:
 		scrub_join(s, (const struct ev_join *)(const void *)rec);
 		break;
-	case EV_CLOSE:
-		forget(s, rec, ((const struct ev_close *)(const void *)rec)->conn);
-		break;
-	case EV_FLOW_END:
-		forget(s, rec, ((const struct ev_flow_end *)(const void *)rec)->conn);
-		break;
 	default:
+		if (event_ends_conn(rec, &conn))
+			forget(s, rec, conn);
 		break;
 	}
 }

@@ -455,6 +455,7 @@ static void join(struct seal *s, const struct ev_join *rec)
 void seal_record(struct seal *s, struct ev_hdr *rec)
 {
 	struct conn *c;
+	uint64_t id;
 
 	switch (rec->kind) {
 	case EV_DATA:
@@ -471,17 +472,13 @@ void seal_record(struct seal *s, struct ev_hdr *rec)
 	case EV_JOIN:
 		join(s, (const struct ev_join *)(const void *)rec);
 		break;
-	case EV_CLOSE:
-		forget(s, rec, ((const struct ev_close *)(const void *)rec)->conn);
-		break;
-	case EV_FLOW_END:
-		forget(s, rec, ((const struct ev_flow_end *)(const void *)rec)->conn);
-		break;
 	case EV_EXEC:
 	case EV_EXIT:
 		forget_process(s, rec);
 		break;
 	default:
+		if (event_ends_conn(rec, &id))
+			forget(s, rec, id);
 		break;
 	}
 }
