@@ -237,9 +237,9 @@ static __always_inline void fs_leave(struct fs_file *f, struct file *file, __u32
 		f->leaving = 0;
 	}
 	f->leaving++;
-	if (refs <= f->leaving)
+	if (refs <= f->leaving) {
 		fs_close((__u64)file, 1);
-	if (refs > f->leaving && f->tgid == tgid) {
+	} else if (f->tgid == tgid) {
 		fs_close((__u64)file, refs);
 		f->tgid = 0;
 	}
