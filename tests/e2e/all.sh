@@ -112,6 +112,78 @@ result "... with the processes of their tools" $?
 ! grep -al "$secret" db* c.rsp attach.out attach.err spans.ndjson >problems
 result "... and nothing of the others is kept or shown" $? problems
 
+# An agent that reads half of an answer before it is attached to: of the other half nobody knew whose it is.
+cat >half.py <<'END'
+import http.client, http.server, json, os, ssl, sys, time
+
+ANSWER = json.dumps({"id": "chatcmpl-1", "object": "chat.completion", "model": "gpt-4.1", "choices": [{
+    "index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Half. " * 100}}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}}).encode()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(ANSWER)))
+        self.end_headers()
+        self.wfile.write(ANSWER[:300])
+        open("asked", "w").close()
+        while not os.path.exists("attached"):
+            time.sleep(0.02)
+        self.wfile.write(ANSWER[300:])
+
+    def log_message(self, *args):
+        pass
+
+
+def serve():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("cert.pem", "key.pem")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+def ask(port):
+    context = ssl._create_unverified_context()
+    client = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
+    for question in "One?", "Two?":
+        client.request("POST", "/v1/chat/completions", json.dumps(
+            {"model": "gpt-4.1", "messages": [{"role": "user", "content": question}]}))
+        client.getresponse().read()
+    client.close()
+
+
+ask(int(sys.argv[1])) if len(sys.argv) > 1 else serve()
+END
+openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost 2>/dev/null
+"$PYTHON" half.py >half.port 2>half.err &
+pids+=($!)
+wait_for 20 test -s half.port || cat half.err
+(inside "$PYTHON" half.py "$(cat half.port)") >half.out 2>&1 &
+half_pid=$!
+pids+=($half_pid)
+wait_for 20 test -e asked
+env --default-signal=INT timeout --foreground 60 "$RINGSPAN" attach --all "${narrow[@]}" --store half.db >half.attach 2>&1 &
+attach_pid=$!
+pids+=($attach_pid)
+{
+	wait_for 20 grep -q "looking for agents" half.attach || echo "it does not say that it looks for agents"
+	touch attached
+	wait $half_pid || cat half.out
+	kill -INT $attach_pid
+	wait_for 10 eval "! kill -0 $attach_pid" || echo "it does not end"
+	grep -aq 'lost: [0-9]* bytes that agents moved before they were known to be any$' half.attach ||
+		cat half.attach
+} >problems 2>&1
+! [ -s problems ]
+result "what an agent read before it was known to be one is told as that" $? problems
+
 mine=$(bpftool prog show 2>/dev/null | grep -c "pids ringspan($attach_pid)")
 [ "$mine" -eq 0 ]
 result "no program is left when it has ended" $?

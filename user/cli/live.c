@@ -439,6 +439,8 @@ static void report_loss(const struct session_totals *t, struct buf *b)
 {
 	const struct loss_sums *l = &t->trace.loss;
 	const uint64_t *bytes = l->bytes_lost;
+	uint64_t holes = t->trace.hole_bytes, undecided = bytes[EV_LOST_UNDECIDED];
+	uint64_t early = holes < undecided ? holes : undecided; /* the rest is of no agent */
 
 	lost(b, l->lost_ring, "records that found no room");
 	lost(b, bytes[EV_LOST_RING_FULL], "bytes of traffic in them");
@@ -451,8 +453,10 @@ static void report_loss(const struct session_totals *t, struct buf *b)
 	lost(b, t->broken, "broken records");
 	lost(b, t->unstored.spans, "spans that could not be stored");
 	lost(b, t->unstored.rows, "other rows that could not be stored");
-	if (!b->len) /* else they are the same bytes */
-		lost(b, t->trace.hole_bytes, "bytes missing in streams");
+	if (!b->len) { /* else they are the same bytes */
+		lost(b, early, "bytes that agents moved before they were known to be any");
+		lost(b, holes - early, "bytes missing in streams");
+	}
 	/* the records' own counts may know of more than the statistics, which come later */
 	if (t->trace.lost_records > l->lost_ring + l->calls_lost)
 		lost(b, t->trace.lost_records - l->lost_ring - l->calls_lost, "more records");
