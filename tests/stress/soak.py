@@ -250,6 +250,10 @@ class Soak:
         db.close()
         return rows[-1] if rows else None
 
+    def is_stored(self, job):
+        run = self.run_of(job)
+        return run is not None and not run[1]
+
     def spans_of(self, trace_id):
         done = subprocess.run([self.options.ringspan, "export", "--store", self.store, "--payload",
                                trace_id], capture_output=True, text=True, timeout=60, check=False)
@@ -286,7 +290,7 @@ class Soak:
                 lines.append("the run is unfinished though it is over")
         else:
             lines = soak_tree.untrue(truth, told)
-            if run and told.run and told.run.whole and soak_tree.difference(truth, told):
+            if run and told.run and told.says_whole() and soak_tree.difference(truth, told):
                 lines.append("the run does not say that it was watched in part")
         with self.lock:
             if lines and told.lost:
@@ -339,7 +343,7 @@ class Soak:
         how = signal.SIGKILL if self.restarts["ringspan"] % 2 else signal.SIGINT
         self.restarts["ringspan"] += 1
         for job in [*self.jobs.values(), *self.recent]:
-            job.watched &= job.ended > 0 and time.time() - job.ended > 3
+            job.watched &= job.ended > 0 and (time.time() - job.ended > SETTLE or self.is_stored(job))
         self.stop_recorder(how)
         self.start_recorder()
 

@@ -149,6 +149,7 @@ class Truth:
         self.tools, self.agents, self.turns, self.calls, self.programs = {}, {}, {}, {}, {}
         self.ports, self.results = set(), {}
         self.heads = 0  # requests of which no more may have been sent than their heads
+        self.broken = 0  # answers that broke off
         for fact in lines:
             getattr(self, "on_" + fact.get("what", "process"))(fact)
         if job.mcp:
@@ -200,6 +201,7 @@ class Truth:
         sure = bool(fact["status"]) or sent == "all" or arrived
         if sent == "part" and not sure:
             self.heads += 1
+        self.broken += fact["status"] == 200 and not fact["whole"]
         call.attempts.append({"request_id": None, **fact, "answer": answer, "sure": sure,
                               "ended": fact["whole"] or fact["status"] >= 400})
         for tool, text in self.results.get(key, []):
@@ -363,6 +365,10 @@ class Told:
     def of_other(self, span, a):
         return f"{span['name']} {a.get('error.type', '')}".strip(), span["name"]
 
+    def says_whole(self):
+        """Of a run that is over its processes may go on when nobody looks any more."""
+        return self.run.whole and all(n.whole for n in self.run.walk() if n.kind == "process")
+
     def place(self, span):
         node = self.nodes.get(span["span_id"])
         if not node or node is self.run:
@@ -412,6 +418,15 @@ def drop_heads(run, left):
                 left -= 1
 
 
+def drop_asked_again(run):
+    """What an answer asked for before it broke off, and the next one asked for again: nobody did it."""
+    for node in run.walk():
+        done = {n.text.split(" ", 1)[1].split(" -> ")[0] for n in node.children if n.kind == "tool" and n.whole}
+        node.children = [n for n in node.children if n.kind != "tool" or n.whole or n.children or
+                         not n.text.endswith(" -> None") or
+                         n.text.split(" ", 1)[1].removesuffix(" -> None") not in done]
+
+
 def drop_logs(run):
     """What an MCP server logs while two requests are open is neither's: it stands by itself."""
     for node in run.walk():
@@ -424,6 +439,8 @@ def difference(truth, told):
     if not told.run:  # who asks no model, nor a tool server, is no agent
         return ["- there is no span of the run itself"] if asked or truth.job.mcp else []
     drop_heads(told.run, truth.heads)
+    if truth.broken:
+        drop_asked_again(told.run)
     if truth.job.mcp:
         drop_logs(told.run)
     same_words(truth.run, told.run)
