@@ -485,6 +485,8 @@ void model_each_open(struct run *r, const struct open_walk *w);
 void model_forget(struct run *r); /* after model_expire() of all */
 
 /* agent.c */
+/* What a call is for that begins no conversation (ringspan.purpose); NULL: it may begin one. */
+const char *call_purpose(const struct sem_call *c);
 void agent_asked(struct exchange *x); /* its request is known: finds agent and turn */
 void agent_answered(struct exchange *x);
 void agent_calls_tool(struct exchange *x);
