@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/redact.h"
+#include "hostile.h"
 
 #define D16 "0123456789abcdef"
 #define U16 "0123456789ABCDEF"
@@ -224,6 +225,26 @@ static void cut_once(void **state)
 			check_pieces(e.text, e.want, got, e.n, cuts);
 		}
 	}
+}
+
+/* A text that ends anywhere: nothing behind it is read. */
+static void ends_where_memory_ends(void **state)
+{
+	struct guard g;
+
+	(void)state;
+	guard_init(&g, sizeof(((struct plain *)NULL)->text));
+	for (size_t i = 0; i < ARRAY_SIZE(examples); i++) {
+		struct plain e;
+
+		expand(examples[i], &e);
+		for (size_t n = 0; n <= e.n; n++) {
+			struct sv put = guard_put(&g, (struct sv){ e.text, n });
+
+			redact_text((char *)put.p, n);
+		}
+	}
+	guard_fini(&g);
 }
 
 static void byte_by_byte(void **state)
@@ -456,10 +477,15 @@ static void fuzz_json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole),        cmocka_unit_test(cut_once),
-		cmocka_unit_test(byte_by_byte), cmocka_unit_test(long_token),
-		cmocka_unit_test(cut_scheme),   cmocka_unit_test(text_alone),
-		cmocka_unit_test(fuzz_pieces),  cmocka_unit_test(fuzz_json),
+		cmocka_unit_test(whole),
+		cmocka_unit_test(cut_once),
+		cmocka_unit_test(byte_by_byte),
+		cmocka_unit_test(long_token),
+		cmocka_unit_test(cut_scheme),
+		cmocka_unit_test(text_alone),
+		cmocka_unit_test(fuzz_pieces),
+		cmocka_unit_test(fuzz_json),
+		cmocka_unit_test(ends_where_memory_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -452,7 +452,8 @@ static size_t end_word(struct redact *r, char *p, size_t n, char behind)
 		r->start_level = escape_level(r->slashes);
 	}
 	bool line_goes_on = skip == 1 && w.len == 1 && strchr("nrt", w.head[0]);
-	if (w.whole && w.head[skip] == '-' && names_option(r, &w, skip, behind)) {
+	if (w.whole && w.head_len > skip && w.head[skip] == '-' &&
+	    names_option(r, &w, skip, behind)) {
 		;
 	} else if (behind == '=') {
 		if (names_query(r, &w, skip))
