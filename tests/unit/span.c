@@ -205,9 +205,9 @@ static void fill_secrets(struct span *s, struct arena *a)
 {
 	span_set_str(s, ATTR_ID_ERROR_TYPE, SV("bad key " KEY));
 	span_set_json(s, ATTR_ID_TOOL_ARGUMENTS,
-		      object(a,
-			     "{\"cmd\":[\"curl\",\"-H\",\"Authorization: Bearer tok-12345678\"],"
-			     "\"headers\":{\"x-api-key\":\"hunter2hunter2\"},\"n\":\"" KEY "\"}"));
+		      object(a, "{\"cmd\":[\"curl\",\"-H\",\"Authorization: Bearer tok-12345678\"],"
+				"\"headers\":{\"x-api-key\":\"hunter2hunter2\"},\"n\":\"" KEY "\","
+				"\"Password\":\"hunter2 \\\"so\\\"\",\"url\":\"http://a:8080\"}"));
 	span_event(s, 1, "e", object(a, "{\"error.type\":\"" KEY "\"}"));
 	span_set_status(s, STATUS_ERROR, SV("Incorrect API key provided: " KEY));
 	span_set_name(s, SV("chat " KEY));
@@ -242,11 +242,13 @@ static void test_redaction(void **state)
 	assert_int_equal(count(buf_view(&hidden), "hunter2"), 0);
 	assert_int_equal(count(buf_view(&shown), KEY), 5);
 	assert_int_equal(count(buf_view(&shown), "tok-12345678"), 1);
-	assert_int_equal(count(buf_view(&shown), "hunter2"), 2);
+	assert_int_equal(count(buf_view(&shown), "hunter2"), 3);
 	/* lengths stay, and what is no secret, too */
 	assert_int_equal(hidden.len, shown.len);
 	assert_int_equal(count(buf_view(&hidden), "\"bad key "), 1);
 	assert_int_equal(count(buf_view(&hidden), "\"curl\",\"-H\""), 1);
+	assert_int_equal(count(buf_view(&hidden), "\"Password\":\"*******"), 1);
+	assert_int_equal(count(buf_view(&hidden), "\"url\":\"http://a:8080\""), 1);
 	span_free(&s);
 	span_free(&open);
 }

@@ -808,3 +808,13 @@ size_t redact_text(char *p, size_t n)
 
 	return redact_bytes(&r, p, n);
 }
+
+size_t redact_member(struct sv name, char *p, size_t n)
+{
+	struct redact r = { .last = true };
+
+	if (one_of(name, header_names, ARRAY_SIZE(header_names)) ||
+	    one_of(name, member_names, ARRAY_SIZE(member_names)))
+		begin_value(&r, 0, 0);
+	return redact_bytes(&r, p, n);
+}

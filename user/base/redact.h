@@ -71,5 +71,7 @@ size_t redact_url(struct redact_url *u, char *p, size_t n, bool last);
 size_t redact_bytes(struct redact *r, char *p, size_t n);
 /* The whole of a text that stands by itself. */
 size_t redact_text(char *p, size_t n);
+/* Likewise the string, decoded, that is the value of a member of that name. */
+size_t redact_member(struct sv name, char *p, size_t n);
 
 #endif

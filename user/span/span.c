@@ -14,8 +14,6 @@
 #include "base/limits.h"
 #include "base/redact.h"
 
-#define HEADER_NAME_MAX 40 /* no secret header field has a longer name */
-
 int span_new(struct span **out, enum span_what what)
 {
 	struct span *s = calloc(1, sizeof(*s));
@@ -71,30 +69,11 @@ int span_copy(struct span **out, const struct span *s)
 	return 0;
 }
 
-/*
- * v is the span's own copy.  A value is looked at twice: by itself, and as the value of its key, for
- * {"authorization": "..."} is as secret as the header line.
- */
-static void redact_value(struct sv key, struct sv v)
-{
-	char name[HEADER_NAME_MAX];
-	struct redact r = REDACT_INIT;
-
-	redact_text((char *)v.p, v.n);
-	if (!key.n || key.n > sizeof(name) - 2)
-		return;
-	memcpy(name, key.p, key.n);
-	name[key.n] = ':';
-	name[key.n + 1] = ' ';
-	redact_bytes(&r, name, key.n + 2);
-	redact_bytes(&r, (char *)v.p, v.n);
-}
-
 /* Depth is that of JSON texts: LIMIT_JSON_DEPTH. */
 static void redact_json(struct json *v)
 {
-	if (v->type == JSON_STRING)
-		redact_value(v->key, v->s);
+	if (v->type == JSON_STRING) /* the span's own copy */
+		redact_member(v->key, (char *)v->s.p, v->s.n);
 	for (struct json *e = v->head; e; e = e->next)
 		redact_json(e);
 }
@@ -132,7 +111,7 @@ void span_set_str(struct span *s, enum attr_id id, struct sv v)
 		return;
 	str = json_string(&s->arena, v);
 	if (str && !s->no_redact)
-		redact_value((struct sv){ NULL, 0 }, str->s);
+		redact_text((char *)str->s.p, str->s.n);
 	set(s, id, str);
 }
 
