@@ -65,6 +65,18 @@ static void of_alike(void **state)
 	is_under(told_process(&w->told, 21), told_tool(&w->told, "toolu_1"), "argument");
 }
 
+/* Two secrets look the same behind their masks. */
+static void of_masked(void **state)
+{
+	struct world *w = *state;
+
+	model_asks(w, 5 * MS, "[" USE("toolu_1", "login", "{\"password\":\"********\"}") "]");
+	starts(w, 10 * MS, 21, AGENT, ARGS("mysql\0--password\0********"));
+	ends(w, 20 * MS, 21);
+	end(w);
+	is_under(told_process(&w->told, 21), told_tool(&w->told, "toolu_1"), "time");
+}
+
 static void of_two_letters(void **state)
 {
 	struct world *w = *state;
@@ -469,11 +481,22 @@ static void by_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(of_one_tool),     TEST(of_alike),           TEST(of_two_letters),
-		TEST(of_the_same),     TEST(of_an_inner_agent),  TEST(of_two_agents),
-		TEST(behind_a_call),   TEST(before_a_call),      TEST(by_request),
-		TEST(request_by_time), TEST(taken_by_a_request), TEST(taken_by_an_open_request),
-		TEST(by_path),         TEST(in_flight),          TEST(connection_of_a_request),
+		TEST(of_one_tool),
+		TEST(of_alike),
+		TEST(of_masked),
+		TEST(of_two_letters),
+		TEST(of_the_same),
+		TEST(of_an_inner_agent),
+		TEST(of_two_agents),
+		TEST(behind_a_call),
+		TEST(before_a_call),
+		TEST(by_request),
+		TEST(request_by_time),
+		TEST(taken_by_a_request),
+		TEST(taken_by_an_open_request),
+		TEST(by_path),
+		TEST(in_flight),
+		TEST(connection_of_a_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,6 +80,16 @@ struct tool_class *tool_class_of(const struct run *r, const struct json *args)
 	return NULL;
 }
 
+/* Secrets are all alike once they are masked: that two are so tells nothing. */
+static bool is_masked(struct sv text)
+{
+	size_t i = 0;
+
+	while (i < text.n && text.p[i] == '*')
+		i++;
+	return text.n && i == text.n;
+}
+
 static void keep_text(struct tools *all, struct tool_class *class, struct sv raw)
 {
 	size_t max = raw.n < TOOL_CANONICAL_MAX ? raw.n : TOOL_CANONICAL_MAX;
@@ -114,7 +124,7 @@ static void keep_text(struct tools *all, struct tool_class *class, struct sv raw
 static void keep_texts(struct tools *all, struct tool_class *class, const struct json *v,
 		       unsigned int depth)
 {
-	if (json_is(v, JSON_STRING))
+	if (json_is(v, JSON_STRING) && !is_masked(v->s))
 		keep_text(all, class, json_sv(v));
 	else if (depth < LIMIT_JSON_DEPTH)
 		json_for_each (v, e)
@@ -140,7 +150,7 @@ static void keep_value(struct tools *all, struct tool_class *class, struct sv te
 static void keep_values(struct tools *all, struct tool_class *class, const struct json *v,
 			unsigned int depth)
 {
-	if (json_is(v, JSON_STRING) || json_is(v, JSON_NUMBER))
+	if ((json_is(v, JSON_STRING) && !is_masked(v->s)) || json_is(v, JSON_NUMBER))
 		keep_value(all, class, v->s);
 	else if (depth < LIMIT_JSON_DEPTH)
 		json_for_each (v, e)
