@@ -23,6 +23,7 @@
 
 struct wire {
 	struct seal *seal;
+	struct event_scrub *scrub; /* what masks records before, if it is to */
 	uint64_t conn, pos[2];
 	struct buf out[2]; /* what is left of the bytes, by enum ev_dir */
 };
@@ -37,6 +38,7 @@ static inline void wire_fini(struct wire *w)
 {
 	seal_free(&w->seal);
 	assert_null(w->seal);
+	event_scrub_free(&w->scrub);
 	buf_fini(&w->out[0]);
 	buf_fini(&w->out[1]);
 }
@@ -60,6 +62,8 @@ static inline void wire_record(struct wire *w, enum ev_dir dir, uint64_t pos, st
 	assert_int_equal(event_check(rec, d->hdr.size), 0);
 	guard_init(&g, sizeof(rec));
 	put = guard_put(&g, (struct sv){ rec, (d->hdr.size + 7) & ~7u });
+	if (w->scrub)
+		event_scrub(w->scrub, (struct ev_hdr *)(void *)put.p);
 	seal_record(w->seal, (struct ev_hdr *)(void *)put.p);
 	assert_memory_equal(was, put.p, sizeof(*d));
 	buf_add(&w->out[dir], put.p + sizeof(*d), bytes.n);

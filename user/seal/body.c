@@ -97,6 +97,8 @@ static int look(void *ctx, struct sv bytes)
 
 		memcpy(l->w->text, now.p, now.n);
 		redact_bytes(&l->b->redact, l->w->text, now.n);
+		seal_events_feed(l->w, &l->b->events, l->w->text, now.n, false);
+		seal_joined_flush(l->w);
 		l->b->found |= memcmp(l->w->text, now.p, now.n) != 0;
 		bytes = sv_sub(bytes, now.n, SIZE_MAX);
 	}
@@ -153,6 +155,7 @@ void seal_body_fini(struct seal_work *w, struct seal_body *b)
 		seal_body_fini(w, b->inner);
 	free(b->inner);
 	seal_zip_free(w, &b->zip);
+	seal_events_fini(w, &b->events);
 	decode_free(&b->decode);
 	memset(b, 0, sizeof(*b));
 }
@@ -171,6 +174,7 @@ static void feed_guess(struct seal_work *w, struct seal_body *b, char *p, size_t
 		return;
 	}
 	seal_text(w, &b->redact, p, n);
+	seal_events_feed(w, &b->events, p, n, false);
 	b->begun = true;
 }
 
@@ -179,8 +183,10 @@ static void feed_coded(struct seal_work *w, struct seal_body *b, char *p, size_t
 	switch (b->kind) {
 	case KIND_TEXT:
 		seal_text(w, &b->redact, p, n);
+		seal_events_feed(w, &b->events, p, n, false);
 		break;
 	case KIND_MASKED:
+		seal_events_feed(w, &b->events, p, n, false);
 		break;
 	case KIND_GUESS:
 		feed_guess(w, b, p, n);
@@ -272,5 +278,6 @@ void seal_body_hole(struct seal_work *w, struct seal_body *b)
 	else if (b->kind == KIND_DECODE || (b->grpc && b->message != SEAL_PLAIN))
 		b->kind = KIND_BLANK;
 	decode_free(&b->decode);
+	seal_events_hole(&b->events);
 	(void)w;
 }

@@ -50,6 +50,7 @@ void seal_inflate_free(struct seal_work *w, struct seal_inflate **z)
 	if (!*z)
 		return;
 	w->inflates--;
+	seal_events_fini(w, &(*z)->events);
 	free((*z)->sent);
 	free((*z)->now);
 	free((*z)->hidden);

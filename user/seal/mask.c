@@ -338,6 +338,8 @@ bool seal_mask(struct seal_work *w, struct seal_inflate *z, size_t from, uint32_
 
 	memcpy(w->text, z->sent + from, n);
 	redact_bytes(&z->redact, w->text, n);
+	seal_events_feed(w, &z->events, w->text, n, true);
+	seal_joined_flush(w);
 	if (!z->altered && !memcmp(w->text, z->sent + from, n)) {
 		memcpy(z->now + from, z->sent + from, n);
 		memset(z->hidden + from, 0, n * sizeof(*z->hidden));

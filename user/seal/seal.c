@@ -304,6 +304,7 @@ static size_t feed_untold(struct seal *s, struct conn *c, struct side *d, char *
 	memcpy(first, d->first, kept);
 	d->first_len = 0;
 	feed(s, c, d, first, kept);
+	seal_joined_flush(&s->work); /* these are gone then */
 	return 0;
 }
 
@@ -422,6 +423,7 @@ static void seal_data(struct seal *s, struct ev_data *rec)
 	if (again)
 		late(s, d, p, again);
 	feed(s, c, d, p + again, n - again);
+	seal_joined_flush(&s->work);
 	d->next += n - again;
 	if (rec->missing && rec->pos + n == d->next)
 		hole(s, c, d, rec->missing);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Masks in a record what event_scrub() cannot see, before the record goes into a file: secrets that travel
- * packed.  Header fields of HTTP/2 (HPACK), the frames of WebSocket clients (XOR), deflated messages of
- * WebSockets, and bodies in gzip and deflate are rewritten in place, with codes of equal length, so that
+ * packed or in pieces.  Header fields of HTTP/2 (HPACK), the frames of WebSocket clients (XOR), deflated
+ * messages of WebSockets, bodies in gzip and deflate, and texts that chunks, frames or the events of a stream cut in
+ * pieces, from where they are known to be secret, are rewritten in place, with codes of equal length, so that
  * every record, position and frame stays as it was, and what the bytes decode to differs only in what is
  * masked.  What cannot be rewritten (br, zstd; a copy of what is no secret itself into one; bytes behind a hole that
  * nobody can decode) is made zeros or ends in a broken coding, and counted: rather lost than in the clear.

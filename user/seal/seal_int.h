@@ -2,8 +2,9 @@
 /*
  * What the files of this room share.  seal.c finds what a connection speaks; http1.c, http2.c and
  * websocket.c walk over framing; hpack.c rewrites header blocks, body.c bodies, zip.c and inflate.c with
- * mask.c what is deflated.  Bytes are changed where they lie: p[0..n) is a part of the record that is
- * being written, and what came before it cannot be changed any more.
+ * mask.c what is deflated; events.c finds texts that events cut in pieces, and joined.c masks them.  Bytes are
+ * changed where they lie: p[0..n) is a part of the record that is being written, and what came before it cannot
+ * be changed any more.
  */
 #ifndef RINGSPAN_SEAL_INT_H
 #define RINGSPAN_SEAL_INT_H
@@ -59,10 +60,37 @@ struct seal_huffman {
 	uint32_t first[SEAL_CODE_MAX + 1], codes[SEAL_EOS + 1];
 };
 
+#define SEAL_PIECES 4096 /* of texts, that wait to be masked together */
+
+/* A piece of a text: its bytes, or what an escape of JSON says. */
+struct seal_piece {
+	char *p; /* digits of an escape that may be rewritten, the last ones of it */
+	uint32_t len, next;
+	uint16_t unit; /* of UTF-16 */
+	bool escape;
+};
+
+/* A text that comes in pieces. */
+struct seal_joined {
+	struct redact redact;
+	struct seal_joined *next; /* of those that wait */
+	uint32_t first, last;     /* pieces */
+	bool waits;
+	char before;     /* its last byte so far */
+	bool colon;      /* there was one, and little enough */
+	char behind[40]; /* stands behind it */
+	uint8_t behind_len;
+};
+
 /* Memory and numbers that all of it shares. */
 struct seal_work {
-	uint64_t lost;         /* bytes that were made zeros */
-	unsigned int inflates; /* that are open */
+	uint64_t lost;              /* bytes that were made zeros */
+	unsigned int inflates;      /* that are open */
+	unsigned int walks;         /* likewise */
+	struct seal_joined *joined; /* texts that wait to be masked, */
+	uint32_t piece_cnt;         /* and their pieces */
+	struct seal_piece pieces[SEAL_PIECES];
+	char together[EV_SIZE_MAX + SEAL_BATCH];
 	struct seal_huffman huffman;
 	struct seal_symbol symbols[SEAL_STRING * 8 / 5 + 16];
 	char text[EV_SIZE_MAX + SEAL_BATCH]; /* to be masked, as it was */
@@ -85,6 +113,31 @@ bool seal_is_binary(struct sv bytes);
  * has masked in parts.
  */
 void seal_text(struct seal_work *w, struct redact *r, char *p, size_t n);
+
+/* --- joined.c: nothing is masked before seal_joined_flush(), until when all pieces must stay where they are */
+
+void seal_joined_add(struct seal_work *w, struct seal_joined *t, char *p, size_t n);
+/* digits: the last n of the four of "\uXXXX". */
+void seal_joined_escape(struct seal_work *w, struct seal_joined *t, uint16_t unit, char *digits,
+			size_t n);
+void seal_joined_flush(struct seal_work *w);
+
+/* --- events.c */
+
+struct seal_walk;
+
+/* A stream that may be one of events.  All zero is the start of one. */
+struct seal_events {
+	struct seal_walk *walk;
+	bool none;
+};
+
+/* Adds what its strings say to texts; packed: escapes are left as they are. */
+void seal_events_feed(struct seal_work *w, struct seal_events *s, char *p, size_t n, bool packed);
+/* What comes next is an event of its own. */
+void seal_events_message(struct seal_events *s);
+void seal_events_hole(struct seal_events *s);
+void seal_events_fini(struct seal_work *w, struct seal_events *s);
 
 /* --- fill.c */
 
@@ -137,6 +190,7 @@ struct seal_inflate {
 	bool *hidden;     /* this byte was masked */
 	size_t len, cap;
 	struct redact redact;
+	struct seal_events events;
 	uint64_t taken, given;
 	enum seal_check check;
 	uint32_t sum; /* of what it decodes to now */
@@ -193,6 +247,7 @@ struct seal_body {
 	bool found; /* a secret, where it cannot be masked */
 	bool whole; /* what is decoded says nothing before its end */
 	struct redact redact;
+	struct seal_events events;
 	struct seal_zip *zip;
 	struct decode *decode;
 	uint64_t decoded; /* bytes */

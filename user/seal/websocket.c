@@ -26,6 +26,7 @@ struct seal_ws {
 	unsigned char key[4];
 	unsigned int key_at;
 	struct redact text, aside; /* of the message, and of a control frame */
+	struct seal_events events;
 	struct seal_inflate *inflate;
 };
 
@@ -39,6 +40,7 @@ void seal_ws_free(struct seal_work *w, struct seal_ws **ws)
 	if (!*ws)
 		return;
 	seal_inflate_free(w, &(*ws)->inflate);
+	seal_events_fini(w, &(*ws)->events);
 	free(*ws);
 	*ws = NULL;
 }
@@ -68,12 +70,15 @@ static void open_message(struct seal_work *w, struct seal_ws *ws)
 	ws->in_message = true;
 	ws->deflated = ws->head[0] & 0x40;
 	ws->text = (struct redact)REDACT_INIT;
+	seal_events_message(&ws->events);
 	if (!ws->deflated)
 		return;
 	if (!ws->inflate)
 		ws->inflate = seal_inflate_new(w, CHECK_NONE);
-	else
-		ws->inflate->redact = (struct redact)REDACT_INIT;
+	if (!ws->inflate)
+		return;
+	ws->inflate->redact = (struct redact)REDACT_INIT;
+	seal_events_message(&ws->inflate->events);
 }
 
 /* RFC 7692 7.2.2: the sender left these off. */
@@ -146,6 +151,13 @@ static void mask_deflated(struct seal_work *w, struct seal_ws *ws, char *p, size
 	}
 }
 
+static void mask_text(struct seal_work *w, struct seal_ws *ws, char *p, size_t n)
+{
+	seal_text(w, &ws->text, p, n);
+	seal_events_feed(w, &ws->events, p, n, false);
+	seal_joined_flush(w); /* p is a copy */
+}
+
 static void turn(const struct seal_ws *ws, char *to, const char *from, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -162,7 +174,7 @@ static void payload(struct seal_work *w, struct seal_ws *ws, char *p, size_t n)
 	else if (ws->deflated)
 		mask_deflated(w, ws, piece, n);
 	else
-		seal_text(w, &ws->text, piece, n);
+		mask_text(w, ws, piece, n);
 	turn(ws, p, piece, n);
 	ws->key_at = (unsigned int)((ws->key_at + n) % 4);
 	ws->left -= n;

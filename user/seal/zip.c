@@ -220,6 +220,7 @@ static size_t take(struct seal_work *w, struct seal_zip *z, char *p, size_t n, s
 		if (seal_is_binary((struct sv){ p, n }))
 			break;
 		seal_text(w, &z->redact, p, n);
+		seal_events_feed(w, &z->stream->events, p, n, false);
 		return n;
 	case BROKEN:
 		break;
