@@ -78,6 +78,8 @@ PLACES = {
     "HTTP/2 gzip response": "sk",
     "tool call argument": "free", "tool call token": "ghp",
     "response body, cut by chunks": "ghp", "response body, cut by events": "ant",
+    "response body, cut by events and records": "sk", "tool call member, cut by events": "free",
+    "tool call token, cut by events": "ghp", "WebSocket, cut by events": "ant",
 }
 
 
@@ -100,6 +102,14 @@ def answer(text):
                        "choices": [{"index": 0, "finish_reason": "stop",
                                     "message": {"role": "assistant", "content": text}}],
                        "usage": {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}}).encode()
+
+
+def deltas(text, end=b'"stop"', delta=b'{"role":"assistant","content":%s}'):
+    """Events of a model that says a few letters in each."""
+    for i in range(0, len(text), 7):
+        yield (b'data: {"id":"c","object":"chat.completion.chunk","model":"gpt-4.1","choices":[{"index":0,'
+               b'"delta":%s,"finish_reason":%s}]}\n\n'
+               % (delta % json.dumps(text[i:i + 7]).encode(), b"null" if i + 7 < len(text) else end))
 
 
 def ws_frame(payload, mask=None, deflated=False, opcode=1):
@@ -180,12 +190,21 @@ class Server(socketserver.StreamRequestHandler):
             at = text.index(S["response body, cut by chunks"].encode()) + 9
             self.chunks("application/json", text[:at], text[at:])
         elif case == "events":
-            whole = "It is " + S["response body, cut by events"]
-            self.chunks("text/event-stream", *(
-                b'data: {"id":"c","object":"chat.completion.chunk","model":"gpt-4.1","choices":[{"index":0,'
-                b'"delta":{"role":"assistant","content":%s},"finish_reason":%s}]}\n\n'
-                % (json.dumps(whole[i:i + 9]).encode(), b"null" if i + 9 < len(whole) else b'"stop"')
-                for i in range(0, len(whole), 9)), b"data: [DONE]\n\n")
+            self.chunks("text/event-stream", *deltas("It is " + S["response body, cut by events"]), b"data: [DONE]\n\n")
+        elif case == "flushed":
+            arguments = json.dumps({"cmd": "in " + S["tool call token, cut by events"],
+                                    "password": S["tool call member, cut by events"]})
+            self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for event in (*deltas("It is " + S["response body, cut by events and records"], b"null"),
+                          b'data: {"id":"c","object":"chat.completion.chunk","model":"gpt-4.1","choices":[{"index":0,'
+                          b'"delta":{"tool_calls":[{"index":0,"id":"call_9","type":"function","function":'
+                          b'{"name":"log","arguments":""}}]},"finish_reason":null}]}\n\n',
+                          *deltas(arguments, b'"tool_calls"', b'{"tool_calls":[{"index":0,"function":{"arguments":%s}}]}'),
+                          b"data: [DONE]\n\n"):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
+                time.sleep(0.005)
+            self.wfile.write(b"0\r\n\r\n")
         else:
             text = answer("It is " + S["response body, byte by byte"])
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -207,6 +226,12 @@ class Server(socketserver.StreamRequestHandler):
         self.wfile.write(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                          f"{extension}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
         self.rfile.read(4)
+        if not deflate:
+            text = "It is " + S["WebSocket, cut by events"]
+            for i in range(0, len(text), 6):
+                self.wfile.write(ws_frame(json.dumps({
+                    "type": "response.output_text.delta", "event_id": "e", "response_id": "resp_1", "item_id": "item_1",
+                    "output_index": 0, "content_index": 0, "delta": text[i:i + 6]}).encode()))
         done = json.dumps({"type": "response.done", "response": {
             "id": "resp_1", "status": "completed", "output": [{"type": "message", "role": "assistant", "content": [
                 {"type": "text", "text": "So " + ("it is." if deflate else S["WebSocket answer"])}]}],
@@ -284,6 +309,7 @@ def http1(port):
     post(port, "cutchunk", chat("Cut?"))
     post(port, "calls", chat("Which?"))
     post(port, "events", chat("In events?"))
+    post(port, "flushed", chat("In events, one by one?"))
     post(port, "bytes", chat("In bytes?"))
 
 
@@ -486,6 +512,46 @@ def websocket_parts(stream):
         yield ("unpacked", z.decompress(text + b"\0\0\xff\xff")) if first & 0x40 else ("WebSocket", text)
 
 
+def strings(value, place=()):
+    """Those of a JSON value, each with the keys and indices that lead there."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, (dict, list)):
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from strings(child, place + (key,))
+
+
+def joined(events):
+    """What stands at one place in all of them, one behind the other."""
+    texts = {}
+    for event in events:
+        try:
+            for place, text in strings(json.loads(event)):
+                texts[place] = texts.get(place, "") + text
+        except ValueError:
+            pass
+    return "\n".join(texts.values()).encode("utf-8", "replace")
+
+
+def events_of(body):
+    for line in body.splitlines():
+        if line.startswith(b"data:") or line.startswith(b"{"):
+            yield line.removeprefix(b"data:")
+
+
+def bodies(stream):
+    """Those of HTTP/1, without the borders of chunks."""
+    for head in re.finditer(rb"(?s)(?:^|\n)(?:HTTP/1\.|[A-Z]+ /)[^\n]*\n.*?\r\n\r\n", stream):
+        at, body = head.end(), b""
+        if not re.search(rb"(?i)transfer-encoding: *chunked", head.group()):
+            yield stream[at:]
+            continue
+        while size := re.match(rb"([0-9a-fA-F]+)[^\n]*\n", stream[at:]):
+            length, at = int(size.group(1), 16), at + size.end()
+            body, at = body + stream[at:at + length], at + length + 2
+        yield body
+
+
 def unpacked(text):
     at = text.find(b"\x1f\x8b\x08")
     while at >= 0:
@@ -513,7 +579,12 @@ def capture_parts(data):
                 yield how, part
                 yield from unpacked(part)
         elif re.match(rb"GET /v1/realtime|HTTP/1.1 101", stream):
-            yield from websocket_parts(stream)
+            messages = list(websocket_parts(stream))
+            yield from messages
+            yield "joined", joined(text for _, text in messages)
+        for body in bodies(stream):
+            yield "body", body
+            yield "joined", joined(events_of(body))
         yield from unpacked(stream)
 
 

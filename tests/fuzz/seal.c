@@ -7,6 +7,9 @@
  *
  * packed: a secret in a text of the fuzzer's is deflated, recorded in pieces and read again by zlib: nothing of
  * the secret is left, and what is read is as long as what was sent, or was cut short and counted.
+ *
+ * streamed: a secret is said a few letters an event, with the fuzzer's texts in, before and behind the events,
+ * recorded in pieces: no four letters of it are left where they were.
  */
 #include "../zip.h"
 #include "fuzz.h"
@@ -166,3 +169,50 @@ static void packed_run(struct sv input)
 }
 
 const struct fuzz_target fuzz_packed = { "packed", packed_run, NULL };
+
+/* --- streamed */
+
+#define SAID " sk-proj-" SECRET
+
+static void streamed_run(struct sv input)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, out = BUF_INIT;
+	size_t letters = 1 + fuzz_byte(&input) % 12, step = 1 + fuzz_byte(&input) * 4, cnt = 0;
+	struct feeder f = { .src = EV_SRC_OPENSSL, .out = &out };
+	size_t at[sizeof(SAID)], left = 0;
+	struct sv before = { NULL, 0 }, beside = { NULL, 0 }, behind = { NULL, 0 }, rest;
+	char what;
+
+	fuzz_piece(&input, &what, &before);
+	fuzz_piece(&input, &what, &beside);
+	fuzz_piece(&input, &what, &behind);
+	buf_fmt(&text, "HTTP/1.1 200 OK\r\n\r\ndata: {\"other\":\"");
+	for (size_t i = 0; i < before.n; i++) /* a text of another place */
+		buf_fmt(&text, "\\u%04x", (unsigned char)before.p[i]);
+	buf_str(&text, "\"}\n\n");
+	for (rest = SV(SAID); rest.n; rest = sv_sub(rest, letters, SIZE_MAX)) {
+		struct sv now = sv_sub(rest, 0, letters);
+
+		buf_str(&text, "data: {\"delta\":{\"text\":\"");
+		for (size_t i = 0; i < now.n; i++)
+			at[cnt++] = text.len + i;
+		buf_sv(&text, now);
+		buf_str(&text, "\"}}\n\ndata: ");
+		for (size_t i = 0; i < beside.n; i++) /* what is no event of its own */
+			buf_ch(&text, strchr("\"\r\n", beside.p[i]) ? ' ' : beside.p[i]);
+		buf_str(&text, "\n\n");
+	}
+	buf_sv(&text, behind);
+	if (seal_new(&f.seal))
+		fuzz_fail("out of memory");
+	for (rest = buf_view(&text); rest.n; rest = sv_sub(rest, step, SIZE_MAX))
+		next(&f, EV_READ, sv_sub(rest, 0, step));
+	fuzz_assert(out.len == text.len);
+	for (size_t i = sizeof(" sk-proj-") - 1; i < cnt; i++) {
+		left = out.p[at[i]] == SAID[i] ? left + 1 : 0;
+		fuzz_assert(left < 4);
+	}
+	seal_free(&f.seal);
+}
+
+const struct fuzz_target fuzz_streamed = { "streamed", streamed_run, NULL };

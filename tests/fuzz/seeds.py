@@ -278,6 +278,9 @@ def made(out):
         save(out, "seal", b"\1" + piece("<", head % (coding, len(packed[which])) + packed[which]))
     for how in range(0, 128, 7):
         save(out, "packed", bytes([how, 7]) + piece(">", body) + piece("<", b"and so on\n" * 9))
+    for letters in range(12):
+        save(out, "streamed", bytes([letters, letters * 20]) + piece(">", b"\r\nand 'so on'") +
+             piece(">", b"{[ ]}, : 7") + piece(">", b"data: {\"index\": 1}\r\n\r\ndata: [DONE]\n\n"))
     events = message(b"messageStart", b'{"role":"assistant"}') + message(b"chunk", b'{"bytes":"e30="}')
     save(out, "eventstream", events)
     save(out, "sem", bytes([apis().index("bedrock_converse"), 2]) + piece("<", events))
@@ -369,6 +372,7 @@ WORDS = {
     "redact": "user/base/redact.c",
     "planted": "user/base/redact.c",
     "packed": "user/base/redact.c",
+    "streamed": "user/seal/events.c",
     "seal": "user/proto/http1*.c user/proto/decode.c user/seal/hpack.c",
     "cgroup": "user/proc/cgroup.c",
     "cache": "user/probe/cache_entry.c user/probe/tls*.c",
