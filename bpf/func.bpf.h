@@ -15,6 +15,7 @@
 #define RINGSPAN_FUNC_BPF_H
 
 #include "task.bpf.h"
+#include "user.bpf.h"
 
 #define FUNC_DEPTH 128
 #define FUNC_DROP_OLD 8 /* calls that one event may end, without bpf_loop */
@@ -178,7 +179,7 @@ static __always_inline struct func_frame *frame_at(struct func_thread *t, __u32 
 /* Bytes with the NUL; 0: it cannot be read. */
 static __always_inline __u32 text_read(char *dst, __u64 from, bool *cut)
 {
-	long n = bpf_probe_read_user_str(dst, EV_FUNC_TEXT, (void *)from);
+	long n = user_text(dst, EV_FUNC_TEXT, from);
 	__u32 room;
 	char last;
 

@@ -10,6 +10,7 @@
 #include "quiet.bpf.h"
 #include "sys.bpf.h"
 #include "task.bpf.h"
+#include "user.bpf.h"
 
 #define FS_RATE 1000     /* changes a second of one process that are told */
 #define FS_READ_RATE 500 /* ... files that were opened and not changed */
@@ -188,7 +189,7 @@ static __always_inline __u32 fs_given(struct ev_hdr *h, char *p, __u32 len[2], _
 		h->flags |= EVF_TRUNC;
 		return pos;
 	}
-	n = bpf_probe_read_user_str(p + pos, FS_GIVEN, (void *)given);
+	n = user_text(p + pos, FS_GIVEN, given);
 	if (n <= 0 || n > FS_GIVEN) {
 		h->flags |= EVF_FAULT;
 		return pos;

@@ -5,6 +5,7 @@
 #include <bpf/bpf_core_read.h>
 #include "calls.bpf.h"
 #include "sys.bpf.h"
+#include "user.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -97,7 +98,7 @@ static __always_inline void sys_fill(struct ev_syscall *e, const struct task_cal
 
 static __always_inline void sys_read_path(struct ev_syscall *e, __u64 path)
 {
-	long len = bpf_probe_read_user_str(e + 1, EV_PATH_MAX, (void *)path);
+	long len = user_text((char *)(e + 1), EV_PATH_MAX, path);
 
 	if (len <= 0) {
 		e->hdr.flags |= EVF_FAULT;
