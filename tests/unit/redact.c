@@ -52,6 +52,10 @@ static const struct sv examples[] = {
 	X("curl\0-u\0m\xc3\xbcller:~x~\0--user\0a@b.c:~x~\0-u\0a.b.c d:e\0f"),
 	X("curl --user sk-~proj-Zx9Qv7Kw2Lm4Np8Rt6Yb3Hd5Jf1Gc0Sa~ -u "
 	  "sk-~proj-Zx9Qv7Kw2Lm4Np8Rt6Yb3~:~x~ h"),
+	/* tokens of which a part is masked already */
+	X("a sk-~proj-Zx9Qv7Kw2********Np8Rt6Yb~ *sk-* sk-*a *ghp_* **bold** "
+	  "AKIA~ABCD********EFGH~"),
+	X("eyJhbGciOiJ9.~********.c2lnbmF0dXJl~ sk-~ant-api03-****************************Zx9~"),
 	/* whom a container runs as: numbers alone, of a program that has no passwords there */
 	X("docker\0run\0-u\0"
 	  "1000:1000\0-e\0x\0img"),

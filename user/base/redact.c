@@ -268,10 +268,11 @@ static size_t escape_len(char before, const char *p, size_t n)
 	return ESCAPE_MAX;
 }
 
+/* Or masked. */
 static bool is_upper(const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (!((p[i] >= 'A' && p[i] <= 'Z') || (p[i] >= '0' && p[i] <= '9')))
+		if (!((p[i] >= 'A' && p[i] <= 'Z') || is_digit(p[i]) || p[i] == '*'))
 			return false;
 	return true;
 }
@@ -357,6 +358,22 @@ static bool has_dots(const struct redact *r, const char *p, size_t n)
 		return true;
 	return len >= 4 && memcmp(w.head + skip, "ya29", 4) == 0 &&
 	       (len == 4 || w.head[skip + 4] == '.');
+}
+
+/* Does the word at p[0..n) go on with c?  A token of which a part is masked already goes on behind the mask. */
+static bool goes_on(const struct redact *r, const char *p, size_t n, char c)
+{
+	struct word w;
+
+	if (c != '.' && c != '*')
+		return false;
+	if (c == '.' || has_dots(r, p, n))
+		return has_dots(r, p, n);
+	word_join(r, p, n, &w);
+	if (!w.whole)
+		return r->token_at;
+	size_t skip = escape_len((char)r->before, w.head, w.head_len);
+	return token_find(w.head + skip, w.head_len - skip);
 }
 
 static void begin_value(struct redact *r, unsigned char quote, unsigned char level)
@@ -527,7 +544,7 @@ static size_t word_end(const struct redact *r, const char *p, size_t i, size_t n
 	for (;;) {
 		while (i < n && (class_of(p[i]) & WORD))
 			i++;
-		if (i == n || p[i] != '.' || !has_dots(r, p + begin, i - begin))
+		if (i == n || !goes_on(r, p + begin, i - begin, p[i]))
 			return i;
 		i++;
 	}
