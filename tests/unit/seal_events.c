@@ -11,6 +11,8 @@
 #define SECRET_LEN 32
 #define EVENTS_MAX 4096
 #define TEXTS 2
+#define STREAMS 70
+#define PACKED 35
 
 /* What stands around the letters of an event; %d is which text they are of. */
 struct dialect {
@@ -318,7 +320,7 @@ static void at_random(void **state)
 	static const size_t records[] = { 65000, 4000, 300, 40, 3, 1, 0, 0 };
 
 	(void)state;
-	for (uint64_t i = 1; i <= 1000; i++) {
+	for (uint64_t i = 1; i <= STREAMS; i++) {
 		uint64_t seed = i * 0x9e3779b97f4a7c15u;
 		unsigned int escapes = rnd_below(&seed, 4) ? 0 : 1 + rnd_below(&seed, 20);
 		struct travel t = {
@@ -347,7 +349,7 @@ static void deflated(void **state)
 	size_t cut = 0, broken = 0, events = 0;
 
 	(void)state;
-	for (uint64_t i = 1; i <= 700; i++) {
+	for (uint64_t i = 1; i <= PACKED; i++) {
 		uint64_t seed = i * 0x9e3779b97f4a7c15u;
 		struct zip_how how = { .bits = ZIP_GZIP,
 				       .level = 1 + (int)rnd_below(&seed, 9),
@@ -369,8 +371,8 @@ static void deflated(void **state)
 			cut++;
 		stream_fini(&s);
 	}
-	print_message("%zu of 700 were cut short, %zu of %zu events cannot be read\n", cut, broken,
-		      events);
+	print_message("%zu of %d were cut short, %zu of %zu events cannot be read\n", cut, PACKED,
+		      broken, events);
 }
 
 int main(void)

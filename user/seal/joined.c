@@ -51,20 +51,6 @@ static bool is_word(char c)
 	       c == '-' || c == '_' || c == '.';
 }
 
-/*
- * event_scrub() may have masked the end of a piece: its word goes on in the next one, and so must the mask.
- * Asterisks that are not behind a word are the text's own.
- */
-static void word_goes_on(const struct seal_joined *t, char *p, size_t n)
-{
-	size_t end = n;
-
-	while (end && p[end - 1] == '*')
-		end--;
-	if (is_word(end ? p[end - 1] : t->before))
-		memset(p + end, 'x', n - end);
-}
-
 /* What a piece says; of an escape that no letter of ASCII is, any other byte. */
 static size_t say(const struct seal_piece *k, char *to)
 {
@@ -80,10 +66,8 @@ static size_t join(const struct seal_work *w, const struct seal_joined *t, char 
 {
 	size_t n = 0;
 
-	for (uint32_t i = t->first; i != NO_PIECE; i = w->pieces[i].next) {
+	for (uint32_t i = t->first; i != NO_PIECE; i = w->pieces[i].next)
 		n += say(&w->pieces[i], to + n);
-		word_goes_on(t, to, n);
-	}
 	return n;
 }
 
@@ -165,7 +149,6 @@ static void mask(struct seal_work *w, struct seal_joined *t)
 	struct redact before = t->redact;
 	size_t n = join(w, t, w->together);
 
-	t->before = w->together[n - 1];
 	remember(t, (struct sv){ w->together, n });
 	redact_bytes(&t->redact, w->together, n);
 	if (w->together[n - 1] == '*' && ends_in_port(t)) {

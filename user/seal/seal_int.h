@@ -76,7 +76,6 @@ struct seal_joined {
 	struct seal_joined *next; /* of those that wait */
 	uint32_t first, last;     /* pieces */
 	bool waits;
-	char before;     /* its last byte so far */
 	bool colon;      /* there was one, and little enough */
 	char behind[40]; /* stands behind it */
 	uint8_t behind_len;
