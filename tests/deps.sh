@@ -10,7 +10,7 @@ demo="python3 openssl"
 test="clang-format clang-tidy cppcheck libclang-rt-14-dev llvm-14 gcc-aarch64-linux-gnu libc6-dev-arm64-cross libcmocka-dev libssl-dev systemtap-sdt-dev git procps zstd tmux
 strace iproute2 curl wget gnutls-bin libcurl3-gnutls libcurl3-nss python3-requests python3-httpx python3-h2 python3-aiohttp"
 
-vm="qemu-system-x86 busybox-static cpio"
+vm="qemu-system-x86 busybox-static cpio xz-utils"
 
 case "${1:-}" in
 demo) want="$build $demo" ;;

@@ -17,6 +17,9 @@ kernels=("$@")
 [ $# -gt 0 ] || kernels=(5.10 6.1 6.12 6.16 6.19 7)
 TESTS=${TESTS:-load emit mix}
 FULL=${FULL-mix}
+# what tests load by name, and what these load in turn
+BY_NAME="libssl.so.3 libcrypto.so.3 libgnutls.so.30 libnspr4.so libnss3.so libssl3.so libsoftokn3.so libfreebl3.so
+	libfreeblpriv3.so libz.so.1 libgcc_s.so.1"
 key=/usr/share/keyrings/debian-archive-keyring.gpg
 . tests/say.sh
 mkdir -p "$dir/lists/partial" "$dir/archives/partial"
@@ -52,11 +55,11 @@ update() {
 	touch "$tmp/updated"
 }
 
-# fetch KERNEL: its image becomes $dir/KERNEL; 1 where no package has it.  From 6.19 on the image is in
-# linux-binary-*, of which linux-image-* is what depends on it.
+# fetch KERNEL: $dir/linux-KERNEL becomes its image, and the modules that tests want; 1 where no package
+# has it.  From 6.19 on they are in linux-binary-*, of which linux-image-* is what depends on it.
 fetch() {
 	local names version package kind
-	[ ! -s "$dir/$1" ] || return 0
+	[ ! -s "$dir/linux-$1/vmlinuz" ] || return 0
 	update
 	names=$(apt_private apt-cache pkgnames linux-)
 	version=$(sed -nE "s/^linux-image-(${1//./\\.}\.[0-9.]+([+-][a-z0-9.]+)?)-amd64$/\1/p" <<<"$names" |
@@ -66,10 +69,14 @@ fetch() {
 	! grep -qxF "linux-binary-$version-amd64" <<<"$names" || kind=binary
 	package=linux-$kind-$version-amd64
 	(cd "$tmp" && apt_private apt-get download "$package") >"$tmp/apt" 2>&1 || return 1
+	mkdir -p "$tmp/package" "$dir/linux-$1"
 	dpkg-deb --fsys-tarfile "$tmp/$package"_*.deb |
-		tar -xO --wildcards './boot/vmlinuz-*' './usr/lib/modules/*/vmlinuz' >"$tmp/image" 2>/dev/null
-	rm "$tmp/$package"_*.deb
-	[ -s "$tmp/image" ] && mv "$tmp/image" "$dir/$1"
+		tar -x -C "$tmp/package" --wildcards './boot/vmlinuz-*' '*/vmlinuz' '*/fuse.ko*' '*/loop.ko*' 2>/dev/null
+	find "$tmp/package" -name '*.xz' -exec xz -d {} +
+	find "$tmp/package" -name '*.ko' -exec mv {} "$dir/linux-$1" \;
+	find "$tmp/package" -type f -name 'vmlinuz*' -exec mv {} "$dir/linux-$1/vmlinuz" \;
+	rm -r "$tmp/$package"_*.deb "$tmp/package"
+	[ -s "$dir/linux-$1/vmlinuz" ]
 }
 
 # --- the guest's files: the tests as they are built, with the libraries that they are linked with
@@ -85,62 +92,79 @@ add() {
 	done
 }
 
-# pack NAME TEST...: an initramfs of these tests.
+# pack FOLDER NAME: a folder as an initramfs.
 pack() {
+	(cd "$1" && find . | cpio -o -H newc 2>/dev/null) | gzip -1 >"$tmp/$2.cpio.gz"
+}
+
+# guest NAME TEST...: an initramfs of these tests.
+guest() {
 	local name=$1 test lib
 	shift
 	rm -rf "$tmp/guest"
-	mkdir -p "$tmp/guest/bin" "$tmp/guest/t" "$tmp/guest/etc"
+	mkdir -p "$tmp/guest/bin" "$tmp/guest/sbin" "$tmp/guest/t" "$tmp/guest/etc"
 	cp tests/vm/init "$tmp/guest/init"
-	cp "$(command -v busybox)" "$tmp/guest/bin/busybox"
 	echo "${LIMIT:-900}" >"$tmp/guest/limit"
-	cp "$out/ringspan" "$tmp/guest/bin/"
+	cp "$(command -v busybox)" "$tmp/guest/bin/busybox"
+	# a shell that waits in read(2), which busybox's does not; what keeps programs from searching for libraries
+	cp /bin/sh "$out/ringspan" "$tmp/guest/bin/"
+	cp /sbin/ldconfig "$tmp/guest/sbin/"
 	for test; do
 		cp "$out/bpf-test/$test" "$tmp/guest/t/" || return 1
 	done
 	strip --strip-debug "$tmp/guest/bin/ringspan" "$tmp"/guest/t/*
-	add "$tmp/guest/bin/ringspan" "$tmp"/guest/t/*
-	# loaded by name
-	for lib in libssl.so.3 libcrypto.so.3; do
-		lib=$(ldconfig -p | awk -v l="$lib" '$1 == l { print $NF; exit }')
-		[ -z "$lib" ] || install -D "$lib" "$tmp/guest$lib"
+	add "$tmp"/guest/bin/* "$tmp"/guest/t/*
+	for lib in $BY_NAME; do
+		lib=$(/sbin/ldconfig -p | awk -v l="$lib" '$1 == l { print $NF; exit }')
+		[ -z "$lib" ] || { add "$lib" && install -D "$lib" "$tmp/guest$lib"; }
 	done
-	(cd "$tmp/guest" && find . | cpio -o -H newc 2>/dev/null) | gzip -1 >"$tmp/$name.cpio.gz"
+	pack "$tmp/guest" "$name"
 }
 
 # boot KERNEL INITRAMFS [PARAMETER]: runs its tests.  Names in what it prints: KERNEL [PARAMETER] TEST.
 boot() {
-	local name=$1${3:+ $3} log=$dir/$1${3:+-$3}.log line test="" before=0 ended=0
+	local name=$1${3:+ $3} log=$dir/$1${3:+-$3}.log line test="" why="" before=0 ended=0
+	rm -rf "$tmp/modules"
+	mkdir -p "$tmp/modules/modules"
+	cp "$dir/linux-$1"/*.ko "$tmp/modules/modules/" 2>/dev/null
+	pack "$tmp/modules" modules
+	cat "$tmp/$2.cpio.gz" "$tmp/modules.cpio.gz" >"$tmp/initrd"
 	while IFS= read -r line; do
 		case ${line#*@} in
 		"test "*) test=${line#*@test } before=$failed ;;
 		*"ok "[0-9]*"# SKIP"*) say "skip - $name $test: ${line##*# SKIP }" ;;
 		"ok "[0-9]*) say "ok - $name $test: ${line#*ok *- }" ;;
 		"not ok "[0-9]*) say "not ok - $name $test: ${line#*not ok *- }" ;;
+		"took "*) echo "# $name $test: ${line#*@took } s" ;;
 		"exit 0") ;;
-		"exit 77") say "skip - $name $test: this kernel lacks what it needs" ;;
+		"exit 77") say "skip - $name $test: ${why#*: }" ;;
 		"exit "*) [ $failed -gt $before ] ||
 			say "not ok - $name $test: exit code ${line#*@exit }" ;;
 		end) ended=1 ;;
 		"1.."[0-9]* | "TAP version"*) ;;
-		*) echo "${line#*@}" ;;
+		*)
+			why=${line#*@}
+			echo "$why"
+			;;
 		esac
 	done < <(timeout -k 10 7200 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
 		-nodefaults -no-user-config -display none -serial stdio -no-reboot -pidfile "$tmp/pid" \
-		-kernel "$dir/$1" -initrd "$tmp/$2.cpio.gz" \
+		-kernel "$dir/linux-$1/vmlinuz" -initrd "$tmp/initrd" \
 		-append "console=ttyS0 quiet panic=-1 ${3:-}" </dev/null 2>&1 |
 		sed -u 's/\r//' | tee "$log" | grep -a --line-buffered '@')
 	[ $ended -eq 1 ] || say "not ok - $name: it did not come to its end${test:+, in $test}; see $log"
 }
 
-for tool in qemu-system-x86_64 busybox cpio; do
+for tool in qemu-system-x86_64 busybox cpio xz; do
 	if ! command -v $tool >/dev/null; then
-		echo "$tool is missing; apt-get install qemu-system-x86 busybox-static cpio" >&2
+		echo "$tool is missing; apt-get install qemu-system-x86 busybox-static cpio xz-utils" >&2
 		exit 1
 	fi
 done
 # shellcheck disable=SC2086 # lists of words
-pack tests $TESTS && pack full $FULL || exit 1
+guest tests $TESTS || exit 1
+# shellcheck disable=SC2086
+[ -z "$FULL" ] || guest full $FULL || exit 1
 for kernel in "${kernels[@]}"; do
 	if ! fetch "$kernel"; then
 		say "skip - $kernel: its package cannot be had: $(tail -n 1 "$tmp/apt")"
