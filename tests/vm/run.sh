@@ -129,6 +129,8 @@ boot() {
 	cp "$dir/linux-$1"/*.ko "$tmp/modules/modules/" 2>/dev/null
 	pack "$tmp/modules" modules
 	cat "$tmp/$2.cpio.gz" "$tmp/modules.cpio.gz" >"$tmp/initrd"
+	# A CPU that runs what another one is writing hangs where each is a thread (qemu 7.2): two threads of a process
+	# never got over a tracepoint in do_exit() that was being switched on.
 	while IFS= read -r line; do
 		case ${line#*@} in
 		"test "*) test=${line#*@test } before=$failed ;;
@@ -147,10 +149,10 @@ boot() {
 			echo "$why"
 			;;
 		esac
-	done < <(timeout -k 10 7200 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
+	done < <(timeout -k 10 7200 qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 2 -m 2048 \
 		-nodefaults -no-user-config -display none -serial stdio -no-reboot -pidfile "$tmp/pid" \
 		-kernel "$dir/linux-$1/vmlinuz" -initrd "$tmp/initrd" \
-		-append "console=ttyS0 quiet panic=-1 ${3:-}" </dev/null 2>&1 |
+		-append "console=ttyS0 quiet panic=-1 oops=panic softlockup_panic=1 watchdog_thresh=30 ${3:-}" </dev/null 2>&1 |
 		sed -u 's/\r//' | tee "$log" | grep -a --line-buffered '@')
 	[ $ended -eq 1 ] || say "not ok - $name: it did not come to its end${test:+, in $test}; see $log"
 }
