@@ -16,7 +16,7 @@
 #define LARGE 300000 /* over the cap of a call */
 #define CALL_CAP 100000
 #define CPUS_MAX 4
-#define WAIT_NS 20000000000ull
+#define WAIT_NS RUN_NS
 
 static const char head[] =
 	"POST /flood HTTP/1.1\r\nHost: flood\r\nContent-Length: 1000000000\r\n\r\n";

@@ -9,7 +9,7 @@
 #include "probe/monitor.h"
 
 #define VICTIMS 200
-#define WAIT_NS 20000000000ull
+#define WAIT_NS RUN_NS
 #define STORM_AHEAD 500 /* children that a storm starts while nothing is taken of it */
 
 struct seen {

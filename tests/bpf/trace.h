@@ -22,7 +22,7 @@
 #include "probe/probe.h"
 
 #define SKIP 77
-#define RUN_NS 20000000000ull /* no victim runs longer */
+#define RUN_NS 120000000000ull /* no victim runs longer, also where CPUs are emulated */
 
 struct trace {
 	struct probe *p;
