@@ -45,10 +45,12 @@ static int setup(void **state)
 	features_try(&f, true);
 	e->has_loop = f.of[FEAT_LOOP].on;
 	e->skel = test_emit__open();
-	if (e->skel)
-		bpf_program__set_autoload(e->skel->progs.emit_loop, e->has_loop);
-	if (!e->skel || bpf_map__set_max_entries(e->skel->maps.events, RING) ||
-	    test_emit__load(e->skel))
+	if (!e->skel)
+		return -1;
+	bpf_program__set_autoload(e->skel->progs.emit_loop, e->has_loop);
+	e->skel->rodata->cfg_task_storage = f.of[FEAT_STORAGE].on;
+	bpf_map__set_autocreate(e->skel->maps.task_states, f.of[FEAT_STORAGE].on);
+	if (bpf_map__set_max_entries(e->skel->maps.events, RING) || test_emit__load(e->skel))
 		return -1;
 	e->ring = ring_buffer__new(bpf_map__fd(e->skel->maps.events), keep, &e->got, NULL);
 	for (size_t i = 0; i < sizeof(payload); i++)
