@@ -8,7 +8,7 @@
 #   make coverage      the tests that need no privilege, with sanitizers; which lines they ran
 #   make fuzz T=60     fuzzes every parser, so many seconds in all
 #   make corpus CORPUS=DIR   parsers against recorded provider traffic
-#   make test-vm KERNELS="5.10 6.12"   Debian's kernels under qemu, and the BPF tests in them (half an hour for all)
+#   make test-vm KERNELS="5.10 6.12"   Debian's kernels under qemu, and the BPF tests in them (some eight minutes each)
 #   make bench         what `record` sustains and costs (root), and bench-replay
 #   make bench-replay  spans a second and memory of a replay, up to a million spans
 #   make bench-syscalls  what a system call costs, beside other tools (root)

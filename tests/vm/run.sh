@@ -15,7 +15,7 @@ out=$(realpath "${OUT:-build}")
 dir=$out/vm
 kernels=("$@")
 [ $# -gt 0 ] || kernels=(5.10 6.1 6.12 6.16 6.19 7)
-TESTS=${TESTS:-load emit mix}
+TESTS=${TESTS:-connect disk emit file io load mix tree uprobe}
 FULL=${FULL-mix}
 # what tests load by name, and what these load in turn
 BY_NAME="libssl.so.3 libcrypto.so.3 libgnutls.so.30 libnspr4.so libnss3.so libssl3.so libsoftokn3.so libfreebl3.so
