@@ -3,6 +3,7 @@
 #include "../fixture.h"
 #include <elf.h>
 #include "base/cleanup.h"
+#include "hostile.h"
 #include "probe/insn.h"
 
 struct code {
@@ -37,18 +38,31 @@ static const struct code others[] = {
 	CODE("push (%rdx)", "\x90\xff\x32"),
 	CODE("call rel32, then nop", "\xe8\x01\x02\x03\x04\x90"),
 	CODE("call *8(%rbx) without its displacement", "\x90\xff\x53"),
+	CODE("call *(SIB) without its SIB byte", "\x90\xff\x14"),
 	CODE("zeroes", "\0\0\0\0\0\0\0\0"),
 };
 
+/* Nothing is behind it that can be read. */
+static bool is_call(struct guard *g, const struct code *c)
+{
+	struct sv put = guard_put(g, (struct sv){ c->bytes, c->n });
+
+	return insn_is_call(EM_X86_64, (const void *)put.p, put.n);
+}
+
 static void calls_of_x86(void **state)
 {
+	struct guard g;
+
 	(void)state;
+	guard_init(&g, 1);
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
-		if (!insn_is_call(EM_X86_64, (const void *)calls[i].bytes, calls[i].n))
+		if (!is_call(&g, &calls[i]))
 			fail_msg("%s is none", calls[i].what);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (insn_is_call(EM_X86_64, (const void *)others[i].bytes, others[i].n))
+		if (is_call(&g, &others[i]))
 			fail_msg("%s is one", others[i].what);
+	guard_fini(&g);
 }
 
 static void calls_of_arm64(void **state)

@@ -97,7 +97,7 @@ static bool ends_call_x86(const unsigned char *end, size_t n)
 		if (mod == 1)
 			want += 1;
 		else if (mod == 2 || (mod == 0 && rm == 5) ||
-			 (sib && mod == 0 && (end[2 - (long)len] & 7) == 5))
+			 (sib && mod == 0 && len > 2 && (end[2 - (long)len] & 7) == 5))
 			want += 4;
 		if (want == len)
 			return true;
