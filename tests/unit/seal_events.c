@@ -215,26 +215,6 @@ static size_t check(const struct stream *s, struct sv body, bool same)
 
 /* --- how it travels */
 
-static void put_chunk(struct buf *b, struct sv bytes)
-{
-	buf_fmt(b, "%zx\r\n", bytes.n);
-	buf_sv(b, bytes);
-	buf_str(b, "\r\n");
-}
-
-static void take_chunks(struct buf *out, struct sv text)
-{
-	for (;;) {
-		struct sv line = sv_token(&text, '\n');
-		size_t n = strtoul(line.p, NULL, 16);
-
-		if (!n)
-			return;
-		buf_sv(out, sv_sub(text, 0, n));
-		text = sv_sub(text, n + 2, SIZE_MAX);
-	}
-}
-
 /* How a body travels. */
 struct travel {
 	const struct zip_how *how; /* NULL: as it is */

@@ -88,6 +88,27 @@ static inline void wire_cut(struct wire *w, enum ev_dir dir, struct sv bytes, ui
 	}
 }
 
+/* RFC 9112 7.1: one, and the content of all up to the last. */
+static inline void put_chunk(struct buf *b, struct sv bytes)
+{
+	buf_fmt(b, "%zx\r\n", bytes.n);
+	buf_sv(b, bytes);
+	buf_str(b, "\r\n");
+}
+
+static inline void take_chunks(struct buf *out, struct sv text)
+{
+	for (;;) {
+		struct sv line = sv_token(&text, '\n');
+		size_t n = strtoul(line.p, NULL, 16);
+
+		if (!n)
+			return;
+		buf_sv(out, sv_sub(text, 0, n));
+		text = sv_sub(text, n + 2, SIZE_MAX);
+	}
+}
+
 /* No half of the token is there. */
 static inline void assert_no_token(struct sv text)
 {

@@ -27,25 +27,10 @@ static void put_chunks(struct buf *b, struct sv body, uint64_t *seed)
 	while (body.n) {
 		struct sv now = sv_sub(body, 0, 1 + rnd_below(seed, 900));
 
-		buf_fmt(b, "%zx\r\n", now.n);
-		buf_sv(b, now);
-		buf_str(b, "\r\n");
+		put_chunk(b, now);
 		body = sv_sub(body, now.n, SIZE_MAX);
 	}
 	buf_str(b, "0\r\n\r\n");
-}
-
-static void take_chunks(struct buf *out, struct sv text)
-{
-	for (;;) {
-		struct sv line = sv_token(&text, '\n');
-		size_t n = strtoul(line.p, NULL, 16);
-
-		if (!n)
-			return;
-		buf_sv(out, sv_sub(text, 0, n));
-		text = sv_sub(text, n + 2, SIZE_MAX);
-	}
 }
 
 static struct buf planted; /* all secrets of a text */
