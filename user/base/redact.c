@@ -364,11 +364,13 @@ static bool has_dots(const struct redact *r, const char *p, size_t n)
 static bool goes_on(const struct redact *r, const char *p, size_t n, char c)
 {
 	struct word w;
+	bool dots;
 
 	if (c != '.' && c != '*')
 		return false;
-	if (c == '.' || has_dots(r, p, n))
-		return has_dots(r, p, n);
+	dots = has_dots(r, p, n);
+	if (dots || c == '.')
+		return dots;
 	word_join(r, p, n, &w);
 	if (!w.whole)
 		return r->token_at;
