@@ -205,6 +205,22 @@ static void what_an_agent_starts(void **state)
 	assert_int_equal(count(w, AGENT, EV_RUN), 1);
 }
 
+/* What ringspan reads of a process may be told before its fork. */
+static void what_comes_before_its_fork(void **state)
+{
+	struct world *w = *state;
+
+	hang(w);
+	asks(w, AGENT, 3, EV_WRITE, "/v1/chat/completions", MODEL);
+	feed(w, record(EV_USAGE, sizeof(struct ev_usage), 20 * MS, 30, NULL, 0));
+	started(w, 20 * MS + 1, 30, AGENT);
+	assert_int_equal(count(w, 30, EV_USAGE), 1);
+	assert_int_equal(count(w, AGENT, EV_FORK), 2);
+	assert_int_equal(w->recs[w->cnt - 3]->kind, EV_FORK);
+	assert_int_equal(w->recs[w->cnt - 2]->kind, EV_USAGE);
+	assert_int_equal(w->recs[w->cnt - 1]->kind, EV_EXEC);
+}
+
 /* A process that is an agent already keeps its run when the one above it turns out to be one. */
 static void agent_below_agent(void **state)
 {
@@ -368,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(two_of_six, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_comes_before_its_fork, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_an_agent_starts, setup, teardown),
 		cmocka_unit_test_setup_teardown(agent_below_agent, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_evidence, setup, teardown),

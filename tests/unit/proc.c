@@ -7,13 +7,19 @@
 
 struct seen {
 	struct proc_table *table;
-	int born, execs, exits, gone;
+	int born, adopted, execs, exits, gone;
 };
 
 static void on_born(void *ctx, struct proc *p)
 {
 	(void)p;
 	((struct seen *)ctx)->born++;
+}
+
+static void on_adopted(void *ctx, struct proc *p)
+{
+	assert_non_null(p->parent);
+	((struct seen *)ctx)->adopted++;
 }
 
 static void on_exec(void *ctx, struct proc *p)
@@ -34,7 +40,7 @@ static void on_gone(void *ctx, struct proc *p)
 	((struct seen *)ctx)->gone++;
 }
 
-static const struct proc_ops ops = { on_born, on_exec, on_exit_of, on_gone };
+static const struct proc_ops ops = { on_born, on_adopted, on_exec, on_exit_of, on_gone };
 
 static int setup(void **state)
 {
@@ -133,6 +139,50 @@ static void second_exit_is_ignored(void **state)
 	assert_int_equal(s->exits, 1);
 }
 
+static void *record_usage(uint64_t ts, uint32_t tgid)
+{
+	return record(EV_USAGE, sizeof(struct ev_usage), ts, tgid, NULL, 0);
+}
+
+static void told_of_before_its_fork(void **state)
+{
+	struct seen *s = *state;
+	struct proc *p;
+
+	feed(s, record_exec(1, 10, 1, "/bin/sh", "sh", 3));
+	feed(s, record_usage(2, 11));
+	feed(s, record_fork(3, 10, 11));
+	p = proc_find(s->table, 11, 11000);
+	assert_ptr_equal(p->parent, proc_find(s->table, 10, 10000));
+	assert_int_equal(p->parent_tgid, 10);
+	assert_int_equal(p->ts_first, 3);
+	assert_string_equal(p->path, "/bin/sh");
+	assert_int_equal(p->args_len, 3);
+	assert_int_equal(s->born, 2);
+	assert_int_equal(s->adopted, 1);
+	feed(s, record_fork(4, 10, 11)); /* no second time */
+	assert_int_equal(s->adopted, 1);
+	feed(s, record_exit(5, 11, 0));
+	feed(s, record_exit(6, 10, 0));
+	assert_int_equal(s->gone, 2);
+}
+
+/* What a kernel does not send: a fork of one that has started a program, has children, or is its own child. */
+static void no_fork_bends_the_tree(void **state)
+{
+	struct seen *s = *state;
+
+	feed(s, record_exec(1, 10, 1, "/bin/a", "a", 2));
+	feed(s, record_fork(2, 11, 10));
+	feed(s, record_fork(3, 12, 13));
+	feed(s, record_fork(4, 13, 12));
+	feed(s, record_fork(5, 14, 14));
+	assert_null(proc_find(s->table, 10, 10000)->parent);
+	assert_null(proc_find(s->table, 12, 12000)->parent);
+	assert_null(proc_find(s->table, 14, 14000)->parent);
+	assert_int_equal(s->adopted, 0);
+}
+
 #define ID "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define UID "4f2c1a7e-93d0-4b1c-8f55-0a1b2c3d4e5f"
 
@@ -167,6 +217,8 @@ int main(void)
 		TEST(reused_pid_is_another_process),
 		TEST(fork_storm_is_bounded),
 		TEST(second_exit_is_ignored),
+		TEST(told_of_before_its_fork),
+		TEST(no_fork_bends_the_tree),
 		TEST(container_is_inherited),
 	};
 

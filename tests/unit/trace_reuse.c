@@ -2,7 +2,8 @@
 /*
  * Pids that are used again, as where there are few of them or very many processes: a process is told by its
  * pid and its start time, so none has another's arguments, parent, code or files, also when records of the
- * one that is gone come behind the first of the one that has its pid now.
+ * one that is gone come behind the first of the one that has its pid now, or when ringspan has looked at one
+ * before its fork was read.
  */
 #include "../fixture.h"
 #include <stdio.h>
@@ -12,12 +13,18 @@
 
 #define MS 1000000ull
 #define AGENT 10
+#define OTHER 9
 #define PIDS 7      /* that there are for all others: from AGENT + 1 on */
 #define WORKERS 300 /* that share them, each with a number of its own */
 #define CODES 251   /* that they end with */
 #define WALL 1700000000000000000ull
 
 static struct told told;
+
+struct how {
+	bool early;   /* what a worker took is read while its fork is in the ring */
+	bool not_one; /* another run goes on beside */
+};
 
 static uint64_t sv_number(struct sv text)
 {
@@ -69,6 +76,14 @@ static void *as(uint32_t serial, void *rec)
 	h->tgid = h->tid = pid_of(serial);
 	h->start = start_of(serial);
 	return rec;
+}
+
+/* Entered in the kernel by its fork, which is read later. */
+static void worker_is_looked_at(struct trace *t, uint32_t serial)
+{
+	struct ev_usage *e = record(EV_USAGE, sizeof(*e), time_of(serial, 0) + 50, 1, NULL, 0);
+
+	feed(t, as(serial, e));
 }
 
 static void worker_begins(struct trace *t, uint32_t serial)
@@ -153,12 +168,18 @@ static void check_file(const struct span *s)
 }
 
 /* A worker does something and ends when the next one with its pid has begun, and is then told more of. */
-static void run_all(struct trace *t)
+static void run_all(struct trace *t, const struct how *how)
 {
 	feed(t, record_meta());
+	if (how->not_one)
+		feed(t, record_exec(1 * MS, OTHER, 1, "/bin/other", "other", 6));
+	if (how->not_one)
+		feed(t, record_run(1 * MS, OTHER));
 	feed(t, record_run(1 * MS, AGENT));
 	feed(t, record_exec(2 * MS, AGENT, 1, "/bin/agent", "agent", 6));
 	for (uint32_t n = 1; n <= WORKERS + PIDS; n++) {
+		if (n <= WORKERS && how->early)
+			worker_is_looked_at(t, n);
 		if (n <= WORKERS)
 			worker_begins(t, n);
 		if (n > PIDS) {
@@ -175,9 +196,9 @@ static void none_is_mixed_up(void **state)
 	const struct trace_cfg cfg = { .calls = NULL };
 	struct trace *t;
 
-	(void)state;
+	told = (struct told){ .cnt = 0 };
 	assert_int_equal(trace_new(&t, &cfg, on_span, NULL), 0);
-	run_all(t);
+	run_all(t, *state);
 	assert_int_equal(told_count(&told, SPAN_RUN), 1); /* nobody is thought to live */
 	trace_end(t);
 	assert_int_equal(told_count(&told, SPAN_PROCESS), WORKERS);
@@ -193,8 +214,12 @@ static void none_is_mixed_up(void **state)
 
 int main(void)
 {
+	static struct how as_sent, early = { .early = true },
+				   beside = { .early = true, .not_one = true };
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(none_is_mixed_up),
+		{ "none_is_mixed_up", none_is_mixed_up, NULL, NULL, &as_sent },
+		{ "none_that_is_told_early", none_is_mixed_up, NULL, NULL, &early },
+		{ "none_beside_another_run", none_is_mixed_up, NULL, NULL, &beside },
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

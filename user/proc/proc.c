@@ -129,6 +129,22 @@ struct proc *proc_find(const struct proc_table *t, uint32_t tgid, uint64_t start
 	return map_get(&t->procs, key_of(tgid, start));
 }
 
+/* What a fork copies. */
+static void inherit(struct proc *p, const struct proc *parent)
+{
+	p->parent_tgid = parent->tgid;
+	p->uid = parent->uid;
+	memcpy(p->container, parent->container, sizeof(p->container));
+	memcpy(p->pod, parent->pod, sizeof(p->pod));
+	p->path = parent->path ? strdup(parent->path) : NULL;
+	p->args = parent->args_len ? malloc(parent->args_len) : NULL;
+	if (p->args) {
+		memcpy(p->args, parent->args, parent->args_len);
+		p->args_len = parent->args_len;
+		p->args_missing = parent->args_missing;
+	}
+}
+
 static struct proc *add(struct proc_table *t, uint32_t tgid, uint64_t start, uint64_t ts,
 			struct proc *parent)
 {
@@ -145,17 +161,7 @@ static struct proc *add(struct proc_table *t, uint32_t tgid, uint64_t start, uin
 	}
 	if (parent) {
 		enter_parent(p, parent);
-		p->parent_tgid = parent->tgid;
-		p->uid = parent->uid;
-		memcpy(p->container, parent->container, sizeof(p->container));
-		memcpy(p->pod, parent->pod, sizeof(p->pod));
-		p->path = parent->path ? strdup(parent->path) : NULL;
-		p->args = parent->args_len ? malloc(parent->args_len) : NULL;
-		if (p->args) {
-			memcpy(p->args, parent->args, parent->args_len);
-			p->args_len = parent->args_len;
-			p->args_missing = parent->args_missing;
-		}
+		inherit(p, parent);
 	}
 	t->ops->born(t->ctx, p);
 	return p;
@@ -184,6 +190,24 @@ static struct proc *get(struct proc_table *t, uint32_t tgid, uint64_t start, uin
 	if (t->procs.cnt >= LIMIT_PROCS)
 		make_room(t, parent);
 	return add(t, tgid, start, ts, parent);
+}
+
+/*
+ * The kernel enters a child before it sends its fork, and what is read of all that are entered does not pass
+ * through the ring: the child may be known already, but has done nothing that is told.
+ */
+static void feed_fork(struct proc_table *t, struct proc *parent, const struct ev_fork *f)
+{
+	struct proc *p = proc_find(t, f->child, f->child_start);
+
+	if (!p) {
+		get(t, f->child, f->child_start, f->hdr.ts, parent);
+	} else if (p != parent && !p->parent_tgid && !p->children && !p->execs && !p->existed) {
+		p->ts_first = f->hdr.ts;
+		enter_parent(p, parent);
+		inherit(p, parent);
+		t->ops->adopted(t->ctx, p);
+	}
 }
 
 static void set_program(struct proc *p, const struct ev_exec *e)
@@ -249,9 +273,7 @@ struct proc *proc_feed(struct proc_table *t, const struct ev_hdr *rec)
 	if (!p)
 		return NULL;
 	if (rec->kind == EV_FORK) {
-		const struct ev_fork *f = (const void *)rec;
-
-		get(t, f->child, f->child_start, rec->ts, p);
+		feed_fork(t, p, (const void *)rec);
 	} else if (rec->kind == EV_EXIT && !p->ts_exit) {
 		p->ts_exit = rec->ts;
 		t->ended += p->ts_exit != 0;

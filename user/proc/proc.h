@@ -33,6 +33,8 @@ struct proc {
 
 struct proc_ops {
 	void (*born)(void *ctx, struct proc *p);
+	/* The fork of one that was born without a parent is told now: it has one, and its parent's program. */
+	void (*adopted)(void *ctx, struct proc *p);
 	void (*exec)(void *ctx,
 		     struct proc *p); /* path and args are the new ones; old ones are gone */
 	void (*exit)(void *ctx, struct proc *p);

@@ -389,9 +389,11 @@ static int set_parent(struct discover *d, struct member *m, uint32_t tgid, uint6
 	return index_add(&d->children, m->parent, &m->of_parent, m);
 }
 
+/* What is held of an agent's child was told before its fork: see feed_fork() in proc/proc.c. */
 static int feed_fork(struct discover *d, struct member *m, const struct ev_fork *f)
 {
 	struct member *child = get(d, f->child, f->child_start, f->hdr.ts);
+	int err;
 
 	if (!child)
 		return -ENOMEM;
@@ -400,7 +402,11 @@ static int feed_fork(struct discover *d, struct member *m, const struct ev_fork 
 	if (!m->agent)
 		return inherit_group(child, m) ? -ENOMEM : replace(&child->born, &f->hdr);
 	child->agent = true;
-	return d->ops->pass(d->ctx, &f->hdr);
+	err = d->ops->pass(d->ctx, &f->hdr);
+	if (!err)
+		err = pass_all(d, &child->held);
+	drop_held(d, child);
+	return err;
 }
 
 /* Also of an agent's child that was there before: its fork is not known. */

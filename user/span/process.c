@@ -10,16 +10,24 @@
 #include "span/threads.h"
 #include "span/usage.h"
 
+static void join_parent(void *ctx, struct proc *p)
+{
+	struct pstate *ps = p->user, *parent = p->parent ? p->parent->user : NULL;
+
+	(void)ctx;
+	if (ps && !ps->run && parent && parent->run)
+		engine_join(parent->run, p, ps);
+}
+
 static void on_born(void *ctx, struct proc *p)
 {
-	struct pstate *ps = calloc(1, sizeof(*ps)), *parent = p->parent ? p->parent->user : NULL;
+	struct pstate *ps = calloc(1, sizeof(*ps));
 
 	if (!ps)
 		return; /* the process stays without a span */
 	ps->lost = engine_lost(ctx);
-	if (parent && parent->run)
-		engine_join(parent->run, p, ps);
 	p->user = ps;
+	join_parent(ctx, p);
 }
 
 /* What is started for a tool call hangs under that; what it starts in turn hangs under it. */
@@ -368,6 +376,7 @@ static void on_gone(void *ctx, struct proc *p)
 
 const struct proc_ops process_ops = {
 	.born = on_born,
+	.adopted = join_parent,
 	.exec = on_exec,
 	.exit = on_exit_of,
 	.gone = on_gone,
