@@ -19,6 +19,18 @@ run_case "fetch big" deno responses big 0 --client fetch
 run_case "fetch long" deno anthropic long 0 --client fetch
 run_case "fetch error400" deno anthropic error400 1 --client fetch
 
+# rustls encrypts the records of TLS 1.2 with other objects than those of 1.3
+start_mock --tls 1.2
+export DENO_CERT=$mock_ca
+for case in "anthropic basic" "chat parallel" "responses big"; do
+	read -r api scenario <<<"$case"
+	run_case "fetch $api $scenario, TLS 1.2" deno "$api" "$scenario" 0 --client fetch
+	grep -q '"tls.protocol.version": *"1.2"' spans.ndjson
+	result "fetch $api $scenario, it is TLS 1.2" $?
+done
+start_mock
+export DENO_CERT=$mock_ca
+
 if ! "$NODE" --version >/dev/null 2>&1; then
 	echo "skip - h2: no node to speak HTTP/2"
 	exit 0

@@ -60,6 +60,7 @@ wait_for() {
 # start_mock [OPTION...]: sets mock_port, mock_ca; the ground truth is mock.log.
 start_mock() {
 	: >mock.log
+	rm -f mock.ready # of one that was started before
 	timeout 300 "$PYTHON" "$tests/mock/server.py" --log mock.log "$@" >mock.ready &
 	mock_pid=$!
 	pids+=("$mock_pid")

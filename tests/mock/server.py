@@ -358,6 +358,7 @@ def main():
     parser.add_argument("--port", type=int, default=0, help="a free one, where it is not given")
     parser.add_argument("--certificates", metavar="DIR",
                         help="where they are, or are made and stay: of a server that is started again")
+    parser.add_argument("--tls", choices=("1.2", "1.3"), default="1.3", help="the newest version that it speaks")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, stop)
     with tempfile.TemporaryDirectory(prefix="mock-") as folder:
@@ -365,6 +366,7 @@ def main():
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         context.set_alpn_protocols(["http/1.1"])
+        context.maximum_version = ssl.TLSVersion["TLSv" + options.tls.replace(".", "_")]
         server = Server(context, Log(options.log), options.pace / 1000, options.port)
         print(json.dumps({"port": server.server_port, "ca": ca}), flush=True)
         try:
