@@ -4,6 +4,7 @@
  * kind, and of the bytes, what was made is exactly what came and what was lost by cause.
  */
 #include "trace.h"
+#include "victim.h"
 
 #include <arpa/inet.h>
 #include <sched.h>
@@ -23,12 +24,6 @@ static const char head[] =
 
 /* --- the victims */
 
-static void need(bool ok)
-{
-	if (!ok)
-		_exit(1);
-}
-
 static void pin(int cpu)
 {
 	cpu_set_t one;
@@ -36,23 +31,6 @@ static void pin(int cpu)
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
 	need(sched_setaffinity(0, sizeof(one), &one) == 0);
-}
-
-/* Both ends of a TCP connection in one process. */
-static void connect_pair(int ends[2])
-{
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t len = sizeof(a);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-
-	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ends[0] = socket(AF_INET, SOCK_STREAM, 0);
-	need(listener >= 0 && ends[0] >= 0 && bind(listener, (void *)&a, sizeof(a)) == 0 &&
-	     listen(listener, 1) == 0 && getsockname(listener, (void *)&a, &len) == 0 &&
-	     connect(ends[0], (void *)&a, sizeof(a)) == 0);
-	ends[1] = accept(listener, NULL, NULL);
-	need(ends[1] >= 0);
-	close(listener);
 }
 
 static void pass_on(const int ends[2], const void *bytes, size_t n)
@@ -80,7 +58,7 @@ static void victim_flood(const char *cpu)
 
 	pin(atoi(cpu));
 	memset(piece, 'x', sizeof(piece));
-	connect_pair(ends);
+	tcp_pair(ends);
 	pass_on(ends, head, sizeof(head) - 1);
 	for (int i = 0; i < PIECES; i++)
 		pass_on(ends, piece, PIECE);
@@ -97,7 +75,7 @@ static void victim_cap(const char *cpu)
 
 	pin(atoi(cpu));
 	memset(bytes, 'y', sizeof(bytes));
-	connect_pair(ends);
+	tcp_pair(ends);
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 	setsockopt(ends[1], SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 	pass_on(ends, head, sizeof(head) - 1);

@@ -4,9 +4,8 @@
  * and what is told of a flow that is not copied.  The victim has both ends of everything.
  */
 #include "trace.h"
+#include "victim.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <poll.h>
@@ -15,7 +14,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #define RPC "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n"
@@ -121,14 +119,6 @@ static const size_t datagrams[] = { 256, 257, 1300, 2048, 4096, 5000, EV_CHUNK_M
 
 /* --- victims */
 
-static void need(bool ok)
-{
-	if (!ok) {
-		fprintf(stderr, "victim: %s\n", strerror(errno));
-		_exit(10);
-	}
-}
-
 static void own_network(void)
 {
 	int fd;
@@ -138,22 +128,6 @@ static void own_network(void)
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	need(ioctl(fd, SIOCSIFFLAGS, &lo) == 0);
 	close(fd);
-}
-
-static void tcp_pair(int fd[2])
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(sa);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-
-	need(bind(listener, (void *)&sa, len) == 0 && listen(listener, 1) == 0);
-	need(getsockname(listener, (void *)&sa, &len) == 0);
-	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
-	need(connect(fd[0], (void *)&sa, len) == 0);
-	fd[1] = accept(listener, NULL, NULL);
-	need(fd[1] >= 0);
-	close(listener);
 }
 
 static void pair(int fd[2], char kind)

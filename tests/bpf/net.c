@@ -4,6 +4,7 @@
  * breaks them off.
  */
 #include "trace.h"
+#include "victim.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,14 +12,6 @@
 #include <sys/uio.h>
 
 #define WAIT_MS 30 /* that a connection is left in a backlog */
-
-static void need(bool ok)
-{
-	if (!ok) {
-		fprintf(stderr, "victim: %s\n", strerror(errno));
-		_exit(10);
-	}
-}
 
 static int listener(struct sockaddr_in *sa)
 {
