@@ -54,17 +54,6 @@ static __always_inline bool dev_is_tty(__u32 dev)
 	       dev == TTY_DEV;
 }
 
-/* A file that nothing but its own content is read from, whatever is done to it. */
-static __always_inline bool file_is_plain(struct file *file)
-{
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	__u32 type = BPF_CORE_READ(inode, i_mode) & S_IFMT;
-
-	if (type == S_IFCHR)
-		return !dev_is_tty(BPF_CORE_READ(inode, i_rdev));
-	return type != S_IFSOCK && type != S_IFIFO;
-}
-
 static __always_inline bool flow_file_tty(struct flow_file *out, struct file *file)
 {
 	__u32 dev = BPF_CORE_READ(file, f_inode, i_rdev);

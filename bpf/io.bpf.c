@@ -23,6 +23,7 @@
 #define MMSG_MAX 64   /* messages of one call that are followed */
 #define IO_STEPS_OLD 32
 #define PORT_DNS 53
+#define MEM_MAJOR 1 /* /dev/null, /dev/zero, /dev/urandom: Documentation/admin-guide/devices.txt */
 #define TCP_ESTABLISHED 1
 #define TCP_CLOSE 7
 #define TCP_CLOSE_WAIT 8
@@ -41,23 +42,33 @@ enum io_end { IO_NOTHING = 0, IO_MOVED = 1, IO_FILE = 2 };
 
 /*
  * A read of a file that can carry no flow is at most counted.  All files of a kind share their operations, so
- * a thread that reads on and on needs one look at them; no file becomes a socket, a pipe or a terminal
- * under its operations.
+ * a thread that reads on and on needs one look at them; no file becomes a socket or a pipe under its
+ * operations.  But serial lines have those of terminals, so most devices are looked at each time.
  */
 static __always_inline enum io_end io_end_of_read(struct task_call *call, __u32 fd)
 {
 	struct file *file = file_of_fd(fd);
 	__u64 ops = file ? (__u64)BPF_CORE_READ(file, f_op) : 0;
+	__u32 type, dev;
 
 	if (!ops)
 		return IO_NOTHING;
+	if (ops == call->moving)
+		return IO_MOVED;
 	if (ops == call->plain)
 		return call->plain_end;
-	if (!file_is_plain(file))
+	type = BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
+	if (type == S_IFSOCK || type == S_IFIFO) {
+		call->moving = ops;
 		return IO_MOVED;
+	}
+	if (type == S_IFCHR) {
+		dev = BPF_CORE_READ(file, f_inode, i_rdev);
+		if (dev >> 20 != MEM_MAJOR)
+			return dev_is_tty(dev) ? IO_MOVED : IO_NOTHING;
+	}
 	call->plain = ops;
-	call->plain_end =
-		(BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFREG ? IO_FILE : IO_NOTHING;
+	call->plain_end = type == S_IFREG ? IO_FILE : IO_NOTHING;
 	return call->plain_end;
 }
 

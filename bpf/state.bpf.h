@@ -72,7 +72,8 @@ struct task_call {
 	__u32 quiet;  /* as in proc_state: its calls are not counted */
 	__u32 others; /* in the table: threads that belong here, too, and found no room */
 	__u64 plain; /* what the last file is operated by that it read, and that can carry no flow */
-	__u32 io;    /* enum io_end: what is to be done where it ends */
+	__u64 moving;    /* ... that can: a socket or a pipe */
+	__u32 io;        /* enum io_end: what is to be done where it ends */
 	__u32 plain_end; /* ... a read of that last file */
 	__u32 classes;   /* bits: those of which there is something in the next two */
 	__u32 pad1;
