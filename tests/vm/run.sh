@@ -15,11 +15,13 @@ out=$(realpath "${OUT:-build}")
 dir=$out/vm
 kernels=("$@")
 [ $# -gt 0 ] || kernels=(5.10 6.1 6.12 6.16 6.19 7)
-TESTS=${TESTS:-connect disk emit file io load mix tree uprobe}
+TESTS=${TESTS:-connect disk emit file io ktls load mix tree uprobe}
 FULL=${FULL-mix}
 # what tests load by name, and what these load in turn
 BY_NAME="libssl.so.3 libcrypto.so.3 libgnutls.so.30 libnspr4.so libnss3.so libssl3.so libsoftokn3.so libfreebl3.so
 	libfreeblpriv3.so libz.so.1 libgcc_s.so.1"
+# what tests want of a kernel that Debian has in modules: a file system, a disk, TLS with AES-GCM
+MODULES=(fuse loop tls crypto_null ctr gcm gf128mul ghash-generic)
 key=/usr/share/keyrings/debian-archive-keyring.gpg
 . tests/say.sh
 mkdir -p "$dir/lists/partial" "$dir/archives/partial"
@@ -58,7 +60,7 @@ update() {
 # fetch KERNEL: $dir/linux-KERNEL becomes its image, and the modules that tests want; 1 where no package
 # has it.  From 6.19 on they are in linux-binary-*, of which linux-image-* is what depends on it.
 fetch() {
-	local names version package kind
+	local names version package kind modules=("${MODULES[@]/#/*/}")
 	[ ! -s "$dir/linux-$1/vmlinuz" ] || return 0
 	update
 	names=$(apt_private apt-cache pkgnames linux-)
@@ -71,7 +73,7 @@ fetch() {
 	(cd "$tmp" && apt_private apt-get download "$package") >"$tmp/apt" 2>&1 || return 1
 	mkdir -p "$tmp/package" "$dir/linux-$1"
 	dpkg-deb --fsys-tarfile "$tmp/$package"_*.deb |
-		tar -x -C "$tmp/package" --wildcards './boot/vmlinuz-*' '*/vmlinuz' '*/fuse.ko*' '*/loop.ko*' 2>/dev/null
+		tar -x -C "$tmp/package" --wildcards './boot/vmlinuz-*' '*/vmlinuz' "${modules[@]/%/.ko*}" 2>/dev/null
 	find "$tmp/package" -name '*.xz' -exec xz -d {} +
 	find "$tmp/package" -name '*.ko' -exec mv {} "$dir/linux-$1" \;
 	find "$tmp/package" -type f -name 'vmlinuz*' -exec mv {} "$dir/linux-$1/vmlinuz" \;
