@@ -109,16 +109,13 @@ static __always_inline struct call_row *call_row_at(__u32 index)
 	return bpf_map_lookup_elem(&call_table, &index);
 }
 
-static __always_inline struct call_row *call_row_find(const struct call_key *key, __u32 *index)
+static __always_inline struct call_row *call_row_find(const struct call_use *use,
+						      const struct call_key *key, __u32 nr,
+						      __u32 *index)
 {
-	struct proc_key proc = { .start = key->start, .tgid = key->tgid };
-	struct call_use *use = bpf_map_lookup_elem(&call_uses, &proc);
-	__u32 nr = key->nr, *found;
+	__u32 *found;
 
-	if (!use || nr >= SYS_CALLS)
-		return NULL;
-	barrier_var(nr);
-	*index = use->at[nr & (SYS_CALLS - 1)];
+	*index = use->at[nr];
 	if (*index)
 		return call_row_at(*index);
 	found = bpf_map_lookup_elem(&call_index, key);
@@ -136,54 +133,62 @@ static __always_inline bool is_alone(void)
 	return BPF_CORE_READ(task, signal, nr_threads) == 1;
 }
 
-/* In the array; 0 or -1. */
-static __always_inline int call_row_take(const struct call_key *key, __u16 *at)
+/* In the array; NULL: no room there, or another thread was first. */
+static __always_inline struct call_row *call_row_take(const struct call_key *key, __u16 *at,
+						      __u32 *index)
 {
 	struct call_row *row;
-	__u32 index;
 
-	if (bpf_map_pop_elem(&call_free, &index))
-		return -1;
-	row = call_row_at(index);
+	if (bpf_map_pop_elem(&call_free, index))
+		return NULL;
+	row = call_row_at(*index);
 	if (row) {
 		row->key = *key;
 		if (is_alone()) {
-			*at = index;
-			return 0;
+			*at = *index;
+			return row;
 		}
-		if (bpf_map_update_elem(&call_index, key, &index, BPF_NOEXIST) == 0)
-			return 0;
+		if (bpf_map_update_elem(&call_index, key, index, BPF_NOEXIST) == 0)
+			return row;
 		row->key = (struct call_key){};
 	}
-	bpf_map_push_elem(&call_free, &index, BPF_ANY); /* another thread was first */
-	return -1;
+	bpf_map_push_elem(&call_free, index, BPF_ANY);
+	return NULL;
 }
 
-static __always_inline void call_row_make(const struct call_key *key)
+static __always_inline struct call_row *call_row_make(struct call_use *use,
+						      const struct call_key *key, __u32 nr,
+						      __u32 *index)
 {
-	__u32 nr = key->nr, zero = 0;
-	struct call_use *use = nr < SYS_CALLS ? call_use_get(key) : NULL;
-	void *init = bpf_map_lookup_elem(&call_row_zero, &zero);
+	struct call_row *row;
+	__u32 zero = 0;
+	void *init;
 
-	if (!use || !init)
-		return;
-	barrier_var(nr);
-	nr &= SYS_CALLS - 1;
 	use->nrs[nr] = 1; /* before the row: what has one is found */
-	if (call_row_take(key, &use->at[nr]) && !bpf_map_lookup_elem(&call_index, key))
+	row = call_row_take(key, &use->at[nr], index);
+	if (row)
+		return row;
+	init = bpf_map_lookup_elem(&call_row_zero, &zero);
+	if (init && !bpf_map_lookup_elem(&call_index, key))
 		bpf_map_update_elem(&call_rows, key, init, BPF_NOEXIST);
+	return call_row_find(use, key, nr, index);
 }
 
 /* Finds or makes it, and remembers where it is; NULL: no room, or no such number (counted). */
 static __noinline struct call_row *call_row_get(struct task_call *call)
 {
 	struct call_key key = { .start = call->start, .tgid = call->tgid, .nr = call->nr };
-	__u32 index = 0;
-	struct call_row *row = call_row_find(&key, &index);
+	struct call_use *use = key.nr < SYS_CALLS ? call_use_get(&key) : NULL;
+	__u32 nr = key.nr, index = 0;
+	struct call_row *row = NULL;
 
-	if (!row) {
-		call_row_make(&key);
-		row = call_row_find(&key, &index);
+	if (use) {
+		barrier_var(nr);
+		nr &= SYS_CALLS - 1;
+		if (use->nrs[nr]) /* most calls of a short process are its first */
+			row = call_row_find(use, &key, nr, &index);
+		if (!row)
+			row = call_row_make(use, &key, nr, &index);
 	}
 	if (row)
 		call->rows[key.nr & (CALL_KNOWN - 1)] = index;

@@ -24,7 +24,8 @@
  */
 struct data_job {
 	__u64 start, conn, pos, enter_ts;
-	__u64 ts; /* when the call returned */
+	__u64 ts;       /* when the call returned */
+	__u64 usage_ts; /* not later than its process's totals were told */
 	__u64 buf;
 	__u64 left; /* bytes of this run; 0: what there is has no buffer, and is all gap */
 	__u64 gap;  /* bytes between this run and the tail */
@@ -96,11 +97,12 @@ static __always_inline __u32 data_room_whole(__u64 n)
 	return n > DATA_ROOM0 ? DATA_ROOM1 : DATA_ROOM0;
 }
 
-/* Before the first record of a call. */
+/* Before the first record of a call; what the thread knows of the totals spares it a look at them. */
 static __always_inline void data_begin(struct data_job *j)
 {
 	j->ts = bpf_ktime_get_ns();
-	usage_before(j->ts);
+	if (j->ts - j->usage_ts > USAGE_FRESH)
+		j->usage_ts = usage_before(j->ts);
 }
 
 /* Makes the next record; 1 when the job is done. */
@@ -169,7 +171,8 @@ static __always_inline void data_send(struct data_job *j, const bool modern)
 	}
 	data_begin(j);
 	if (modern) {
-		bpf_loop(DATA_LOOPS_MAX, data_loop, &j, 0);
+		if (!data_next(j)) /* most have one record */
+			bpf_loop(DATA_LOOPS_MAX, data_loop, &j, 0);
 		return;
 	}
 	for (i = 0; i < DATA_LOOPS_OLD; i++)

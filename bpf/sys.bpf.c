@@ -19,6 +19,8 @@ struct {
 /* 32-bit programs number their calls differently: they are left out. */
 #if defined(__TARGET_ARCH_x86)
 #define USER_CS 0x33 /* __USER_CS, arch/x86/include/asm/segment.h */
+#define NR_READ 0
+#define NR_WRITE 1
 
 static __always_inline bool sys_is_native(struct pt_regs *regs)
 {
@@ -36,6 +38,8 @@ static __always_inline __u64 sys_sixth(struct pt_regs *regs)
 }
 #else
 #define PSR_MODE32_BIT 0x10 /* arch/arm64/include/uapi/asm/ptrace.h */
+#define NR_READ 63
+#define NR_WRITE 64
 
 struct pt_regs___number {
 	__s32 syscallno;
@@ -57,6 +61,20 @@ static __always_inline __u64 sys_sixth(struct pt_regs *regs)
 }
 #endif
 
+/*
+ * To the call's program, if it has one: else this returns.  To a number that it knows the kernel jumps
+ * directly, to others through a retpoline (428d5df1fa4f), so the calls that move most have a jump of their own.
+ */
+#define SYS_JUMP(ctx, table, nr)                                    \
+	do {                                                        \
+		if ((nr) == NR_READ)                                \
+			bpf_tail_call_static(ctx, table, NR_READ);  \
+		else if ((nr) == NR_WRITE)                          \
+			bpf_tail_call_static(ctx, table, NR_WRITE); \
+		else                                                \
+			bpf_tail_call(ctx, table, nr);              \
+	} while (0)
+
 SYS_ENTER(sys_enter)
 {
 	struct task_call *call = task_call_here(regs);
@@ -67,7 +85,7 @@ SYS_ENTER(sys_enter)
 	call->arg = SYS_ARG(1);
 	call->io = 0;
 	call->enter_ts = bpf_ktime_get_ns();
-	bpf_tail_call(ctx, &sys_enters, id);
+	SYS_JUMP(ctx, &sys_enters, id);
 	return 0;
 }
 
@@ -160,6 +178,7 @@ static __always_inline void sys_done(struct task_call *call, struct pt_regs *reg
 SYS_EXIT(sys_exit)
 {
 	struct task_call *call = task_call_here(regs);
+	long nr;
 
 	if (!call || !sys_is_native(regs))
 		return 0;
@@ -167,6 +186,7 @@ SYS_EXIT(sys_exit)
 		sys_done(call, regs, ret);
 	call->entered_ts = call->enter_ts;
 	call->enter_ts = 0;
-	bpf_tail_call(ctx, &sys_exits, sys_number(regs));
+	nr = sys_number(regs);
+	SYS_JUMP(ctx, &sys_exits, nr);
 	return 0;
 }

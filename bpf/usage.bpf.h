@@ -215,13 +215,16 @@ static __noinline int usage_tell(struct proc_usage *p, __u64 now)
 	return 0;
 }
 
-/* A record comes that may begin or end something: its process's totals before it. */
-static __always_inline void usage_before(__u64 now)
+/* A record comes that may begin or end something: its process's totals before it.  When they were told. */
+static __always_inline __u64 usage_before(__u64 now)
 {
 	struct proc_usage *p = usage_of(bpf_get_current_pid_tgid() >> 32);
 
-	if (p && !p->quiet && now - p->told_ts > USAGE_FRESH)
+	if (!p || p->quiet)
+		return 0;
+	if (now - p->told_ts > USAGE_FRESH)
 		usage_tell(p, now);
+	return p->told_ts;
 }
 
 /* ev_reserve() for such a record. */
