@@ -3,7 +3,11 @@
  * What a probed TLS call costs: a client and a server in one thread move messages over loopback,
  * untraced, under programs that do nothing, under ringspan, each at plain sites and at the cheap
  * ones, and under other tracers that copy what is sent, as far as they start here.  Printed are
- * medians over rounds, in which all ways take turns, of the thread's CPU time.
+ * medians over rounds, in which all ways take turns, of the thread's CPU time, of which each round
+ * takes the median slice.
+ *
+ * A message is seen at the calls of the library, and the system calls inside them are seen as all of a
+ * traced process are: programs that do nothing are at the first of these places, or at both.
  *
  *	tls_cost ROUNDS
  */
@@ -29,12 +33,14 @@
 
 #define CIPHER "AECDH-AES256-SHA:@SECLEVEL=0" /* needs no certificate */
 #define WARM_UP 500
-#define MESSAGES 4000
+#define SLICES 20
+#define SLICE 200 /* messages */
+#define MESSAGES (SLICES * SLICE)
 #define ROUNDS_MAX 101
 
 #define READY_MS 30000
 
-enum way { UNTRACED, EMPTY_PLAIN, EMPTY_SITES, OURS_PLAIN, OURS_SITES, PEER };
+enum way { UNTRACED, EMPTY_PLAIN, EMPTY_SITES, EMPTY_ALL, OURS_PLAIN, OURS_SITES, PEER };
 
 #define PEERS 2
 #define WAYS (PEER + PEERS)
@@ -43,6 +49,7 @@ static const char *const way_names[WAYS] = {
 	[UNTRACED] = "untraced",
 	[EMPTY_PLAIN] = "empty programs, plain",
 	[EMPTY_SITES] = "empty programs, sites",
+	[EMPTY_ALL] = "... and system calls",
 	[OURS_PLAIN] = "ringspan, plain",
 	[OURS_SITES] = "ringspan, sites",
 	[PEER] = "bpftrace",
@@ -152,6 +159,36 @@ static double cpu_us(void)
 	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
 }
 
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *v, int n)
+{
+	qsort(v, n, sizeof(*v), by_value);
+	return v[n / 2];
+}
+
+/* us a message, as the median slice takes. */
+static double slices(SSL *client, SSL *server, const struct load *load)
+{
+	double us[SLICES];
+
+	for (int i = 0; i < WARM_UP; i++)
+		message(client, server, load);
+	for (int k = 0; k < SLICES; k++) {
+		double start = cpu_us();
+
+		for (int i = 0; i < SLICE; i++)
+			message(client, server, load);
+		us[k] = (cpu_us() - start) / SLICE;
+	}
+	return median(us, SLICES);
+}
+
 /* The child: waits until it may begin, and answers with us a message for each load. */
 static void run_load(int go, int answer)
 {
@@ -166,16 +203,8 @@ static void run_load(int go, int answer)
 	if (read(go, &byte, 1) != 1)
 		die("read");
 	handshake(client, server, fds);
-	for (size_t l = 0; l < LOADS; l++) {
-		double start = 0;
-
-		for (int i = 0; i < WARM_UP + MESSAGES; i++) {
-			if (i == WARM_UP)
-				start = cpu_us();
-			message(client, server, &loads[l]);
-		}
-		us[l] = (cpu_us() - start) / MESSAGES;
-	}
+	for (size_t l = 0; l < LOADS; l++)
+		us[l] = slices(client, server, &loads[l]);
 	if (write(answer, us, sizeof(us)) != sizeof(us))
 		die("write");
 }
@@ -192,16 +221,17 @@ static const char *libssl_path(void)
 	return map->l_name;
 }
 
-static int empty_prog(void)
+static int empty_prog(enum bpf_prog_type type)
 {
 	const struct bpf_insn insns[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = UPROBE_TYPE_MULTI);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "empty", "Dual BSD/GPL", insns,
-			     ARRAY_SIZE(insns), &opts);
+	if (type == BPF_PROG_TYPE_KPROBE)
+		opts.expected_attach_type = UPROBE_TYPE_MULTI;
+	return bpf_prog_load(type, "empty", "Dual BSD/GPL", insns, ARRAY_SIZE(insns), &opts);
 }
 
 static void attach_one(struct uprobe_links *links, int prog, int file, __u64 offset, bool ret)
@@ -242,6 +272,44 @@ static void attach_empty(struct uprobe_links *links, int prog, bool plain)
 	}
 	elf_file_free(&f);
 	close(fd);
+}
+
+/* Where ringspan has programs that a system call of a socket passes; one that the kernel lacks it does without. */
+static const char *const points[] = { "sys_enter", "sys_exit", "sock_send_length",
+				      "sock_recv_length" };
+
+#define POINTS ARRAY_SIZE(points)
+
+struct empty {
+	struct uprobe_links links;
+	int prog, point_prog;
+	int points[POINTS];
+};
+
+static void empty_begin(struct empty *e, int way)
+{
+	*e = (struct empty){ .prog = empty_prog(BPF_PROG_TYPE_KPROBE), .point_prog = -1 };
+	attach_empty(&e->links, e->prog, way == EMPTY_PLAIN);
+	for (size_t i = 0; i < POINTS; i++)
+		e->points[i] = -1;
+	if (way != EMPTY_ALL)
+		return;
+	e->point_prog = empty_prog(BPF_PROG_TYPE_RAW_TRACEPOINT);
+	for (size_t i = 0; i < POINTS; i++)
+		e->points[i] = bpf_raw_tracepoint_open(points[i], e->point_prog);
+	if (e->points[0] < 0 || e->points[1] < 0)
+		die("tracepoints");
+}
+
+static void empty_end(struct empty *e)
+{
+	uprobe_links_fini(&e->links, NULL);
+	for (size_t i = 0; i < POINTS; i++)
+		if (e->points[i] >= 0)
+			close(e->points[i]);
+	if (e->point_prog >= 0)
+		close(e->point_prog);
+	close(e->prog);
 }
 
 static int ignore(void *ctx, const struct ev_hdr *rec)
@@ -319,24 +387,26 @@ static void measure(struct probe *p, struct peer *peer, double *us)
 	close(answer[0]);
 }
 
-static void one_way(int way, double *us)
+static void empty_way(int way, double *us)
+{
+	struct empty e;
+
+	empty_begin(&e, way);
+	measure(NULL, NULL, us);
+	empty_end(&e);
+}
+
+static void our_way(int way, double *us)
 {
 	struct probe_cfg cfg = { .force_plain_sites = way == OURS_PLAIN };
-	struct uprobe_links links = { 0 };
 	struct ev_stats stats = { 0 };
 	struct probe *p = NULL;
-	_cleanup_close_ int prog = -1;
 
-	if (way == EMPTY_PLAIN || way == EMPTY_SITES) {
-		prog = empty_prog();
-		attach_empty(&links, prog, way == EMPTY_PLAIN);
-	} else if (way != UNTRACED && probe_new(&p, &cfg)) {
+	if (probe_new(&p, &cfg))
 		die("probe");
-	}
 	measure(p, NULL, us);
-	if (p && !probe_stats(p, &stats))
+	if (!probe_stats(p, &stats))
 		lost[way] += stats.lost_ring + stats.lost_map;
-	uprobe_links_fini(&links, NULL);
 	probe_free(&p);
 }
 
@@ -356,19 +426,6 @@ static void peer_way(int way, double *us)
 	seen[way] += peer->events - before;
 	if (left_out[way])
 		printf("%s does not start here and is left out: %s\n", peer->name, peer->line);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double *v, int n)
-{
-	qsort(v, n, sizeof(*v), by_value);
-	return v[n / 2];
 }
 
 static void report_times(int rounds, double medians[WAYS][LOADS])
@@ -413,7 +470,11 @@ static void report(int rounds)
 	printf("\nratios, in the same columns\n");
 	report_ratio("ringspan / empty programs, sites, all time", OURS_SITES, EMPTY_SITES, medians,
 		     false);
+	report_ratio("ringspan / ... and system calls, all time", OURS_SITES, EMPTY_ALL, medians,
+		     false);
 	report_ratio("ringspan / empty programs, sites, added", OURS_SITES, EMPTY_SITES, medians,
+		     true);
+	report_ratio("ringspan / ... and system calls, added", OURS_SITES, EMPTY_ALL, medians,
 		     true);
 	report_ratio("ringspan, sites / plain, added", OURS_SITES, OURS_PLAIN, medians, true);
 	report_ratio("ringspan / bpftrace, added", OURS_SITES, PEER, medians, true);
@@ -439,8 +500,12 @@ int main(int argc, char **argv)
 		for (int way = 0; way < WAYS; way++) {
 			double us[LOADS] = { 0 };
 
-			if (way < PEER)
-				one_way(way, us);
+			if (way == UNTRACED)
+				measure(NULL, NULL, us);
+			else if (way <= EMPTY_ALL)
+				empty_way(way, us);
+			else if (way < PEER)
+				our_way(way, us);
 			else
 				peer_way(way, us);
 			for (size_t l = 0; l < LOADS; l++)
