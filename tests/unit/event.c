@@ -211,6 +211,21 @@ static void lies_about_a_file_are_refused(void **state)
 	assert_int_not_equal(event_check(f, f->hdr.size), 0);
 }
 
+static void lies_about_a_connect_are_refused(void **state)
+{
+	static const int32_t lies[] = { 1, -4096, INT32_MIN }; /* the last one has no opposite */
+	_cleanup_free_ struct ev_connect *c = record(EV_CONNECT, sizeof(*c), 1, 7, NULL, 0);
+
+	(void)state;
+	assert_int_equal(event_check(c, c->hdr.size), 0);
+	c->err = -111;
+	assert_int_equal(event_check(c, c->hdr.size), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		c->err = lies[i];
+		assert_int_not_equal(event_check(c, c->hdr.size), 0);
+	}
+}
+
 static void lies_about_an_open_file_are_refused(void **state)
 {
 	_cleanup_free_ struct ev_open *o = record_open(2000000, 7, "/a", 0);
@@ -603,6 +618,7 @@ int main(void)
 		cmocka_unit_test(lies_about_a_sample_are_refused),
 		cmocka_unit_test(lies_about_names_are_refused),
 		cmocka_unit_test(lies_about_a_file_are_refused),
+		cmocka_unit_test(lies_about_a_connect_are_refused),
 		cmocka_unit_test(lies_about_an_open_file_are_refused),
 		cmocka_unit_test(lies_about_calls_are_refused),
 		cmocka_unit_test(lies_about_a_function_are_refused),

@@ -107,6 +107,11 @@ static bool loss_fits(const struct ev_loss *l, uint64_t payload)
 	return true;
 }
 
+static bool is_errno(int32_t err)
+{
+	return err <= 0 && err > -ERRNO_END;
+}
+
 /* Do the lengths inside a record's fixed part cover its payload exactly? */
 static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 {
@@ -127,6 +132,8 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 
 		return j->dir <= EV_WRITE && j->pos <= POS_MAX;
 	}
+	case EV_CONNECT:
+		return is_errno(((const struct ev_connect *)(const void *)h)->err);
 	case EV_FLOW:
 		return ((const struct ev_flow *)(const void *)h)->len == payload;
 	case EV_TLS: {
@@ -147,13 +154,12 @@ static bool lengths_fit(const struct ev_hdr *h, uint64_t payload)
 		const struct ev_file *f = (const void *)h;
 
 		return (uint64_t)f->len[0] + f->len[1] + f->len[2] + f->len[3] == payload &&
-		       f->err <= 0 && f->err > -ERRNO_END;
+		       is_errno(f->err);
 	}
 	case EV_OPEN: {
 		const struct ev_open *o = (const void *)h;
 
-		return (uint64_t)o->len[0] + o->len[1] == payload && o->err <= 0 &&
-		       o->err > -ERRNO_END;
+		return (uint64_t)o->len[0] + o->len[1] == payload && is_errno(o->err);
 	}
 	case EV_SYSCALL:
 		return ((const struct ev_syscall *)(const void *)h)->len == payload;
