@@ -168,7 +168,7 @@ check:
 
 .PHONY: test-vm
 test-vm:
-	$(Q)tests/deps.sh vm
+	$(Q)tests/deps.sh test
 	$(Q)$(MAKE) --no-print-directory tests-build
 	$(Q)OUT=$(OUT) tests/vm/run.sh $(KERNELS)
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs the tests of the build in $OUT: lint, unit, case, golden, san, fuzz, bpf, e2e, in that order, or
+# Runs the tests of the build in $OUT: lint, unit, case, golden, san, fuzz, bpf, vm, e2e, in that order, or
 # the groups that are named.  Prints a line for each check and, last of all, `N passed, N failed, N
 # skipped`; exits 1 when one failed.
 #
@@ -12,7 +12,7 @@
 cd "$(dirname "$0")/.." || exit 1
 out=$(realpath "${OUT:-build}")
 groups=("$@")
-[ "${*:-all}" != all ] || groups=(lint unit case golden san fuzz bpf e2e)
+[ "${*:-all}" != all ] || groups=(lint unit case golden san fuzz bpf vm e2e)
 export CMOCKA_MESSAGE_OUTPUT=TAP OUT=$out RINGSPAN=$out/ringspan
 . tests/say.sh
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/tests.XXXXXX")
@@ -119,13 +119,22 @@ group_bpf() {
 	programs bpf "$out/bpf-test"
 }
 
+# What is quick of make test-vm: the programs load in the oldest kernel and in Debian 12's, within their budgets.
+group_vm() {
+	if ! command -v qemu-system-x86_64 >/dev/null; then
+		say "skip - vm: no qemu-system-x86_64"
+		return
+	fi
+	TESTS=load FULL='' program vm tests/vm/run.sh 5.10 6.1
+}
+
 group_e2e() {
 	program e2e tests/e2e/run.sh
 }
 
 for group in "${groups[@]}"; do
 	if [ "$(type -t "group_$group")" != function ]; then
-		echo "there is no group $group; there are lint unit case golden san fuzz bpf e2e" >&2
+		echo "there is no group $group; there are lint unit case golden san fuzz bpf vm e2e" >&2
 		exit 2
 	fi
 	"group_$group"
