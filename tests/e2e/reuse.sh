@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The kernel gives the same process ids again within a tenth of a second: who had one before is not mixed up
 # with who has it now.  `make storm` does so for longer.
+# alone: the machine's process ids are given again to whoever starts one meanwhile
 # needs: root bpf
 . "$(dirname "$0")/lib.sh"
 

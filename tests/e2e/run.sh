@@ -8,7 +8,8 @@
 #
 # Most of them wait most of the time, for timers and for each other's processes, so as many run at once
 # as there are CPUs ($JOBS); what one says is printed when it is over.  They must stand that anyway: a
-# machine that is recorded has other agents, and other recorders.
+# machine that is recorded has other agents, and other recorders.  One whose "# alone:" line says what it does
+# to others runs when they are over.
 
 cd "$(dirname "$0")" || exit 1
 RINGSPAN=${RINGSPAN:-../../build/ringspan}
@@ -113,17 +114,21 @@ fi
 said=$(mktemp -d "${TMPDIR:-/tmp}/e2e.XXXXXX")
 trap 'rm -rf "$said"' EXIT
 running=0
-for name; do
-	if [ "$running" -ge "${JOBS:-$(nproc)}" ]; then
+# wait_below N: until fewer than N run.
+wait_below() {
+	while [ "$running" -ge "$1" ]; do
 		wait -n || failed=1
 		running=$((running - 1))
-	fi
+	done
+}
+for name; do
+	limit=${JOBS:-$(nproc)}
+	! grep -q '^# alone: ' "$name.sh" || limit=1
+	wait_below "$limit"
 	find_parties "$name.sh" # before any runs beside it: what npm gets is got once
 	run "$name" &
 	running=$((running + 1))
+	[ "$limit" -gt 1 ] || wait_below 1
 done
-while [ "$running" -gt 0 ]; do
-	wait -n || failed=1
-	running=$((running - 1))
-done
+wait_below 1
 exit $failed
